@@ -1,0 +1,1 @@
+"""Middle floor: networks, their training, their weights, and the stages that wrap them."""

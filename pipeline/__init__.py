@@ -1,0 +1,1 @@
+"""Top floor: wires stages into a graph, runs, caches and reports."""

@@ -1,0 +1,1 @@
+"""Pure functions over arrays: rotations, projection, epipolar geometry, resection, alignment."""

@@ -1,0 +1,101 @@
+"""What a stage is, and the slots that stages fill.
+
+A stage is a frozen, keyword-only dataclass: its fields are its parameters, its docstring says what it does and after
+whom, and its one method ``run`` takes typed inputs and returns one typed output. Everything else follows from the
+signature of ``run``:
+
+- each parameter is named after the slot that feeds it (``features``, ``two_views``, ...);
+- its annotation says how much of the slot it wants: ``Features`` is the one of this photo, ``Pair[Features]`` the two
+  of this pair, ``tuple[Features, ...]`` those of all photos in order;
+- so a stage with a per-photo input runs once per photo, one with a ``Pair`` or a per-pair input once per pair, and one
+  that takes whole collections once;
+- a parameter ``rng: np.random.Generator`` says that the stage draws; it is seeded by run seed, stage and item;
+- a parameter ``context: Context`` asks for what must not change the result: threads, device, progress.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, dataclass_transform
+
+from .scene import Camera, Features, Matches, Pairs, Photo, Photos, Sparse, Tracks, TwoView
+
+Extent = Literal["run", "photo", "pair"]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place in the graph: what it holds and how often.
+
+    Attributes:
+        name: the name inputs refer to it by.
+        type: the type of one item.
+        extent: whether there is one item for the ``run``, one per ``photo`` or one per ``pair``.
+        source: filled from the photographs themselves, not by a stage.
+    """
+
+    name: str
+    type: type
+    extent: Extent
+    source: bool = False
+
+
+SLOTS: dict[str, Slot] = {
+    slot.name: slot
+    for slot in (
+        Slot("photo", Photo, "photo", source=True),
+        Slot("camera", Camera, "photo", source=True),
+        Slot("photos", Photos, "run", source=True),
+        Slot("features", Features, "photo"),
+        Slot("pairs", Pairs, "run"),
+        Slot("matches", Matches, "pair"),
+        Slot("two_views", TwoView, "pair"),
+        Slot("tracks", Tracks, "run"),
+        Slot("sparse", Sparse, "run"),
+    )
+}
+"""Every slot in the order in which data flows."""
+
+
+def _silent(*_: object) -> None:
+    """Discard progress and warnings: nobody listens."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a stage may use but what never changes its result, and so never reaches a key.
+
+    Attributes:
+        threads: how many threads the stage may keep busy.
+        device: ``cpu``, or a torch device such as ``cuda``.
+        progress: called with (done, total) from time to time.
+        warn: called with one sentence when the result is sound but a person should know something; the runner keeps
+            it beside the result, so that a cached result still says it.
+    """
+
+    threads: int = 1
+    device: str = "cpu"
+    progress: Callable[[int, int], None] = _silent
+    warn: Callable[[str], None] = _silent
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class Stage:
+    """Base of every stage; subclassing makes a frozen, keyword-only dataclass.
+
+    Class attributes:
+        slot: the slot it fills.
+        version: raised by hand when the result changes for a reason that its code does not show.
+        libraries: names of the distributions that make its result; their versions enter the key.
+    """
+
+    slot: ClassVar[str]
+    version: ClassVar[int] = 1
+    libraries: ClassVar[tuple[str, ...]] = ("numpy",)
+
+    run: ClassVar[Callable[..., Any]]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        dataclass(frozen=True, kw_only=True)(cls)
