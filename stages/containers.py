@@ -1,0 +1,166 @@
+"""What an image file says of itself before it is decoded: format, size, orientation, EXIF, and whether it is whole.
+
+A cut-off JPEG still decodes, to a photo with a grey lower part, so wholeness is checked on the file's own structure:
+the markers of a JPEG up to its end, the chunks and checksums of a PNG, the strips and tiles a TIFF points to. That
+costs milliseconds and no decoding.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import Literal
+
+from PIL import Image
+
+_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+"""A JPEG marker that ends entropy-coded data: neither a stuffed zero, nor a restart, nor a fill byte."""
+
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_WITHOUT_LENGTH = frozenset(range(0xD0, 0xD9)) | {0x01}
+_START_OF_SCAN, _END_OF_IMAGE, _APP1 = 0xDA, 0xD9, 0xE1
+
+_ORIENTATION = 274
+_TIFF_COLOURS = {0: "white is zero", 1: "black is zero", 2: "RGB", 3: "palette", 6: "YCbCr"}
+
+
+@dataclass(frozen=True)
+class Container:
+    """The header of a whole image file.
+
+    Attributes:
+        format: ``jpeg``, ``png`` or ``tiff``.
+        stored: width and height as stored, before the orientation is applied.
+        orientation: EXIF orientation, 1 to 8.
+        exif: the EXIF block, a small TIFF file of its own; empty for none.
+        alpha: whether there is an alpha channel or a transparent colour.
+    """
+
+    format: Literal["jpeg", "png", "tiff"]
+    stored: tuple[int, int]
+    orientation: int
+    exif: bytes
+    alpha: bool
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height as a person sees the photo."""
+        width, height = self.stored
+        return (width, height) if self.orientation < 5 else (height, width)
+
+
+def read_container(encoded: bytes) -> Container:
+    """Read the header of a JPEG, PNG or TIFF file and check that the file is whole.
+
+    Raises:
+        ValueError: what is wrong, as the end of a sentence that starts with the file's name.
+    """
+    if not encoded:
+        raise ValueError("is empty")
+    try:
+        if encoded.startswith(b"\xff\xd8\xff"):
+            return _jpeg(encoded)
+        if encoded.startswith(b"\x89PNG\r\n\x1a\n"):
+            return _png(encoded)
+        if encoded.startswith((b"II*\0", b"MM\0*")):
+            return _tiff(encoded)
+    except (struct.error, IndexError):
+        raise ValueError(_cut(encoded)) from None
+    raise ValueError("is no JPEG, PNG or TIFF image")
+
+
+def read_tags(exif: bytes) -> Image.Exif:
+    """The tags of an EXIF block; those that can be read, if it is damaged."""
+    tags = Image.Exif()
+    try:
+        tags.load(exif)
+        dict(tags)  # tags are converted when first asked for
+    except (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, struct.error):
+        return Image.Exif()
+    return tags
+
+
+def _container(form: Literal["jpeg", "png", "tiff"], width: int, height: int, exif: bytes, alpha: bool) -> Container:
+    if width < 1 or height < 1:
+        raise ValueError("has no pixels")
+    orientation = read_tags(exif).get(_ORIENTATION) if exif else 1
+    return Container(form, (width, height), orientation if orientation in range(1, 9) else 1, exif, alpha)
+
+
+def _jpeg(encoded: bytes) -> Container:
+    at, size, exif, scans = 2, (0, 0), b"", 0
+    while True:
+        while encoded[at] == 0xFF and encoded[at + 1] == 0xFF:
+            at += 1
+        start, marker = encoded[at], encoded[at + 1]
+        if start != 0xFF:
+            raise ValueError(f"is damaged: no JPEG marker where one must be, at byte {at}")
+        at += 2
+        if marker == _END_OF_IMAGE:
+            break
+        if marker in _WITHOUT_LENGTH:
+            continue
+        (length,) = struct.unpack_from(">H", encoded, at)
+        if marker in _FRAMES:
+            height, width = struct.unpack_from(">HH", encoded, at + 3)
+            size = (width, height)
+        elif marker == _APP1 and not exif and encoded.startswith(b"Exif\0\0", at + 2):
+            exif = encoded[at + 8 : at + length]
+        at += length
+        if marker == _START_OF_SCAN:
+            scans += 1
+            following = _MARKER.search(encoded, at)
+            if following is None:
+                raise ValueError(_cut(encoded))
+            at = following.start()
+    if not scans:
+        raise ValueError("holds a JPEG header but no image")
+    return _container("jpeg", *size, exif, alpha=False)
+
+
+def _png(encoded: bytes) -> Container:
+    at, header, exif, alpha = 8, (0, 0, 0, 0), b"", False
+    view = memoryview(encoded)
+    while True:
+        length, kind = struct.unpack_from(">I4s", encoded, at)
+        end = at + 8 + length
+        (checksum,) = struct.unpack_from(">I", encoded, end)
+        if zlib.crc32(view[at + 4 : end]) != checksum:
+            raise ValueError(f"is damaged: the checksum of a PNG chunk is wrong, at byte {at}")
+        if kind == b"IHDR":
+            header = struct.unpack_from(">IIBB", encoded, at + 8)
+        elif kind == b"eXIf":
+            exif = encoded[at + 8 : end]
+        elif kind == b"tRNS":
+            alpha = True
+        elif kind == b"IEND":
+            break
+        at = end + 4
+    width, height, _, colour = header
+    return _container("png", width, height, exif, alpha or colour in (4, 6))
+
+
+def _tiff(encoded: bytes) -> Container:
+    tags = read_tags(encoded)
+    if 256 not in tags or 257 not in tags:
+        raise ValueError(_cut(encoded))
+    for offsets, counts in ((273, 279), (324, 325)):
+        for offset, count in zip(_numbers(tags, offsets), _numbers(tags, counts), strict=False):
+            if offset + count > len(encoded):
+                raise ValueError(_cut(encoded))
+    if any(kind != 1 for kind in _numbers(tags, 339)) or any(bits not in (1, 4, 8, 16) for bits in _numbers(tags, 258)):
+        raise ValueError("has pixels that are neither 8 nor 16 bit integers")
+    if _numbers(tags, 262)[:1] and _numbers(tags, 262)[0] not in _TIFF_COLOURS:
+        raise ValueError("is a TIFF in other colours than grey, palette, RGB or YCbCr")
+    return _container("tiff", int(tags[256]), int(tags[257]), encoded, alpha=bool(_numbers(tags, 338)))
+
+
+def _numbers(tags: Image.Exif, tag: int) -> tuple[int, ...]:
+    value = tags.get(tag, ())
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _cut(encoded: bytes) -> str:
+    return f"is cut off after {len(encoded):,} bytes"
