@@ -259,7 +259,7 @@ class Tracks:
         track: index of the track, shape (M,), ascending from 0 without gaps.
         photo: index of the photo, shape (M,); each occurs at most once in a track.
         keypoint: index into that photo's features, shape (M,).
-        conflicts: number of observations removed because a photo had two keypoints in one track.
+        conflicts: number of verified matches left out because they would put two keypoints of a photo in one track.
     """
 
     track: np.ndarray

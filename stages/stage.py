@@ -88,11 +88,13 @@ class Stage:
         slot: the slot it fills.
         version: raised by hand when the result changes for a reason that its code does not show.
         libraries: names of the distributions that make its result; their versions enter the key.
+        differs_by_device: whether results differ between kinds of device; then the kind enters the key.
     """
 
     slot: ClassVar[str]
     version: ClassVar[int] = 1
     libraries: ClassVar[tuple[str, ...]] = ("numpy",)
+    differs_by_device: ClassVar[bool] = False
 
     run: ClassVar[Callable[..., Any]]
 

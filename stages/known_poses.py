@@ -1,0 +1,60 @@
+"""Triangulation with poses that are known already."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from .failure import StageFailure
+from .reconstruction import Reconstruction
+from .scene import Features, Photos, Scene, Sparse, Tracks
+from .stage import Stage
+
+
+class TriangulateKnownPoses(Stage):
+    """Points for a model whose cameras are known: poses and intrinsics are taken as they are, points are made anew.
+
+    Robust multi-view triangulation over all tracks, as in :mod:`diptych.stages.triangulation`. The poses may come from
+    another mapper or from ground truth placed in the slot.
+
+    Args:
+        max_error: largest reprojection error in pixels of an observation that is used.
+        min_angle: smallest triangulation angle of a point in degrees.
+    """
+
+    slot = "sparse"
+    libraries = ("numpy", "numba")
+
+    max_error: float = 4.0
+    min_angle: float = 1.5
+
+    def run(self, photos: Photos, features: tuple[Features, ...], tracks: Tracks, sparse: Sparse) -> Sparse:
+        """The same models with the same cameras and new points.
+
+        Raises:
+            StageFailure: none of the known poses is of one of the photos.
+        """
+        return Sparse(
+            models=tuple(self._triangulate(known, photos, features, tracks) for known in sparse.models),
+            missing=sparse.missing,
+        )
+
+    def _triangulate(self, known: Scene, photos: Photos, features: tuple[Features, ...], tracks: Tracks) -> Scene:
+        index = {name: photo for photo, name in enumerate(photos.names)}
+        of_known = np.array([photo for photo, name in enumerate(known.names) if name in index], np.int64)
+        if not len(of_known):
+            raise StageFailure(
+                "no-known-pose", "None of the known poses belongs to one of the photos.",
+                hint="The names in the model must be the photos' file names.", example=known.names[0],
+            )  # fmt: skip
+        of_photos = np.array([index[known.names[photo]] for photo in of_known])
+        camera_of = photos.camera_of.copy()
+        camera_of[of_photos] = len(photos.cameras) + known.camera_of[of_known]
+        calibrated = dataclasses.replace(photos, cameras=photos.cameras + known.cameras, camera_of=camera_of)
+        model = Reconstruction(calibrated, features, tracks, max_error=self.max_error, min_angle=self.min_angle)
+        for photo, pose in zip(of_photos, of_known, strict=True):
+            model.register(photo, known.rotations[pose], known.translations[pose])
+        model.triangulate(np.arange(len(tracks)))
+        model.filter()
+        return model.scene()
