@@ -18,8 +18,8 @@ def triangulate_tracks(
     """Triangulate many tracks at once, each from the largest set of observations that agree.
 
     Two-view hypotheses (midpoint method) from pairs of observations are scored by their truncated squared errors over
-    the whole track (MSAC, Torr and Zisserman 2000); the best is refined by Gauss-Newton on its inliers. Short tracks try all
-    pairs, long ones a fixed spread of them, so the result depends on nothing but the input.
+    the whole track (MSAC, Torr and Zisserman 2000); the best is refined by Gauss-Newton on its inliers. Short tracks
+    try all pairs, long ones a fixed spread of them, so the result depends on nothing but the input.
 
     Args:
         start: where each track's observations start, and their end, shape (T + 1,).
