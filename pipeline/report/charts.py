@@ -1,0 +1,60 @@
+"""Small charts as SVG text: bars in a table, and histograms. Colours come from the page's style sheet."""
+
+from __future__ import annotations
+
+import numpy as np
+
+_WIDTH, _HEIGHT, _AXIS = 320, 110, 18
+
+
+def bar(share: float) -> str:
+    """A horizontal bar that fills ``share`` (0 to 1) of its cell."""
+    return f'<svg class="bar" aria-hidden="true"><rect width="{100 * min(max(share, 0.0), 1.0):.1f}%"/></svg>'
+
+
+def histogram(values: np.ndarray, *, bins: int = 40, whole: bool = False, unit: str = "") -> str:
+    """Histogram of ``values`` with their median marked; the last bar also holds the largest 1 % beyond it.
+
+    Args:
+        values: finite and not negative.
+        bins: the most bars to draw.
+        whole: the values are whole numbers, so that every bar is a whole number wide.
+        unit: written behind the numbers of the axis.
+    """
+    lowest = float(np.floor(values.min())) if whole else 0.0
+    highest = max(float(np.quantile(values, 0.99)), lowest + 1e-9)
+    if whole:
+        step = int(np.ceil((highest - lowest + 1) / bins))
+        edges = np.arange(lowest, highest + 1 + step, step)
+    else:
+        edges = np.linspace(lowest, highest, bins + 1)
+    counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
+    width = _WIDTH / len(counts)
+    tall = _HEIGHT * counts / counts.max()
+    bars = "".join(
+        f'<rect x="{i * width + 0.5:.2f}" y="{_HEIGHT - height:.2f}" width="{max(width - 1, 0.5):.2f}" '
+        f'height="{height:.2f}"><title>{_span(edges[i], edges[i + 1], whole)}{unit}: {count:,}</title></rect>'
+        for i, (count, height) in enumerate(zip(counts, tall, strict=True))
+    )
+    median = float(np.median(values))
+    at = _WIDTH * ((median + 0.5 * whole) - edges[0]) / (edges[-1] - edges[0])
+    last = edges[-1] - 1 if whole else edges[-1]
+    more = "+" if values.max() > last else ""
+    base = _HEIGHT + _AXIS - 4
+    return (
+        f'<svg class="histogram" viewBox="0 0 {_WIDTH} {_HEIGHT + _AXIS}" role="img">{bars}'
+        f'<line class="median" x1="{at:.1f}" x2="{at:.1f}" y1="0" y2="{_HEIGHT}"/>'
+        f'<line class="axis" x1="0" x2="{_WIDTH}" y1="{_HEIGHT}" y2="{_HEIGHT}"/>'
+        f'<text x="0" y="{base}">{_number(edges[0])}{unit}</text>'
+        f'<text x="{_WIDTH}" y="{base}" text-anchor="end">{_number(last)}{more}{unit}</text></svg>'
+    )
+
+
+def _span(low: float, high: float, whole: bool) -> str:
+    if not whole:
+        return f"{_number(low)} to {_number(high)}"
+    return _number(low) if high - low == 1 else f"{_number(low)} to {_number(high - 1)}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}"

@@ -1,0 +1,349 @@
+"use strict";
+
+/* Vectors */
+
+const add = (a, b) => [a[0] + b[0], a[1] + b[1], a[2] + b[2]];
+const scale = (a, s) => [a[0] * s, a[1] * s, a[2] * s];
+const sub = (a, b) => add(a, scale(b, -1));
+const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+const unit = (a) => scale(a, 1 / (Math.hypot(...a) || 1));
+const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
+
+/* Shaders: points as discs, edges of the frusta as lines of even width, one photo in its frustum */
+
+const POINT = [`
+  uniform mat4 clip; uniform float size, focus;
+  in vec3 position, color; out vec3 tint;
+  void main() {
+    gl_Position = clip * vec4(position, 1);
+    gl_PointSize = size * clamp(focus / gl_Position.w, 0.6, 3.0);
+    tint = color;
+  }`, `
+  in vec3 tint;
+  void main() {
+    float radius = 2.0 * length(gl_PointCoord - 0.5), soft = fwidth(radius);
+    if (radius > 1.0) discard;
+    pixel = vec4(tint, 1.0 - smoothstep(1.0 - soft, 1.0, radius));
+  }`];
+
+const LINE = [`
+  uniform mat4 clip; uniform vec2 screen; uniform float depth, width, chosen; uniform vec3 quiet, loud;
+  in vec3 apex, from, to; in float owner; out vec3 tint;
+  void main() {
+    vec4 a = clip * vec4(apex + depth * from, 1), b = clip * vec4(apex + depth * to, 1);
+    const float near = 1e-4;
+    if (a.w < near) a = mix(a, b, (near - a.w) / (b.w - a.w));
+    if (b.w < near) b = mix(b, a, (near - b.w) / (a.w - b.w));
+    vec2 along = normalize((b.xy / b.w - a.xy / a.w) * screen + 1e-9);
+    bool is_chosen = owner == chosen;
+    gl_Position = gl_VertexID < 2 ? a : b;
+    float side = (gl_VertexID & 1) == 0 ? 1.0 : -1.0;
+    gl_Position.xy += side * (is_chosen ? 2.0 : 1.0) * width * vec2(-along.y, along.x) / screen * gl_Position.w;
+    tint = is_chosen ? loud : quiet;
+  }`, `
+  in vec3 tint;
+  void main() { pixel = vec4(tint, 1); }`];
+
+const PICTURE = [`
+  uniform mat4 clip; uniform vec3 corner[4]; out vec2 at;
+  void main() {
+    gl_Position = clip * vec4(corner[gl_VertexID], 1);
+    at = vec2(gl_VertexID == 1 || gl_VertexID == 2, gl_VertexID > 1);
+  }`, `
+  uniform sampler2D picture; in vec2 at;
+  void main() { pixel = vec4(texture(picture, at).rgb, 1); }`];
+
+function program(gl, [vertex, fragment]) {
+  const made = gl.createProgram();
+  const head = "#version 300 es\nprecision highp float;\n";
+  for (const [kind, text] of [[gl.VERTEX_SHADER, head + vertex], [gl.FRAGMENT_SHADER, head + "out vec4 pixel;" + fragment]]) {
+    const shader = gl.createShader(kind);
+    gl.shaderSource(shader, text);
+    gl.compileShader(shader);
+    gl.attachShader(made, shader);
+  }
+  gl.linkProgram(made);
+  if (!gl.getProgramParameter(made, gl.LINK_STATUS)) throw new Error(gl.getProgramInfoLog(made) || "shader");
+  return { made, at: (name) => gl.getUniformLocation(made, name) };
+}
+
+/* fields: name, number of components, type, in the order of the buffers they lie in */
+function vertices(gl, { made }, buffers, perInstance) {
+  const array = gl.createVertexArray();
+  gl.bindVertexArray(array);
+  for (const { data, fields } of buffers) {
+    gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
+    gl.bufferData(gl.ARRAY_BUFFER, data, gl.STATIC_DRAW);
+    const bytes = data.BYTES_PER_ELEMENT, type = bytes === 1 ? gl.UNSIGNED_BYTE : gl.FLOAT;
+    const stride = bytes * fields.reduce((sum, [, count]) => sum + count, 0);
+    let offset = 0;
+    for (const [name, count] of fields) {
+      const place = gl.getAttribLocation(made, name);
+      gl.enableVertexAttribArray(place);
+      gl.vertexAttribPointer(place, count, type, bytes === 1, stride, offset);
+      gl.vertexAttribDivisor(place, perInstance ? 1 : 0);
+      offset += bytes * count;
+    }
+  }
+  gl.bindVertexArray(null);
+  return array;
+}
+
+const bytesOf = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+
+function load(gl, programs, packed) {
+  const position = new Float32Array(bytesOf(packed.points).buffer);
+  const edges = packed.cameras.flatMap(({ apex, corners }, owner) =>
+    corners.flatMap((corner, i) => [
+      [...apex, 0, 0, 0, ...corner, owner],
+      [...apex, ...corner, ...corners[(i + 1) % 4], owner],
+    ]));
+  return {
+    ...packed, position, count: position.length / 3, edges: edges.length,
+    points: vertices(gl, programs.point, [
+      { data: position, fields: [["position", 3]] }, { data: bytesOf(packed.colors), fields: [["color", 3]] }]),
+    lines: vertices(gl, programs.line, [
+      { data: new Float32Array(edges.flat()), fields: [["apex", 3], ["from", 3], ["to", 3], ["owner", 1]] }], true),
+  };
+}
+
+/* The view: an orbit around a target, with `up` upright */
+
+const TAN = Math.tan(Math.PI / 8);
+
+function axes(model, view) {
+  const ahead = unit(sub(model.forward, scale(model.up, dot(model.forward, model.up))));
+  const aside = cross(ahead, model.up);
+  const level = add(scale(ahead, Math.cos(view.yaw)), scale(aside, Math.sin(view.yaw)));
+  const forward = add(scale(level, Math.cos(view.pitch)), scale(model.up, Math.sin(view.pitch)));
+  const right = unit(cross(forward, model.up));
+  return { right, up: cross(right, forward), forward };
+}
+
+function clipMatrix(model, view, aspect) {
+  const { right, up, forward } = axes(model, view);
+  const eye = sub(view.target, scale(forward, view.distance));
+  const near = view.distance / 200, far = view.distance * 5000;
+  const x = scale(right, 1 / (TAN * aspect));
+  const y = scale(up, 1 / TAN);
+  const z = scale(forward, (far + near) / (far - near));
+  const last = [-dot(x, eye), -dot(y, eye), -dot(z, eye) - 2 * far * near / (far - near), -dot(forward, eye)];
+  return [0, 1, 2].flatMap((i) => [x[i], y[i], z[i], forward[i]]).concat(last);
+}
+
+function project(clip, [x, y, z], box) {
+  const w = clip[3] * x + clip[7] * y + clip[11] * z + clip[15];
+  const at = (row) => (clip[row] * x + clip[row + 4] * y + clip[row + 8] * z + clip[row + 12]) / w;
+  return w > 0 ? [(at(0) + 1) / 2 * box.width, (1 - at(1)) / 2 * box.height] : [Infinity, Infinity];
+}
+
+/* The first view looks where the cameras look, from behind them, a little from above and from the side; as near as
+   nine in ten points and the cameras allow */
+function firstView(model, aspect) {
+  const pitch = Math.asin(clamp(dot(model.forward, model.up), -1, 1));
+  const view = { target: [0, 0, 0], distance: 1, yaw: 0.3, pitch: clamp(pitch - 0.22, -1.4, 1.4) };
+  const { right, up, forward } = axes(model, view);
+  const needed = (p) => Math.max(Math.abs(dot(p, right)) / aspect, Math.abs(dot(p, up))) / TAN - dot(p, forward);
+  const quantile = (values, q) => values.sort((a, b) => a - b)[Math.floor(q * (values.length - 1))] ?? 0;
+  const step = Math.ceil(model.count / 4000) || 1, sample = [];
+  for (let i = 0; i < model.count; i += step) sample.push(needed(model.position.slice(3 * i, 3 * i + 3)));
+  const cameras = model.cameras.map(({ apex }) => needed(apex));
+  view.distance = 1.08 * Math.max(quantile(sample, 0.9), quantile(cameras, 0.9), 0.1);
+  return view;
+}
+
+/* The viewer */
+
+function startViewer(root) {
+  const canvas = root.querySelector("canvas"), panel = root.querySelector(".chosen");
+  const gl = canvas.getContext("webgl2", { antialias: true, alpha: false });
+  if (!gl) {
+    root.classList.add("without-webgl");
+    return;
+  }
+  const programs = { point: program(gl, POINT), line: program(gl, LINE), picture: program(gl, PICTURE) };
+  const packed = JSON.parse(document.getElementById("models").textContent), models = [];
+  const sliders = { points: root.querySelector("[name=points]"), cameras: root.querySelector("[name=cameras]") };
+  const bare = gl.createVertexArray(), texture = gl.createTexture();
+  let model, view, chosen = -1, pictured = -1, waiting = false;
+
+  const aspect = () => canvas.clientWidth / canvas.clientHeight || 1;
+  const frustumDepth = () => model.frustum * 2 ** sliders.cameras.value;
+  const redraw = () => {
+    if (!waiting) requestAnimationFrame(draw);
+    waiting = true;
+  };
+  const color = (name) => {
+    const text = getComputedStyle(root).getPropertyValue(name).trim();
+    return [1, 3, 5].map((i) => parseInt(text.slice(i, i + 2), 16) / 255);
+  };
+
+  function draw() {
+    waiting = false;
+    const ratio = Math.min(devicePixelRatio || 1, 2);
+    const width = Math.round(canvas.clientWidth * ratio), height = Math.round(canvas.clientHeight * ratio);
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    const clip = clipMatrix(model, view, aspect());
+    gl.viewport(0, 0, width, height);
+    gl.clearColor(...color("--ground"), 1);
+    gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
+    gl.enable(gl.DEPTH_TEST);
+
+    const { point, line, picture } = programs;
+    gl.enable(gl.SAMPLE_ALPHA_TO_COVERAGE);
+    gl.useProgram(point.made);
+    gl.uniformMatrix4fv(point.at("clip"), false, clip);
+    gl.uniform1f(point.at("size"), sliders.points.value * ratio);
+    gl.uniform1f(point.at("focus"), view.distance);
+    gl.bindVertexArray(model.points);
+    gl.drawArrays(gl.POINTS, 0, model.count);
+    gl.disable(gl.SAMPLE_ALPHA_TO_COVERAGE);
+
+    if (pictured >= 0) {
+      const { apex, corners } = model.cameras[pictured];
+      gl.useProgram(picture.made);
+      gl.uniformMatrix4fv(picture.at("clip"), false, clip);
+      gl.uniform3fv(picture.at("corner"), corners.flatMap((ray) => add(apex, scale(ray, frustumDepth()))));
+      gl.bindVertexArray(bare);
+      gl.drawArrays(gl.TRIANGLE_FAN, 0, 4);
+    }
+    gl.useProgram(line.made);
+    gl.uniformMatrix4fv(line.at("clip"), false, clip);
+    gl.uniform2f(line.at("screen"), width, height);
+    gl.uniform1f(line.at("depth"), frustumDepth());
+    gl.uniform1f(line.at("width"), 1.4 * ratio);
+    gl.uniform1f(line.at("chosen"), chosen);
+    gl.uniform3fv(line.at("quiet"), color("--frustum"));
+    gl.uniform3fv(line.at("loud"), color("--accent"));
+    gl.bindVertexArray(model.lines);
+    gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, model.edges);
+    canvas.dataset.drawn = model.count;
+  }
+
+  function choose(camera) {
+    chosen = camera;
+    pictured = -1;
+    const card = document.getElementById(`photo-${model.cameras[camera]?.photo}`);
+    panel.replaceChildren(...(card ? [...card.cloneNode(true).childNodes] : []));
+    panel.hidden = !card;
+    redraw();
+    const source = card?.querySelector("img");
+    if (!source) return;
+    const image = new Image();
+    image.src = source.src;
+    image.decode().then(() => {
+      if (chosen !== camera) return;
+      gl.bindTexture(gl.TEXTURE_2D, texture);
+      gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGB, gl.RGB, gl.UNSIGNED_BYTE, image);
+      gl.generateMipmap(gl.TEXTURE_2D);
+      gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.LINEAR_MIPMAP_LINEAR);
+      gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE);
+      gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE);
+      pictured = camera;
+      redraw();
+    });
+  }
+
+  function reset() {
+    view = firstView(model, aspect());
+    redraw();
+  }
+
+  function show(index) {
+    model = models[index] ??= load(gl, programs, packed[index]);
+    for (const part of document.querySelectorAll("[data-model]")) part.hidden = +part.dataset.model !== index;
+    choose(-1);
+    reset();
+  }
+
+  function pick(x, y) {
+    const box = { width: canvas.clientWidth, height: canvas.clientHeight };
+    const clip = clipMatrix(model, view, aspect());
+    const distances = model.cameras.map(({ apex, corners }) => {
+      const middle = scale(corners.reduce(add), frustumDepth() / 4);
+      return Math.min(...[0, 0.5, 1].map((s) => {
+        const [u, v] = project(clip, add(apex, scale(middle, s)), box);
+        return Math.hypot(u - x, v - y);
+      }));
+    });
+    const best = distances.indexOf(Math.min(...distances));
+    return distances[best] < 22 ? best : -1;
+  }
+
+  function turn(dx, dy) {
+    view.yaw += 0.006 * dx;
+    view.pitch = clamp(view.pitch - 0.006 * dy, -1.55, 1.55);
+  }
+
+  function pan(dx, dy) {
+    const { right, up } = axes(model, view), step = 2 * TAN * view.distance / canvas.clientHeight;
+    view.target = add(view.target, add(scale(right, -dx * step), scale(up, dy * step)));
+  }
+
+  function zoom(factor) {
+    view.distance = clamp(view.distance * factor, 1e-3, 1e4);
+  }
+
+  /* One finger or button turns; two fingers, the right button or shift pan; pinch and wheel zoom */
+  const held = new Map();
+  let moved = 0;
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    if (!held.size) moved = 0;
+    held.set(event.pointerId, [event.offsetX, event.offsetY]);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    const here = [event.offsetX, event.offsetY], before = held.get(event.pointerId);
+    if (!before) {
+      canvas.style.cursor = pick(...here) < 0 ? "" : "pointer";
+      return;
+    }
+    const [dx, dy] = [here[0] - before[0], here[1] - before[1]];
+    moved += Math.abs(dx) + Math.abs(dy);
+    if (held.size > 1) {
+      const other = [...held].find(([id]) => id !== event.pointerId)[1];
+      const gap = (p) => Math.hypot(p[0] - other[0], p[1] - other[1]) || 1;
+      zoom(gap(before) / gap(here));
+      pan(dx / 2, dy / 2);
+    } else if (event.shiftKey || event.buttons & 6) pan(dx, dy);
+    else turn(dx, dy);
+    held.set(event.pointerId, here);
+    redraw();
+  });
+  for (const kind of ["pointerup", "pointercancel"]) canvas.addEventListener(kind, (event) => {
+    held.delete(event.pointerId);
+    if (kind === "pointerup" && moved < 6 && event.button === 0) choose(pick(event.offsetX, event.offsetY));
+  });
+  canvas.addEventListener("contextmenu", (event) => event.preventDefault());
+  canvas.addEventListener("wheel", (event) => {
+    event.preventDefault();
+    zoom(Math.exp(clamp(event.deltaY * (event.deltaMode ? 16 : 1), -200, 200) / 600));
+    redraw();
+  }, { passive: false });
+  canvas.addEventListener("keydown", (event) => {
+    const act = {
+      ArrowLeft: () => turn(-12, 0), ArrowRight: () => turn(12, 0), ArrowUp: () => turn(0, -12),
+      ArrowDown: () => turn(0, 12), "+": () => zoom(0.9), "-": () => zoom(1.1), Escape: () => choose(-1),
+    }[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+    redraw();
+  });
+
+  for (const slider of Object.values(sliders)) slider.addEventListener("input", redraw);
+  root.querySelector("[name=reset]").addEventListener("click", reset);
+  root.querySelector("select")?.addEventListener("change", (event) => show(+event.target.value));
+  document.querySelector(".photos")?.addEventListener("click", (event) => {
+    const photo = event.target.closest("[data-photo]");
+    if (!photo) return;
+    choose(model.cameras.findIndex((camera) => camera.photo === +photo.dataset.photo));
+    root.scrollIntoView({ block: "center" });
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  new ResizeObserver(redraw).observe(canvas);
+  show(0);
+}
+
+for (const root of document.querySelectorAll(".viewer")) startViewer(root);

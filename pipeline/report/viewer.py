@@ -1,0 +1,73 @@
+"""What the viewer draws of a model, packed for JSON."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+
+import numpy as np
+
+from ...stages.scene import Camera, Scene
+
+MOST_POINTS = 1_000_000
+
+
+def pack(scene: Scene, photo_of: Mapping[str, int]) -> dict[str, object]:
+    """Points as base64 of float32 positions and uint8 colours, cameras as pyramids.
+
+    Everything is moved and scaled so that the middle of the points is the origin and nine in ten of them lie within a
+    distance of 1: a few far outliers and large world coordinates then cost neither the view nor its precision.
+
+    Args:
+        scene: the model.
+        photo_of: index of each photo in the page by its name.
+    """
+    finite = np.flatnonzero(np.isfinite(scene.points).all(axis=1))
+    shown = finite
+    if len(finite) > MOST_POINTS:
+        shown = finite[np.linspace(0, len(finite) - 1, MOST_POINTS).astype(np.int64)]
+    centers = scene.centers
+    middle = np.median(scene.points[finite] if len(finite) else centers, axis=0)
+    spread = np.linalg.norm((scene.points[finite] if len(finite) else centers) - middle, axis=1)
+    unit = float(np.quantile(spread, 0.9)) or 1.0
+    apexes = (centers - middle) / unit
+    corners = [_corner_rays(scene.camera(i)) @ scene.rotations[i] for i in range(len(scene.names))]
+    return {
+        "points": _base64((scene.points[shown] - middle) / unit, "<f4"),
+        "colors": _base64(scene.colors[shown], "u1"),
+        "forward": _direction(scene.rotations[:, 2]),
+        "up": _direction(-scene.rotations[:, 1]),
+        "frustum": _frustum_depth(apexes),
+        "cameras": [
+            {"photo": photo_of.get(name, -1), "name": name, "apex": apex.tolist(), "corners": rays.round(5).tolist()}
+            for name, apex, rays in zip(scene.names, apexes.round(6), corners, strict=True)
+        ],
+    }
+
+
+def _corner_rays(camera: Camera) -> np.ndarray:
+    """Rays at depth 1 through the corners of the photo, clockwise from the top left, distortion left out, (4, 3)."""
+    w, h = camera.width, camera.height
+    pixels = np.array([[0.0, 0.0, 1.0], [w, 0.0, 1.0], [w, h, 1.0], [0.0, h, 1.0]])
+    return pixels @ np.linalg.inv(camera.matrix).T
+
+
+def _direction(axes: np.ndarray) -> list[float]:
+    """Mean direction of unit vectors; that of the first where they cancel out."""
+    mean = axes.mean(axis=0)
+    length = float(np.linalg.norm(mean))
+    return (mean / length if length > 0.2 else axes[0]).round(6).tolist()
+
+
+def _frustum_depth(apexes: np.ndarray) -> float:
+    """A depth at which neighbouring frusta hardly overlap, yet none is a speck."""
+    from_middle = max(1.0, float(np.median(np.linalg.norm(apexes, axis=1))))
+    sample = apexes[:: max(1, len(apexes) // 1000)]
+    gaps = np.linalg.norm(sample[:, None] - sample[None], axis=2)
+    np.fill_diagonal(gaps, np.inf)
+    gap = float(np.median(gaps.min(axis=1))) if len(sample) > 1 else 0.0
+    return round(min(max(0.45 * gap, 0.04 * from_middle), 0.2 * from_middle), 5)
+
+
+def _base64(values: np.ndarray, dtype: str) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, dtype=dtype).tobytes()).decode("ascii")
