@@ -14,6 +14,7 @@ import numpy as np
 
 from .exif import Exif, focal_in_pixels
 from .failure import StageFailure
+from .formats.colmap import read_colmap
 from .scene import CAMERA_MODELS, Camera
 
 Grouping = Literal["auto", "shared", "single", "folder"]
@@ -213,8 +214,6 @@ def _file_entries(path: Path, sources: Sequence[Source], warn: Warn) -> tuple[_E
 
 
 def _colmap_entries(folder: Path, sources: Sequence[Source]) -> tuple[_Entry, ...]:
-    from .formats.colmap import read_colmap
-
     scene = read_colmap(folder)
     camera_of = dict(zip(scene.names, scene.camera_of.tolist(), strict=True))
     owned: dict[int, list[int]] = {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
+import warnings
 import zlib
 from dataclasses import dataclass
 from typing import Literal
@@ -23,7 +24,14 @@ _WITHOUT_LENGTH = frozenset(range(0xD0, 0xD9)) | {0x01}
 _START_OF_SCAN, _END_OF_IMAGE, _APP1 = 0xDA, 0xD9, 0xE1
 
 _ORIENTATION = 274
-_TIFF_COLOURS = {0: "white is zero", 1: "black is zero", 2: "RGB", 3: "palette", 6: "YCbCr"}
+_TIFF_TYPES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+"""Bytes a value of each TIFF type takes."""
+
+_TIFF_COLOURS = frozenset({0, 1, 2, 3, 6})
+"""Photometric interpretations: grey both ways, RGB, palette, YCbCr."""
+
+# A damaged EXIF block is taken for what is left of it.
+warnings.filterwarnings("ignore", message="Corrupt EXIF data", module=r"PIL\.")
 
 
 @dataclass(frozen=True)
@@ -85,8 +93,9 @@ def read_tags(exif: bytes) -> Image.Exif:
 def _container(form: Literal["jpeg", "png", "tiff"], width: int, height: int, exif: bytes, alpha: bool) -> Container:
     if width < 1 or height < 1:
         raise ValueError("has no pixels")
-    orientation = read_tags(exif).get(_ORIENTATION) if exif else 1
-    return Container(form, (width, height), orientation if orientation in range(1, 9) else 1, exif, alpha)
+    told = read_tags(exif).get(_ORIENTATION) if exif else None
+    orientation = next((known for known in range(1, 9) if known == told), 1)
+    return Container(form, (width, height), orientation, exif, alpha)
 
 
 def _jpeg(encoded: bytes) -> Container:
@@ -143,23 +152,39 @@ def _png(encoded: bytes) -> Container:
 
 
 def _tiff(encoded: bytes) -> Container:
+    _check_directory(encoded)
     tags = read_tags(encoded)
-    if 256 not in tags or 257 not in tags:
+    size = _numbers(tags, 256) + _numbers(tags, 257)
+    if len(size) != 2:
+        raise ValueError("is damaged: a TIFF that does not tell its size")
+    strips = [_numbers(tags, tag) for tag in ((273, 279) if 273 in tags else (324, 325))]
+    if not strips[0] or len(strips[0]) != len(strips[1]):
+        raise ValueError("is damaged: a TIFF that does not tell where its pixels are")
+    if any(offset + count > len(encoded) for offset, count in zip(*strips, strict=True)):
         raise ValueError(_cut(encoded))
-    for offsets, counts in ((273, 279), (324, 325)):
-        for offset, count in zip(_numbers(tags, offsets), _numbers(tags, counts), strict=False):
-            if offset + count > len(encoded):
-                raise ValueError(_cut(encoded))
     if any(kind != 1 for kind in _numbers(tags, 339)) or any(bits not in (1, 4, 8, 16) for bits in _numbers(tags, 258)):
         raise ValueError("has pixels that are neither 8 nor 16 bit integers")
-    if _numbers(tags, 262)[:1] and _numbers(tags, 262)[0] not in _TIFF_COLOURS:
+    if not set(_numbers(tags, 262)) <= _TIFF_COLOURS:
         raise ValueError("is a TIFF in other colours than grey, palette, RGB or YCbCr")
-    return _container("tiff", int(tags[256]), int(tags[257]), encoded, alpha=bool(_numbers(tags, 338)))
+    return _container("tiff", *size, encoded, alpha=bool(_numbers(tags, 338)))
+
+
+def _check_directory(encoded: bytes) -> None:
+    """Check that the first directory of a TIFF, and every value it points to, lies within the file."""
+    order = "<" if encoded.startswith(b"II") else ">"
+    (at,) = struct.unpack_from(order + "I", encoded, 4)
+    (entries,) = struct.unpack_from(order + "H", encoded, at)
+    end = at + 2 + 12 * entries
+    struct.unpack_from(order + "I", encoded, end)  # where the next directory is
+    for _, kind, count, offset in struct.iter_unpack(order + "HHII", encoded[at + 2 : end]):
+        size = count * _TIFF_TYPES.get(kind, 0)
+        if size > 4 and offset + size > len(encoded):
+            raise ValueError(_cut(encoded))
 
 
 def _numbers(tags: Image.Exif, tag: int) -> tuple[int, ...]:
-    value = tags.get(tag, ())
-    return value if isinstance(value, tuple) else (value,)
+    values = tags.get(tag, ())
+    return tuple(value for value in (values if isinstance(values, tuple) else (values,)) if isinstance(value, int))
 
 
 def _cut(encoded: bytes) -> str:

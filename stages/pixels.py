@@ -56,8 +56,8 @@ def decode_mask(photo: Photo) -> np.ndarray | None:
     """
     if len(photo.mask):
         mask = _read(photo.mask)
-        return np.atleast_3d(mask)[..., :3].any(axis=2)
-    if not read_container(photo.encoded.tobytes()).alpha:
+        return np.any(np.atleast_3d(mask)[..., :3], axis=2)
+    if not _open(photo.encoded).alpha:
         return None
     image = _read(photo.encoded)
     if image.ndim == 2 or image.shape[2] < 4:
@@ -85,26 +85,29 @@ def check_decodable(encoded: bytes, container: Container) -> None:
         raise ValueError("is damaged or compressed in a way that cannot be read")
 
 
+def _open(encoded: np.ndarray) -> Container:
+    try:
+        return read_container(encoded.tobytes())
+    except ValueError as flaw:
+        raise StageFailure("unreadable-photo", f"A photo {flaw}.", hint="Look at the file, or take it out.") from flaw
+
+
 def _read(encoded: np.ndarray, gray: bool = False) -> np.ndarray:
     """Upright pixels as stored: 8 or 16 bit, grey, BGR or BGRA.
 
     With ``gray`` a JPEG gives only its brightness channel, which it stores as such.
     """
+    container = _open(encoded)
+    brightness = gray and container.format == "jpeg"
+    flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION if brightness else cv2.IMREAD_UNCHANGED
     try:
-        container = read_container(encoded.tobytes())
-        jpeg = container.format == "jpeg"
-        flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION if gray and jpeg else cv2.IMREAD_UNCHANGED
         image = cv2.imdecode(encoded, flags)
-    except (ValueError, cv2.error) as error:
-        raise StageFailure("unreadable-photo", f"A photo {_reason(error)}.", hint="Look at the file.") from error
+    except cv2.error:
+        image = None
     if image is None:
-        raise StageFailure("unreadable-photo", "A photo cannot be decoded.", hint="Save the file anew.")
+        raise StageFailure("unreadable-photo", "A photo cannot be decoded.", hint="Save the file anew as PNG.")
     # OpenCV turns a TIFF upright whatever the flags.
     return image if container.format == "tiff" else _upright(image, container.orientation)
-
-
-def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, ValueError) else "cannot be decoded"
 
 
 def _upright(image: np.ndarray, orientation: int) -> np.ndarray:
