@@ -7,9 +7,10 @@ import numpy as np
 _WIDTH, _HEIGHT, _AXIS = 320, 110, 18
 
 
-def bar(share: float) -> str:
-    """A horizontal bar that fills ``share`` (0 to 1) of its cell."""
-    return f'<svg class="bar" aria-hidden="true"><rect width="{100 * min(max(share, 0.0), 1.0):.1f}%"/></svg>'
+def bar(share: float, pale: float = 0.0) -> str:
+    """A horizontal bar that fills ``share`` (0 to 1) of its cell, and in a lighter shade ``pale`` more."""
+    rest = f'<rect class="pale" x="{100 * share:.1f}%" width="{100 * pale:.1f}%"/>' if pale else ""
+    return f'<svg class="bar" aria-hidden="true"><rect width="{100 * share:.1f}%"/>{rest}</svg>'
 
 
 def histogram(values: np.ndarray, *, bins: int = 40, whole: bool = False, unit: str = "") -> str:

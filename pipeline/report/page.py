@@ -73,9 +73,7 @@ def _title(record: Mapping[str, Any]) -> str:
     return str(record.get("name") or "A reconstruction")
 
 
-def _heading(
-    photos: Photos, models: Sequence[Scene], measures: Sequence[Measures], record: Mapping[str, Any]
-) -> str:
+def _heading(photos: Photos, models: Sequence[Scene], measures: Sequence[Measures], record: Mapping[str, Any]) -> str:
     registered = len({name for model in models for name in model.names})
     parts = [f"<b>{registered:,}</b> of <b>{len(photos):,}</b> photos registered"]
     if len(models) > 1:
@@ -98,12 +96,14 @@ def _failure(failure: Mapping[str, Any] | None) -> str:
     if not failure:
         return ""
     facts = ", ".join(f"{name} {value}" for name, value in (failure.get("facts") or {}).items())
-    where = " of ".join(str(failure[key]) for key in ("node", "item") if failure.get(key))
+    where = " of ".join(str(failure[key]).replace("|", " and ") for key in ("node", "item") if failure.get(key))
+    trace = escape(str(failure.get("trace") or ""))
     lines = [
         f"<p>{escape(str(failure.get('hint')))}</p>" if failure.get("hint") else "",
         f'<p class="soft">{escape(facts)}</p>' if facts else "",
         f'<p class="soft"><code>{escape(str(failure.get("code", "failure")))}</code>'
         f"{f' in {escape(where)}' if where else ''}</p>",
+        f"<details><summary>Traceback</summary><pre>{trace}</pre></details>" if trace else "",
     ]
     sentence = escape(str(failure.get("sentence") or "The run failed."))
     return f'<div class="notice failure" role="alert"><h2>{sentence}</h2>{"".join(lines)}</div>'
@@ -136,10 +136,10 @@ def _viewer_section(models: Sequence[Scene]) -> str:
 <figure class="chosen" hidden></figure>
 <p class="without">This browser does not offer WebGL 2, so the model cannot be turned here.</p>
 <div class="controls">{choice}
-<label>Points <input type="range" name="points" min="1" max="9" step="0.25" value="2.75" autocomplete="off"></label>
+<label>Points <input type="range" name="points" min="1" max="9" step="0.1" autocomplete="off"></label>
 <label>Cameras <input type="range" name="cameras" min="-3" max="2" step="0.1" value="0" autocomplete="off"></label>
 <button type="button" name="reset">Reset the view</button>
-<small class="help">Drag to turn, two fingers or the right button to move, pinch or wheel to zoom; tap a camera for its photo</small>
+<small class="help">Drag to turn, with two fingers or the right button to move; click a camera for its photo</small>
 </div>{thinned}</div>"""
 
 
@@ -152,12 +152,13 @@ def _photos_section(
     captions = _captions(photos, sparse, measures)
     width = 160 if len(photos) > _MANY_PHOTOS else 320
     cards = "\n".join(
-        f'<figure id="photo-{i}" {f"data-photo={i}" if registered else "class=missing"}>'
+        f'<figure id="photo-{i}" class="photo{" missing" * (not registered)}">'
         f"{_thumbnail(file_of.get(name), width)}<figcaption><b>{escape(name)}</b>{text}</figcaption></figure>"
         for i, (name, (registered, text)) in enumerate(zip(photos.names, captions, strict=True))
     )
     many = " many" if len(photos) > _MANY_PHOTOS else ""
-    return f'<section><h2>Photos</h2><div class="photos{many}">{cards}</div></section>'
+    shape = np.median([photos.camera(i).width / photos.camera(i).height for i in range(len(photos))])
+    return f'<section><h2>Photos</h2><div class="photos{many}" style="--shape: {shape:.4f}">{cards}</div></section>'
 
 
 def _captions(photos: Photos, sparse: Sparse | None, measures: Sequence[Measures]) -> list[tuple[bool, str]]:
@@ -202,7 +203,7 @@ def _thumbnail(file: PhotoFile | None, width: int) -> str:
 def _numbers_section(photos: Photos, models: Sequence[Scene], measures: Sequence[Measures]) -> str:
     return "\n".join(
         f'<section data-model="{i}"{" hidden" * (i > 0)}><h2>Numbers{f" of model {i + 1}" * (len(models) > 1)}</h2>'
-        f"{_histograms(numbers)}{_photo_table(model, numbers)}{_camera_table(photos, model)}</section>"
+        f"{_histograms(numbers)}{_photo_table(model, numbers)}{_cameras(photos, model)}</section>"
         for i, (model, numbers) in enumerate(zip(models, measures, strict=True))
     )
 
@@ -218,7 +219,7 @@ def _histograms(measures: Measures) -> str:
         text = f"Photos that see a point, mean {measures.track_lengths.mean():.1f}"
         charts.append(("Track length", text, histogram(measures.track_lengths, whole=True)))
     if len(angles):
-        text = f"Widest between two rays of a point, median {np.median(angles):.1f}°"
+        text = f"Widest of a point, median {np.median(angles):.1f}°"
         charts.append(("Triangulation angle", text, histogram(angles, unit="°")))
     drawn = "".join(f"<div><h3>{title}</h3><p>{text}</p>{chart}</div>" for title, text, chart in charts)
     return f'<div class="charts">{drawn}</div>'
@@ -240,28 +241,29 @@ def _photo_table(model: Scene, measures: Measures) -> str:
         )
     )
     return f"""<div class="scroll" tabindex="0"><table><thead><tr><th>Photo</th>
-<th colspan="2">Observations</th><th colspan="2">Mean reprojection error, px</th></tr></thead>
+<th colspan="2">Observations</th><th colspan="2">Mean error, px</th></tr></thead>
 <tbody>{rows}</tbody></table></div>"""
 
 
 _SOURCES = {"calibrated": "calibration", "exif": "EXIF", "guess": "a guess"}
 
 
-def _camera_table(photos: Photos, model: Scene) -> str:
+def _cameras(photos: Photos, model: Scene) -> str:
     """The refined intrinsics of each camera beside those it started from."""
     prior_of = {name: photos.camera(i) for i, name in enumerate(photos.names)}
-    rows = []
+    blocks = []
     for index, camera in enumerate(model.cameras):
         users = [name for name, used in zip(model.names, model.camera_of, strict=True) if used == index]
         prior = prior_of.get(users[0]) if users else None
         who = users[0] if len(users) == 1 else plural(len(users), "photo")
-        source = f"focal length from {_SOURCES[prior.focal]}" if prior else "no prior"
-        rows.append(
-            f'<tr><td class="name">{escape(who)}<br><span class="soft">{camera.width} × {camera.height}, '
-            f"{source}</span></td><td>{camera.model}</td><td>{_parameters(camera, prior)}</td></tr>"
+        source = f", focal length from {_SOURCES[prior.focal]}" if prior else ""
+        blocks.append(
+            f'<div>{escape(who)} <span class="soft">{camera.width} × {camera.height}, {camera.model}{source}</span>'
+            f"{_parameters(camera, prior)}</div>"
         )
-    return f"""<div class="scroll" tabindex="0"><table><thead><tr><th>Camera</th><th>Model</th>
-<th>Refined, and what it started from</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>"""
+    return f"""<div class="cameras"><h3>{"Camera" if len(blocks) == 1 else "Cameras"}</h3>
+<p class="soft">Refined intrinsics, and below them what they started from.</p>
+<div class="scroll" tabindex="0">{"".join(blocks)}</div></div>"""
 
 
 def _parameters(camera: Camera, prior: Camera | None) -> str:
@@ -269,14 +271,16 @@ def _parameters(camera: Camera, prior: Camera | None) -> str:
     parts = []
     for name, value in zip(CAMERA_MODELS[camera.model], camera.params, strict=True):
         start = before.get(name)
-        was = "" if start is None else f'<span class="soft">{_parameter(name, start)}{_change(name, start, value)}</span>'
+        was = (
+            "" if start is None else f'<span class="soft">{_parameter(name, start)}{_change(name, start, value)}</span>'
+        )
         parts.append(f"<span><i>{name}</i> {_parameter(name, value)}{was}</span>")
     return f'<div class="intrinsics">{"".join(parts)}</div>'
 
 
 def _parameter(name: str, value: float) -> str:
-    return f"{value:.2f}" if name[0] in "fc" else f"{value:.5f}"
+    return (f"{value:.2f}" if name[0] in "fc" else f"{value:.5f}").replace("-", "−")
 
 
 def _change(name: str, start: float, value: float) -> str:
-    return f" ({100 * (value / start - 1):+.1f} %)" if name.startswith("f") and value != start else ""
+    return f" ({100 * (value / start - 1):+.1f} %)".replace("-", "−") if name.startswith("f") and value != start else ""

@@ -2,80 +2,99 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from ...stages.failure import StageFailure
+from ..registry import find
 from .charts import bar
 from .words import plural, seconds
 
 _ROW = 46
-_SOURCES = "photos"
+_PHOTOS = "photos"
+
+Node = Mapping[str, Any]
+"""A node of the record's recipe."""
 
 
 @dataclass
 class _Work:
-    """What was done at one node."""
+    """What was done at one node: how many tasks, and the seconds of those that ran and of those in the store."""
 
     ran: int = 0
     stored: int = 0
+    failed: int = 0
     seconds: float = 0.0
+    stored_seconds: float = 0.0
+
+    def add(self, task: Mapping[str, Any]) -> None:
+        duration = task.get("seconds") or 0.0
+        match task.get("status"):
+            case "ran":
+                self.ran += 1
+                self.seconds += duration
+            case "hit":
+                self.stored += 1
+                self.stored_seconds += duration
+            case "failed":
+                self.failed += 1
 
 
 def steps_section(record: Mapping[str, Any]) -> str:
-    """The graph of stages in order, each with its tasks and seconds, then the parameters of each."""
-    nodes = list((record.get("recipe") or {}).get("nodes") or ())
+    """The graph of stages in order, each with its tasks and seconds, then what each is and its parameters."""
+    nodes: Sequence[Node] = (record.get("recipe") or {}).get("nodes") or ()
     if not nodes:
         return ""
-    work = _work(record.get("tasks") or ())
-    longest = max((one.seconds for one in work.values()), default=0.0) or 1.0
-    stopped = (record.get("failure") or {}).get("node")
+    work = {node["name"]: _Work() for node in nodes}
+    for task in record.get("tasks") or ():
+        work[task["node"]].add(task)
+    longest = max(one.seconds + one.stored_seconds for one in work.values()) or 1.0
     total = sum(one.seconds for one in work.values())
-    tasks = sum(one.ran + one.stored for one in work.values())
-    rows = "".join(_row(node, work.get(node["slot"], _Work()), longest) for node in nodes)
-    return f"""<section><h2>Stages</h2>
-<div class="steps">{_flow(nodes, stopped)}<div class="rows"><div class="row"><b>{_SOURCES}</b>
-<span class="soft">{plural(tasks, "task")}, {seconds(total)} of work</span></div>{rows}</div></div>
-<div class="parameters">{"".join(_parameters(node) for node in nodes)}</div></section>"""
+    stored = sum(one.stored for one in work.values())
+    summary = f"{seconds(total)} of work" + (
+        f"; {plural(stored, 'result')} came from the store, in a lighter shade with the time they once took."
+        * (stored > 0)
+        or "."
+    )
+    rows = "".join(_row(node, work[node["name"]], longest) for node in nodes)
+    return f"""<section><h2>Stages</h2><p class="soft">{summary}</p>
+<div class="steps">{_flow(nodes, (record.get("failure") or {}).get("node"))}<div class="rows">
+<div class="row"><span><b>photos</b></span></div>{rows}</div></div>
+<div class="columns parameters">{"".join(_explained(node) for node in nodes)}</div></section>"""
 
 
-def _work(tasks: Sequence[Mapping[str, Any]]) -> dict[str, _Work]:
-    """The tasks summed up by node."""
-    work: dict[str, _Work] = {}
-    for task in tasks:
-        one = work.setdefault(task["node"], _Work())
-        if task.get("hit"):
-            one.stored += 1
-        else:
-            one.ran += 1
-            one.seconds += task.get("seconds") or 0.0
-    return work
-
-
-def _row(node: Mapping[str, Any], work: _Work, longest: float) -> str:
-    done = [f"{work.ran:,} ran"] * (work.ran > 0) + [f"{work.stored:,} from the store"] * (work.stored > 0)
+def _row(node: Node, work: _Work, longest: float) -> str:
+    counts = ((work.ran, "ran"), (work.stored, "from the store"), (work.failed, "failed"))
+    done = ", ".join(f"{number:,} {what}" for number, what in counts if number) or "not reached"
+    taken = work.seconds + work.stored_seconds
     return (
-        f'<div class="row"><b>{escape(node["slot"])}</b><span class="soft">{escape(node["stage"])}</span>'
-        f'<span class="soft done">{", ".join(done) or "not reached"}</span>'
-        f"{bar(work.seconds / longest) if work.ran else '<span></span>'}"
-        f'<span class="number">{seconds(work.seconds) if work.ran else ""}</span></div>'
+        f'<div class="row"><span><b>{escape(node["name"])}</b> <span class="soft">{escape(_stage(node))}</span></span>'
+        f'<span class="soft done">{done}</span>{bar(work.seconds / longest, work.stored_seconds / longest)}'
+        f'<span class="number{" soft" * (not work.ran)}">{seconds(taken) if work.ran + work.stored else ""}</span></div>'
     )
 
 
-def _flow(nodes: Sequence[Mapping[str, Any]], stopped: str | None) -> str:
+def _stage(node: Node) -> str:
+    """The name of the node's class."""
+    return str(node.get("use", "")).rpartition(":")[2]
+
+
+def _flow(nodes: Sequence[Node], stopped: str | None) -> str:
     """The edges of the graph: a line to the next stage, an arc to those farther down."""
-    place = {_SOURCES: 0} | {node["slot"]: i for i, node in enumerate(nodes, 1)}
-    edges = sorted({(place.get(source, 0), place[node["slot"]]) for node in nodes for source in node["inputs"]})
-    reach = {edge: 0 if edge[1] - edge[0] == 1 else 8 + 9 * (edge[1] - edge[0]) for edge in edges}
-    x = max(reach.values(), default=0) * 0.75 + 8
-    arcs = "".join(_arc(x, first, last, reach[first, last]) for first, last in edges)
+    place = {_PHOTOS: 0} | {node["name"]: i for i, node in enumerate(nodes, 1)}
+    edges = sorted({(place.get(source, 0), place[node["name"]]) for node in nodes for source in node.get("inputs", ())})
+    reach = {(first, last): 0 if last - first == 1 else 6 + 8 * (last - first) for first, last in edges}
+    x = max(reach.values(), default=0) * 0.75 + 7
+    arcs = "".join(_arc(x, *edge, reach[edge]) for edge in edges)
     dots = "".join(
-        f'<circle cx="{x:g}" cy="{_middle(i)}" r="5"{" class=stopped" * (name == stopped)}/>' for name, i in place.items()
+        f'<circle cx="{x:g}" cy="{_middle(i)}" r="5" class="{"stopped" if name == stopped else "node"}"/>'
+        for name, i in place.items()
     )
-    height = _ROW * len(place)
-    return f'<svg class="flow" width="{x + 20:g}" height="{height}" aria-hidden="true">{arcs}{dots}</svg>'
+    return f'<svg class="flow" width="{x + 22:g}" height="{_ROW * len(place)}" aria-hidden="true">{arcs}{dots}</svg>'
 
 
 def _arc(x: float, first: int, last: int, reach: float) -> str:
@@ -87,30 +106,45 @@ def _middle(row: int) -> int:
     return _ROW * row + _ROW // 2
 
 
-def _parameters(node: Mapping[str, Any]) -> str:
-    values = node.get("parameters") or {}
-    pairs = "".join(f"<dt>{escape(name)}</dt><dd>{escape(_value(value))}</dd>" for name, value in values.items())
-    return f"<div><h3>{escape(node['stage'])}</h3><dl>{pairs}</dl></div>"
+def _explained(node: Node) -> str:
+    about = "".join(f"<p>{escape(' '.join(part.split()))}</p>" for part in _about(node).split("\n\n") if part)
+    return f"<div><h3>{escape(_stage(node))}</h3>{about}{_list(node.get('parameters') or {})}</div>"
 
 
-def _value(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _about(node: Node) -> str:
+    """What the stage does and after whom: its docstring up to the parameters, where its class can be found."""
+    try:
+        cls = find(str(node.get("use")))
+    except StageFailure:
+        return ""
+    text = inspect.cleandoc(cls.__doc__ or "")
+    generated = text.startswith(f"{cls.__name__}(")
+    return "" if generated else text.partition("\nArgs:")[0].replace("``", "").strip()
 
 
 def record_section(record: Mapping[str, Any]) -> str:
-    """What a colleague needs to know to get the same bytes: seed, versions, machine."""
-    facts = {key: record[key] for key in ("seed", "hardware", "versions") if record.get(key) is not None}
-    if not facts:
-        return ""
-    pairs = "".join(
-        f"<dt>{escape(name)}</dt><dd>{escape(_value(value))}</dd>" for name, value in _flatten(facts).items()
-    )
-    return f'<section><h2>Record</h2><dl class="record">{pairs}</dl></section>'
+    """What a colleague needs to know to get the same bytes: recipe and seed, versions, machine."""
+    git = record.get("git") or {}
+    run = {
+        "recipe": (record.get("recipe") or {}).get("name"),
+        **{name: record.get(name) for name in ("seed", "until", "workers", "device", "when")},
+        "commit": git.get("commit", "")[:12] + ", changed since" * bool(git.get("dirty")),
+    }
+    groups = {"Run": run, "Machine": record.get("hardware") or {}, "Versions": record.get("versions") or {}}
+    lists = {
+        title: _list({name: fact for name, fact in facts.items() if fact not in (None, "")})
+        for title, facts in groups.items()
+    }
+    columns = "".join(f"<div><h3>{title}</h3>{facts}</div>" for title, facts in lists.items() if facts)
+    return f'<section><h2>Record</h2><div class="columns">{columns}</div></section>' if columns else ""
 
 
-def _flatten(facts: Mapping[str, Any]) -> dict[str, object]:
-    """Facts one level deep, those of a group under their own names."""
-    flat: dict[str, object] = {}
-    for name, value in facts.items():
-        flat |= value if isinstance(value, Mapping) else {name: value}
-    return flat
+def _list(facts: Mapping[str, Any]) -> str:
+    pairs = "".join(f"<dt>{escape(name)}</dt><dd>{escape(_text(value))}</dd>" for name, value in facts.items())
+    return f"<dl>{pairs}</dl>" if pairs else ""
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -57,9 +57,9 @@ const PICTURE = [`
 function program(gl, [vertex, fragment]) {
   const made = gl.createProgram();
   const head = "#version 300 es\nprecision highp float;\n";
-  for (const [kind, text] of [[gl.VERTEX_SHADER, head + vertex], [gl.FRAGMENT_SHADER, head + "out vec4 pixel;" + fragment]]) {
+  for (const [kind, text] of [[gl.VERTEX_SHADER, vertex], [gl.FRAGMENT_SHADER, "out vec4 pixel;" + fragment]]) {
     const shader = gl.createShader(kind);
-    gl.shaderSource(shader, text);
+    gl.shaderSource(shader, head + text);
     gl.compileShader(shader);
     gl.attachShader(made, shader);
   }
@@ -138,18 +138,21 @@ function project(clip, [x, y, z], box) {
   return w > 0 ? [(at(0) + 1) / 2 * box.width, (1 - at(1)) / 2 * box.height] : [Infinity, Infinity];
 }
 
-/* The first view looks where the cameras look, from behind them, a little from above and from the side; as near as
-   nine in ten points and the cameras allow */
+/* The first view looks where the cameras look, from behind them, a little from above and from the side, and as near as
+   nine in ten points and cameras allow */
 function firstView(model, aspect) {
   const pitch = Math.asin(clamp(dot(model.forward, model.up), -1, 1));
   const view = { target: [0, 0, 0], distance: 1, yaw: 0.3, pitch: clamp(pitch - 0.22, -1.4, 1.4) };
-  const { right, up, forward } = axes(model, view);
-  const needed = (p) => Math.max(Math.abs(dot(p, right)) / aspect, Math.abs(dot(p, up))) / TAN - dot(p, forward);
-  const quantile = (values, q) => values.sort((a, b) => a - b)[Math.floor(q * (values.length - 1))] ?? 0;
-  const step = Math.ceil(model.count / 4000) || 1, sample = [];
-  for (let i = 0; i < model.count; i += step) sample.push(needed(model.position.slice(3 * i, 3 * i + 3)));
-  const cameras = model.cameras.map(({ apex }) => needed(apex));
-  view.distance = 1.08 * Math.max(quantile(sample, 0.9), quantile(cameras, 0.9), 0.1);
+  const { right, up, forward } = axes(model, view), step = Math.ceil(model.count / 4000) || 1;
+  const inView = (p) => [dot(p, right), dot(p, up), dot(p, forward)];
+  const points = [], cameras = model.cameras.map(({ apex }) => inView(apex));
+  for (let i = 0; i < model.count; i += step) points.push(inView(model.position.subarray(3 * i, 3 * i + 3)));
+  const quantile = (values, q) => values.sort((a, b) => a - b)[Math.round(q * (values.length - 1))];
+  const over = (combine, q, of) => combine(...[points, cameras].filter((set) => set.length).map((set) => quantile(set.map(of), q)));
+  const [x, y] = [0, 1].map((i) => (over(Math.min, 0.05, (p) => p[i]) + over(Math.max, 0.95, (p) => p[i])) / 2);
+  view.target = add(scale(right, x), scale(up, y));
+  const needed = (p) => Math.max(Math.abs(p[0] - x) / aspect, Math.abs(p[1] - y)) / TAN - p[2];
+  view.distance = 1.1 * Math.max(over(Math.max, 0.92, needed), 0.1);
   return view;
 }
 
@@ -253,6 +256,7 @@ function startViewer(root) {
   function show(index) {
     model = models[index] ??= load(gl, programs, packed[index]);
     for (const part of document.querySelectorAll("[data-model]")) part.hidden = +part.dataset.model !== index;
+    sliders.points.value = clamp(7.5 - Math.log10(model.count + 1), 1.5, 4.5);
     choose(-1);
     reset();
   }
@@ -336,9 +340,9 @@ function startViewer(root) {
   root.querySelector("[name=reset]").addEventListener("click", reset);
   root.querySelector("select")?.addEventListener("change", (event) => show(+event.target.value));
   document.querySelector(".photos")?.addEventListener("click", (event) => {
-    const photo = event.target.closest("[data-photo]");
-    if (!photo) return;
-    choose(model.cameras.findIndex((camera) => camera.photo === +photo.dataset.photo));
+    const card = event.target.closest(".photo:not(.missing)");
+    if (!card) return;
+    choose(model.cameras.findIndex(({ photo }) => card.id === `photo-${photo}`));
     root.scrollIntoView({ block: "center" });
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
