@@ -1,0 +1,74 @@
+"""The gauge of a reconstruction: the similarity of the world that no measurement sees."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.linalg
+
+from .rotations import cross_matrix
+
+_PREFERENCE = 1e3  # weight of the first movable photo: its pose is held before anything else
+
+
+def held_coordinates(
+    rotations: np.ndarray,
+    translations: np.ndarray,
+    points: np.ndarray,
+    free_photos: np.ndarray,
+    free_points: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which coordinates of the poses to hold, so that nothing but the scene itself can move.
+
+    What is fixed already takes part of the seven degrees of freedom; the rest is taken by the pose of the first movable
+    photo and the dominant coordinate of the baseline to another, in the local coordinates of bundle adjustment:
+    a rotation ``w`` and a translation ``t`` that make ``exp(w) R`` and ``T + t``.
+
+    Args:
+        rotations, translations: ``cam_from_world``, shapes (N, 3, 3) and (N, 3).
+        points: shape (P, 3).
+        free_photos, free_points: which may move, shapes (N,) and (P,).
+
+    Returns:
+        Indices of the photos and of their coordinates (0 to 2 of w, 3 to 5 of t), at most seven of each.
+    """
+    none = np.empty(0, np.int64)
+    movable = np.flatnonzero(free_photos)
+    if not len(movable):
+        return none, none
+    centers = -np.einsum("nji,nj->ni", rotations, translations)
+    middle = centers.mean(axis=0)
+    extent = float(np.sqrt(((centers - middle) ** 2).sum(axis=1).mean())) or 1.0
+    of_photos = _pose_motions(rotations, translations, middle, extent)
+    of_points = _point_motions(points[~free_points], middle, extent)
+    fixed = np.concatenate([of_photos[~free_photos].reshape(-1, 7), of_points.reshape(-1, 7)])
+    values, vectors = np.linalg.eigh(fixed.T @ fixed)
+    unfixed = vectors[:, values <= 1e-12 * max(values[-1], 1e-300)] if len(fixed) else np.eye(7)
+    if not unfixed.shape[1]:
+        return none, none
+    motions = of_photos[movable] @ unfixed
+    motions[0] *= _PREFERENCE
+    _, triangle, order = scipy.linalg.qr(motions.reshape(-1, unfixed.shape[1]).T, mode="economic", pivoting=True)
+    independent = np.abs(np.diag(triangle)) > 1e-9 * abs(triangle[0, 0])
+    chosen = np.sort(order[: len(independent)][independent])
+    return movable[chosen // 6], chosen % 6
+
+
+def _pose_motions(rotations: np.ndarray, translations: np.ndarray, middle: np.ndarray, extent: float) -> np.ndarray:
+    """How poses move with the world's translation, rotation about ``middle`` and growth, shape (N, 6, 7)."""
+    motions = np.zeros((len(rotations), 6, 7))
+    turned = rotations @ middle
+    motions[:, :3, 3:6] = -rotations
+    motions[:, 3:, :3] = -rotations
+    motions[:, 3:, 3:6] = -cross_matrix(turned) @ rotations / extent
+    motions[:, 3:, 6] = (turned + translations) / extent
+    return motions
+
+
+def _point_motions(points: np.ndarray, middle: np.ndarray, extent: float) -> np.ndarray:
+    """How points move with the same seven, shape (P, 3, 7)."""
+    away = (points - middle) / extent
+    motions = np.zeros((len(points), 3, 7))
+    motions[:, :, :3] = np.eye(3)
+    motions[:, :, 3:6] = -cross_matrix(away)
+    motions[:, :, 6] = away
+    return motions
