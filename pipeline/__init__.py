@@ -1,1 +1,23 @@
-"""Top floor: wires stages into a graph, runs, caches and reports."""
+"""Top floor: wires stages into a graph, runs, caches and reports.
+
+``import diptych.pipeline as dp`` gives :func:`run`, :func:`plan`, :func:`explain`, :func:`reproduce`, :func:`evaluate`,
+:func:`export`, :class:`Recipe` and :class:`Result`; they are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .api import Result, evaluate, explain, export, plan, reproduce, run
+    from .recipe import Node, Recipe
+
+__all__ = ["Node", "Recipe", "Result", "evaluate", "explain", "export", "plan", "reproduce", "run"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import api
+
+    return getattr(api, name)

@@ -1,0 +1,286 @@
+"""Diptych from Python: run, plan, explain, reproduce, evaluate, export.
+
+>>> import diptych.pipeline as dp                                      # doctest: +SKIP
+>>> result = dp.run("photos", out="out", recipe="classical", seed=0)   # doctest: +SKIP
+>>> result.scene.centers                                               # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..stages.failure import StageFailure
+from ..stages.scene import Scene, Sparse
+from ..stages.stage import SLOTS
+from .collection import Collection, Options
+from .graph import Graph
+from .outputs import export_scene, write_outputs
+from .plan import NodeChange, NodePlan
+from .plan import explain as explain_graph
+from .plan import plan as plan_graph
+from .progress import Reporter, Silent, reporter_for
+from .recipe import Node as Node
+from .recipe import Recipe
+from .record import Request, make_record, options_of, outputs_of, read_record, recipe_tables, write_record
+from .reproduce import Reproduction, compare_records
+from .runner import Execution, cores, execute, failure_of
+from .store import DamagedArtifact, Store
+
+if TYPE_CHECKING:
+    from ..stages.evaluation import Evaluation
+
+Settings = Mapping[str, Any] | Iterable[str]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run.
+
+    Attributes:
+        out: the output folder.
+        record: what ``run.json`` says.
+        store: where the results are.
+    """
+
+    out: Path
+    record: dict[str, Any]
+    store: Store
+
+    @property
+    def sparse(self) -> Sparse:
+        """All models.
+
+        Raises:
+            StageFailure: ``no-result``.
+        """
+        return self["sparse"][""]
+
+    @property
+    def scene(self) -> Scene:
+        """The largest model."""
+        return self.sparse.scene
+
+    def __getitem__(self, slot: str) -> dict[str, Any]:
+        """The last results of a slot or node by item: ``result["features"]["a.jpg"]``.
+
+        Raises:
+            StageFailure: ``no-result``, where the run did not get there or the store has lost it.
+        """
+        nodes = {node[by]: node for by in ("name", "slot") for node in self.record["recipe"]["nodes"]}
+        name, kind = (nodes[slot]["name"], SLOTS[nodes[slot]["slot"]].type) if slot in nodes else ("", Any)
+        found = {item: digest for (node, item), digest in outputs_of(self.record).items() if node == name}
+        if not found:
+            raise StageFailure("no-result", f"The run in {self.out} gave no {slot!r}.")
+        try:
+            return {item: self.store.read(digest, kind) for item, digest in found.items()}
+        except DamagedArtifact as error:
+            sentence = f"The store {self.store.address} no longer holds the {slot!r} of {self.out}."
+            raise StageFailure("no-result", sentence, hint="Run it again.") from error
+
+    @staticmethod
+    def load(out: str | Path) -> Result:
+        """An earlier run, from its output folder.
+
+        Raises:
+            StageFailure: ``no-record`` or ``bad-record``.
+        """
+        record = read_record(Path(out))
+        return Result(Path(out), record, Store(record["store"]))
+
+
+def run(
+    photos: str | Path, *, out: str | Path, recipe: str | Path | Recipe = "classical", settings: Settings = (),
+    until: str | None = None, seed: int = 0, cameras: str = "auto", camera: str | None = None,
+    masks: str | Path | None = None, workers: int | None = None, device: str = "cpu", store: str | None = None,
+    cluster: str | None = None, progress: bool = True,
+) -> Result:  # fmt: skip
+    """Reconstruct a folder of photos.
+
+    What the store already has is not done again. ``out`` gets ``sparse/`` (COLMAP), ``points.ply``, ``run.json``,
+    ``report.html`` and, unless another is given, ``store/``.
+
+    Args:
+        photos: a folder of JPEG, PNG or TIFF files.
+        out: the output folder.
+        recipe: a built-in name, a TOML file or a :class:`~diptych.pipeline.recipe.Recipe`.
+        settings: parameters to change, ``{"features.max_keypoints": 4000}`` or ``["features.max_keypoints=4000"]``.
+        until: the slot or node to stop after.
+        seed: of everything that draws.
+        cameras: which photos share a camera: ``auto``, ``shared``, ``single`` or ``folder``.
+        camera: known calibration; see :func:`diptych.stages.calibration.prior_cameras`.
+        masks: a folder of masks, black where keypoints must not lie.
+        workers: how many items to work on at once, by default one per processor core; the result does not depend on it.
+        device: ``cpu``, or a torch device such as ``cuda``.
+        store: folder or fsspec address; by default ``DIPTYCH_STORE`` from the environment, else ``out/store``.
+        cluster: address of a Dask scheduler to run on.
+        progress: show bars, or lines where standard error is no terminal.
+
+    Raises:
+        StageFailure: what went wrong; what was finished stays in the store, and ``run.json`` tells of it.
+    """
+    job = _Job(Recipe.load(recipe).set(settings), Request(seed, until, workers or cores(), device), Path(out), store)
+    reporter = reporter_for() if progress else Silent()
+    try:
+        return job.run(Path(photos), Options(cameras, camera, Path(masks) if masks else None), reporter, cluster)
+    finally:
+        reporter.close()
+
+
+def plan(
+    photos: str | Path, *, out: str | Path = "out", recipe: str | Path | Recipe = "classical", settings: Settings = (),
+    until: str | None = None, seed: int = 0, cameras: str = "auto", camera: str | None = None,
+    masks: str | Path | None = None, device: str = "cpu", store: str | None = None,
+) -> list[NodePlan]:  # fmt: skip
+    """What :func:`run` with the same arguments would do, node by node; nothing is run."""
+    graph = Graph.of(Recipe.load(recipe).set(settings), until)
+    options = Options(cameras, camera, Path(masks) if masks else None)
+    return plan_graph(
+        graph,
+        Collection.read(Path(photos), options, _ignore, cores()),
+        open_store(store, Path(out)),
+        seed=seed,
+        device=device,
+    )
+
+
+def explain(
+    photos: str | Path, *, out: str | Path, recipe: str | Path | Recipe = "classical", settings: Settings = (),
+    until: str | None = None, seed: int = 0, cameras: str = "auto", camera: str | None = None,
+    masks: str | Path | None = None, device: str = "cpu", store: str | None = None,
+) -> list[NodeChange]:  # fmt: skip
+    """Which ingredients of which keys differ from those of the run in ``out``; nothing is run.
+
+    Raises:
+        StageFailure: ``no-record`` where there was no run.
+    """
+    record = read_record(Path(out))
+    graph = Graph.of(Recipe.load(recipe).set(settings), until)
+    options = Options(cameras, camera, Path(masks) if masks else None)
+    collection = Collection.read(Path(photos), options, _ignore, cores())
+    return explain_graph(graph, collection, open_store(store, Path(out)), record, seed=seed, device=device)
+
+
+def reproduce(
+    record: str | Path, *, photos: str | Path | None = None, workers: int | None = None, progress: bool = True
+) -> Reproduction:
+    """Repeat a recorded run in a fresh store, and compare every digest.
+
+    Args:
+        record: ``run.json`` or the folder it lies in.
+        photos: where the photos are now; by default where they were.
+
+    Raises:
+        StageFailure: the run cannot be repeated.
+    """
+    old = read_record(Path(record))
+    options = options_of(old)
+    recipe = Recipe.from_dict(recipe_tables(old), old["recipe"]["name"])
+    with tempfile.TemporaryDirectory(prefix="diptych-") as fresh:
+        again = run(
+            photos or old["photos"]["folder"], out=fresh, recipe=recipe, until=old["until"], seed=old["seed"],
+            cameras=options.cameras, camera=options.camera, masks=options.masks, workers=workers,
+            device=old["device"], store=f"{fresh}/store", progress=progress,
+        )  # fmt: skip
+        return compare_records(old, again.record)
+
+
+def evaluate(out: str | Path, *, truth: str | Path) -> Evaluation:
+    """Compare the largest model of a run with the truth in a folder.
+
+    Raises:
+        StageFailure: as :func:`diptych.stages.formats.truth.read_truth` and
+            :func:`diptych.stages.evaluation.evaluate`.
+    """
+    from ..stages.evaluation import evaluate as evaluate_scene
+    from ..stages.formats.truth import read_truth
+
+    return evaluate_scene(Result.load(out).scene, read_truth(Path(truth)))
+
+
+def export(out: str | Path, *, to: str, path: str | Path) -> None:
+    """Write the largest model of a run for another program: ``colmap``, ``ply``, ``nerfstudio`` or ``bundler``.
+
+    Raises:
+        StageFailure: ``unknown-format``, ``no-result`` or ``not-writable``.
+    """
+    export_scene(Result.load(out).scene, to, Path(path))
+
+
+def open_store(address: str | None, out: Path) -> Store:
+    """The store at an address, else where ``DIPTYCH_STORE`` says, else in the output folder."""
+    return Store(address or os.environ.get("DIPTYCH_STORE") or str(out / "store"))
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One run: what to do, and where the results go."""
+
+    recipe: Recipe
+    request: Request
+    out: Path
+    store: str | None
+
+    def run(self, photos: Path, options: Options, reporter: Reporter, cluster: str | None) -> Result:
+        began = time.perf_counter()
+        graph = Graph.of(self.recipe, self.request.until)
+        said: dict[str, None] = {}
+
+        def warn(sentence: str) -> None:
+            said[sentence] = None
+            reporter.warn(sentence)
+
+        collection = Collection.read(photos, options, warn, cores())
+        store = open_store(self.store, _writable(self.out))
+        execution = execute(
+            graph, collection, store, seed=self.request.seed, workers=self.request.workers,
+            device=self.request.device, cluster=cluster, reporter=reporter,
+        )  # fmt: skip
+        failed = execution.failed
+        failure = failure_of(failed) if failed else None
+        sparse = _sparse(graph, execution, store)
+        outputs = write_outputs(self.out, sparse) if sparse else {}
+        record = make_record(
+            graph, self.recipe.name, collection, self.request, store, execution,
+            seconds=time.perf_counter() - began, warnings=list(said | dict.fromkeys(execution.warnings)),
+            failure=failure, outputs=outputs,
+        )  # fmt: skip
+        write_record(self.out / "run.json", record)
+        if failure or sparse:
+            _write_report(self.out, collection, sparse, record)
+        if failure:
+            raise failure
+        return Result(self.out, record, store)
+
+
+def _sparse(graph: Graph, execution: Execution, store: Store) -> Sparse | None:
+    """The models, if the run came so far."""
+    last = graph.last("sparse")
+    outcome = execution.outcomes.get((last.name, "")) if last else None
+    return store.read(outcome.record.output, Sparse) if outcome and outcome.record else None
+
+
+def _write_report(out: Path, collection: Collection, sparse: Sparse | None, record: dict[str, Any]) -> None:
+    from .report.page import write_report
+
+    write_report(out / "report.html", photos=collection.photos, files=collection.files, sparse=sparse, record=record)
+
+
+def _writable(out: Path) -> Path:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StageFailure(
+            "not-writable", f"The output folder {out} cannot be made: {error.strerror or error}.",
+            hint="Choose another with --out.",
+        ) from error  # fmt: skip
+    return out
+
+
+def _ignore(sentence: str) -> None:
+    """Discard a warning that a run would show."""

@@ -1,0 +1,292 @@
+"""The command line. What is heavy is imported when a command needs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from ..stages.failure import StageFailure
+
+if TYPE_CHECKING:
+    from .api import Result
+
+
+class _Plain(TyperGroup):
+    """Ends what cannot be done in one sentence, its code and a hint, with status 2."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except StageFailure as failure:
+            typer.echo(f"error: {failure}", err=True)
+            if failure.hint:
+                typer.echo(f"hint: {failure.hint}", err=True)
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            typer.echo("Interrupted. What was finished is kept: the same command goes on from there.", err=True)
+            raise typer.Exit(130) from None
+
+
+app = typer.Typer(
+    name="diptych", cls=_Plain, no_args_is_help=True, add_completion=False, rich_markup_mode="rich",
+    help="Photogrammetry as a graph of stages: photos in, cameras and points out, every step cached by its content.",
+    pretty_exceptions_enable=False,
+)  # fmt: skip
+
+
+class Grouping(StrEnum):
+    """Which photos share a camera."""
+
+    auto = "auto"
+    shared = "shared"
+    single = "single"
+    folder = "folder"
+
+
+class Format(StrEnum):
+    """What other programs read."""
+
+    colmap = "colmap"
+    ply = "ply"
+    nerfstudio = "nerfstudio"
+    bundler = "bundler"
+
+
+PhotosFolder = Annotated[Path, typer.Argument(metavar="PHOTOS", help="Folder of JPEG, PNG or TIFF files.")]
+OutFolder = Annotated[Path, typer.Option("--out", help="Output folder.")]
+RecipeName = Annotated[str, typer.Option("--recipe", help="Built-in name or a TOML file.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NODE.PARAMETER=VALUE", help="Change a parameter; may be repeated.")
+]
+Until = Annotated[str | None, typer.Option("--until", metavar="SLOT", help="Stop after this slot.")]
+CameraOption = Annotated[
+    str | None, typer.Option("--camera", help="Known calibration: MODEL,params or a file or folder of cameras.")
+]
+Cameras = Annotated[Grouping, typer.Option("--cameras", help="Which photos share a camera.")]
+Masks = Annotated[Path | None, typer.Option("--masks", help="Folder of masks, black where not to look.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of everything that draws.")]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Items worked on at once; one per core if not given.")
+]
+StoreAddress = Annotated[
+    str | None,
+    typer.Option("--store", help="Folder or fsspec address; OUT/store if not given.", envvar="DIPTYCH_STORE"),
+]
+Device = Annotated[str, typer.Option("--device", help="cpu, or a torch device such as cuda.")]
+Cluster = Annotated[str | None, typer.Option("--cluster", help="Address of a Dask scheduler to run on.")]
+EarlierRun = Annotated[Path, typer.Argument(metavar="OUT", help="Output folder of a run.")]
+
+
+def _example(text: str) -> str:
+    return f"[bold]Example:[/bold]  {text}"
+
+
+@app.command(epilog=_example("diptych run photos --out out --set features.max_keypoints=4000"))
+def run(
+    photos: PhotosFolder, out: OutFolder, recipe: RecipeName = "classical", until: Until = None,
+    settings: Settings = None, camera: CameraOption = None, cameras: Cameras = Grouping.auto, masks: Masks = None,
+    seed: Seed = 0, workers: Workers = None, store: StoreAddress = None, device: Device = "cpu",
+    cluster: Cluster = None,
+) -> None:  # fmt: skip
+    """Reconstruct a folder of photos."""
+    from . import api
+
+    result = api.run(
+        photos, out=out, recipe=recipe, settings=settings or (), until=until, seed=seed, cameras=cameras.value,
+        camera=camera, masks=masks, workers=workers, device=device, store=store, cluster=cluster,
+    )  # fmt: skip
+    _summarize(result)
+
+
+@app.command(epilog=_example("diptych plan photos --out out --set matches.ratio=0.9"))
+def plan(
+    photos: PhotosFolder, out: OutFolder = Path("out"), recipe: RecipeName = "classical", until: Until = None,
+    settings: Settings = None, camera: CameraOption = None, cameras: Cameras = Grouping.auto, masks: Masks = None,
+    seed: Seed = 0, store: StoreAddress = None, device: Device = "cpu",
+) -> None:  # fmt: skip
+    """Show what is there and what would run, without running it."""
+    from . import api
+
+    plans = api.plan(
+        photos, out=out, recipe=recipe, settings=settings or (), until=until, seed=seed, cameras=cameras.value,
+        camera=camera, masks=masks, device=device, store=store,
+    )  # fmt: skip
+
+    def number(count: int | None) -> str:
+        return "?" if count is None else str(count) if count else "·"
+
+    _table(
+        ("node", "stage", "items", "stored", "would run", "not known yet"),
+        [
+            (
+                p.node, p.stage, number(p.items), number(p.stored), number(p.to_run),
+                f"{'all' if p.items is None else p.unknown}, after {', '.join(p.waits_for)}" if p.waits_for else "·",
+            )
+            for p in plans
+        ],
+        right=(2, 3, 4),
+    )  # fmt: skip
+
+
+@app.command(epilog=_example("diptych explain photos --out out --set features.max_keypoints=4000"))
+def explain(
+    photos: PhotosFolder, out: OutFolder, recipe: RecipeName = "classical", until: Until = None,
+    settings: Settings = None, camera: CameraOption = None, cameras: Cameras = Grouping.auto, masks: Masks = None,
+    seed: Seed = 0, store: StoreAddress = None, device: Device = "cpu",
+) -> None:  # fmt: skip
+    """Say which ingredient of which key differs from the run in OUT."""
+    from . import api
+
+    changes = api.explain(
+        photos, out=out, recipe=recipe, settings=settings or (), until=until, seed=seed, cameras=cameras.value,
+        camera=camera, masks=masks, device=device, store=store,
+    )  # fmt: skip
+    for change in changes:
+        facts = [f"{count} changed by {reasons}" for reasons, count in change.changed]
+        facts += [f"{change.unchanged} unchanged"] * (change.unchanged > 0)
+        facts += [f"{change.added} new"] * (change.added > 0) + [f"{change.removed} gone"] * (change.removed > 0)
+        facts += [f"the rest is known after {', '.join(change.waits_for)}"] * bool(change.waits_for)
+        typer.echo(f"{change.node}: {'; '.join(facts)}")
+
+
+@app.command(epilog=_example("diptych reproduce out/run.json"))
+def reproduce(
+    record: Annotated[Path, typer.Argument(metavar="RUN.JSON", help="The record of a run, or its folder.")],
+    photos: Annotated[Path | None, typer.Option("--photos", help="Where the photos are now.")] = None,
+    workers: Workers = None,
+) -> None:
+    """Repeat a run in a fresh store and compare every digest; status 1 where one differs."""
+    from . import api
+
+    found = api.reproduce(record, photos=photos, workers=workers)
+    if found.equal:
+        typer.echo(f"Equal: all {found.compared} digests are those of {record}.")
+        return
+    why = f"its ingredients differ: {', '.join(found.why)}" if found.why else "the same ingredients gave other bytes"
+    typer.echo(f"Different: the first artifact that differs is {found.first}; {why}.")
+    raise typer.Exit(1)
+
+
+@app.command(epilog=_example("diptych evaluate out --truth photos/gt"))
+def evaluate(
+    out: EarlierRun, truth: Annotated[Path, typer.Option("--truth", help="Folder with the true cameras.")]
+) -> None:
+    """Compare the cameras of a run with the truth."""
+    import dataclasses
+
+    from . import api
+
+    found = api.evaluate(out, truth=truth)
+    _table(
+        ("measure", "value"),
+        [(f.name, _value(getattr(found, f.name))) for f in dataclasses.fields(found)],
+        right=(1,),
+    )  # fmt: skip
+
+
+@app.command(epilog=_example("diptych export out --to nerfstudio transforms.json"))
+def export(
+    out: EarlierRun,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write; a folder for colmap.")],
+    to: Annotated[Format, typer.Option("--to", help="What to write.")],
+) -> None:
+    """Write the largest model of a run for another program."""
+    from . import api
+
+    api.export(out, to=to.value, path=file)
+    typer.echo(f"Wrote {file}.")
+
+
+@app.command(epilog=_example("diptych stages"))
+def stages() -> None:
+    """List the slots, what can fill each, and every parameter with its default."""
+    import dataclasses
+
+    from ..stages.stage import SLOTS
+    from . import registry
+    from .parameters import describe, types_of
+
+    found, absent = [], []
+    for name in registry.names():
+        try:
+            found.append((name, registry.find(name)))
+        except StageFailure as failure:
+            absent.append(failure)
+    for slot in (slot for slot in SLOTS.values() if not slot.source):
+        typer.secho(f"{slot.name}  ({slot.type.__name__}, per {slot.extent})", bold=True)
+        for name, cls in found:
+            if cls.slot == slot.name:
+                typer.echo(f"  {name}: {_first_line(cls)}")
+                fields: Any = dataclasses.fields(cls)  # pyright: ignore[reportArgumentType]
+                defaults = {field.name: field.default for field in fields}
+                for parameter, kind in types_of(cls).items():
+                    default = defaults[parameter]
+                    value = "" if default is dataclasses.MISSING else f" = {_value(default)}"
+                    typer.secho(f"    {parameter}: {describe(kind)}{value}", dim=True)
+    for failure in absent:
+        typer.echo(f"not available: {failure.sentence}", err=True)
+
+
+def _first_line(cls: type) -> str:
+    return (cls.__doc__ or "").strip().partition("\n")[0]
+
+
+def _value(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, (tuple, list)):
+        return ", ".join(map(_value, value))
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]], right: tuple[int, ...] = ()) -> None:
+    """A plain table, the same on a terminal and in a file."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    for row in (head, *rows):
+        cells = (t.rjust(w) if i in right else t.ljust(w) for i, (t, w) in enumerate(zip(row, widths, strict=True)))
+        typer.echo("  ".join(cells).rstrip())
+
+
+def _summarize(result: Result) -> None:
+    """What was made, how good it is, how long it took, and where it lies."""
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    record = result.record
+    if not record["outputs"]:
+        done = sum(task["output"] is not None for task in record["tasks"])
+        console.print(f"[green]✓[/] {done} results in {record['seconds']:.1f} s, all in {record['store']}")
+        return
+    import numpy as np
+
+    sparse = result.sparse
+    scene = sparse.scene
+    total = len(record["photos"]["files"])
+    counts = np.bincount(scene.obs_point, minlength=len(scene.points))
+    known = np.isfinite(scene.errors)
+    error = np.average(scene.errors[known], weights=counts[known]) if counts[known].any() else float("nan")
+    ran = sum(task["status"] == "ran" for task in record["tasks"])
+    more = f", {len(sparse.models) - 1} smaller models beside it" if len(sparse.models) > 1 else ""
+    console.print()
+    console.print(f"[green]✓[/] [bold]{len(scene.names)} of {total} photos[/] registered{more}")
+    console.print(f"  {len(scene.points):,} points, {len(scene.obs_point):,} observations, mean error {error:.3f} px")
+    console.print(f"  {record['seconds']:.1f} s; {ran} tasks ran, {len(record['tasks']) - ran} came from the store")
+    for name, why in sparse.missing:
+        console.print(f"  [yellow]not registered[/] {name}: {why}", markup=True)
+    console.print(f"  {result.out}{os.sep}  sparse, points.ply, report.html, run.json")
+
+
+def main() -> None:
+    """Entry of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""What a run leaves for other programs: the models as COLMAP files and the points to look at."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from ..stages.failure import StageFailure
+from ..stages.formats.bundler import write_bundler
+from ..stages.formats.colmap import write_colmap
+from ..stages.formats.nerfstudio import write_nerfstudio
+from ..stages.formats.ply import write_ply
+from ..stages.scene import Scene, Sparse
+from .parameters import nearest
+from .record import file_digest
+
+FORMATS = ("colmap", "ply", "nerfstudio", "bundler")
+
+
+def write_outputs(out: Path, sparse: Sparse) -> dict[str, str]:
+    """Write ``sparse/`` (the largest model, and further ones in ``sparse/1`` and so on) and ``points.ply``.
+
+    Returns:
+        The digest of every file by its name.
+    """
+    aside = out / f".sparse.{os.getpid()}"
+    shutil.rmtree(aside, ignore_errors=True)
+    for i, model in enumerate(sparse.models):
+        write_colmap(model, aside / str(i) if i else aside, binary=True)
+    if (out / "sparse").exists():
+        shutil.rmtree(out / "sparse")
+    aside.rename(out / "sparse")
+    write_ply(out / "points.ply", sparse.scene.points, sparse.scene.colors)
+    files = sorted(path for path in (out / "sparse").rglob("*") if path.is_file())
+    return {path.relative_to(out).as_posix(): file_digest(path) for path in [*files, out / "points.ply"]}
+
+
+def export_scene(scene: Scene, kind: str, path: Path) -> None:
+    """Write a model for another program.
+
+    Args:
+        kind: one of :data:`FORMATS`.
+        path: the file, or for COLMAP the folder.
+
+    Raises:
+        StageFailure: ``unknown-format``, or ``not-writable``.
+    """
+    if kind not in FORMATS:
+        raise StageFailure("unknown-format", f"There is no format {kind!r}.", hint=nearest(kind, FORMATS))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if kind == "colmap":
+            write_colmap(scene, path, binary=True)
+        elif kind == "ply":
+            write_ply(path, scene.points, scene.colors)
+        elif kind == "nerfstudio":
+            write_nerfstudio(scene, path)
+        else:
+            write_bundler(scene, path)
+    except OSError as error:
+        raise StageFailure("not-writable", f"{path} cannot be written: {error.strerror or error}.") from error

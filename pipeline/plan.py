@@ -1,0 +1,164 @@
+"""Looking before running: what is there, what would run, and which ingredient of which key changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..stages.scene import Pairs
+from .collection import Collection
+from .graph import Graph, Vertex
+from .keys import Ingredients, key_of, stage_ingredients
+from .record import differences, ingredients_of, name_differences
+from .store import DamagedArtifact, Store
+from .tasks import Task, TaskId, tasks_of
+
+
+@dataclass(frozen=True)
+class NodePlan:
+    """What is known of a node before it runs.
+
+    Attributes:
+        node, stage: names of the node and of its stage.
+        items: how many there are, None where the choice of pairs is not made yet.
+        stored: how many results the store has.
+        to_run: how many would run.
+        unknown: how many depend on something that has to run first.
+        waits_for: the nodes they depend on.
+    """
+
+    node: str
+    stage: str
+    items: int | None
+    stored: int = 0
+    to_run: int = 0
+    unknown: int = 0
+    waits_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class NodeChange:
+    """What changed at a node since a run.
+
+    Attributes:
+        node: its name.
+        unchanged: how many tasks have the same key.
+        changed: for every set of changed ingredients, in words, how many tasks it concerns.
+        added, removed: how many items are new, and how many are gone.
+        waits_for: nodes that have to run before the rest can be known.
+    """
+
+    node: str
+    unchanged: int = 0
+    changed: tuple[tuple[str, int], ...] = ()
+    added: int = 0
+    removed: int = 0
+    waits_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A task whose inputs are known: its ingredients, and its result if the store has it."""
+
+    ingredients: Ingredients
+    output: str | None
+
+
+def plan(graph: Graph, collection: Collection, store: Store, *, seed: int = 0, device: str = "cpu") -> list[NodePlan]:
+    """What each node of a run would do; nothing is run."""
+    walk = _Walk(graph, collection, store, seed, device)
+    plans = []
+    for vertex in graph.vertices:
+        tasks, name, stage = walk.tasks[vertex.name], vertex.name, type(vertex.stage).__name__
+        if tasks is None:
+            plans.append(NodePlan(name, stage, None, waits_for=walk.missing(vertex)))
+            continue
+        seen = [walk.seen[task.id] for task in tasks if task.id in walk.seen]
+        stored = sum(one.output is not None for one in seen)
+        unknown = len(tasks) - len(seen)
+        waits_for = walk.missing(vertex) if unknown else ()
+        plans.append(NodePlan(name, stage, len(tasks), stored, len(seen) - stored, unknown, waits_for))
+    return plans
+
+
+def explain(
+    graph: Graph, collection: Collection, store: Store, record: dict[str, Any], *, seed: int = 0, device: str = "cpu"
+) -> list[NodeChange]:
+    """Which ingredients of which keys differ from those of a recorded run; nothing is run."""
+    walk = _Walk(graph, collection, store, seed, device)
+    before = ingredients_of(record)
+    return [_change(vertex, walk, before) for vertex in graph.vertices]
+
+
+def _change(vertex: Vertex, walk: _Walk, before: Mapping[TaskId, Ingredients]) -> NodeChange:
+    old = {name: one for name, one in before.items() if name[0] == vertex.name}
+    tasks = walk.tasks[vertex.name]
+    new = {task.id: walk.seen.get(task.id) for task in tasks or ()}
+    reasons: Counter[str] = Counter()
+    unchanged = 0
+    for name in new.keys() & old.keys():
+        now = new[name]
+        known = now.ingredients if now else {**walk.common[vertex.name], "inputs": old[name].get("inputs")}
+        known = known if now or "seed" not in old[name] else {**known, "seed": old[name]["seed"]}
+        changes = name_differences(differences(old[name], known))
+        if changes:
+            reasons[", ".join(changes)] += 1
+        elif now:
+            unchanged += 1
+    unsure = tasks is None or any(one is None for one in new.values())
+    return NodeChange(
+        vertex.name, unchanged, tuple(sorted(reasons.items())),
+        added=len(new.keys() - old.keys()),
+        removed=len(old.keys() - new.keys()) if tasks is not None else 0,
+        waits_for=walk.missing(vertex) if unsure else (),
+    )  # fmt: skip
+
+
+class _Walk:
+    """The graph seen with the store: every task whose inputs are known, with its key's ingredients and its result."""
+
+    def __init__(self, graph: Graph, collection: Collection, store: Store, seed: int, device: str) -> None:
+        self.graph = graph
+        self.common = {vertex.name: stage_ingredients(vertex.stage, device) for vertex in graph.vertices}
+        self.tasks: dict[str, list[Task] | None] = {}
+        self.seen: dict[TaskId, _Seen] = {}
+        pairs: dict[str, Pairs] = {}
+        sources = collection.sources()
+        for vertex in graph.vertices:
+            if vertex.pairs and vertex.pairs not in pairs:
+                self.tasks[vertex.name] = None
+                continue
+            chosen = pairs[vertex.pairs] if vertex.pairs else None
+            tasks = tasks_of(vertex, self.common[vertex.name], collection.photos.names, chosen, sources, seed)
+            self.tasks[vertex.name] = tasks
+            for task in tasks:
+                self._look(task, store)
+            if vertex.slot.type is Pairs:
+                pairs |= self._pairs(vertex, store)
+
+    def missing(self, vertex: Vertex) -> tuple[str, ...]:
+        """The nodes right before this one whose results are not all there."""
+        before = dict.fromkeys([*(e.source for e in vertex.inputs if not e.is_source), *filter(None, [vertex.pairs])])
+        return tuple(name for name in before if not self._complete(name))
+
+    def _complete(self, node: str) -> bool:
+        tasks = self.tasks[node]
+        return tasks is not None and all(t.id in self.seen and self.seen[t.id].output for t in tasks)
+
+    def _look(self, task: Task, store: Store) -> None:
+        outputs = {name: one.output for name in task.upstream if (one := self.seen.get(name)) and one.output}
+        if len(outputs) < len(set(task.upstream)):
+            return
+        inputs = task.digests(outputs)
+        own: Ingredients = {"inputs": inputs} if task.seed is None else {"inputs": inputs, "seed": task.seed}
+        try:
+            record = store.find(key_of(task.common, inputs, task.seed))
+        except DamagedArtifact:
+            record = None
+        self.seen[task.id] = _Seen({**task.common, **own}, record.output if record else None)
+
+    def _pairs(self, vertex: Vertex, store: Store) -> dict[str, Pairs]:
+        seen = self.seen.get((vertex.name, ""))
+        return {vertex.name: store.read(seen.output, Pairs)} if seen and seen.output else {}

@@ -1,0 +1,269 @@
+"""``run.json``: everything that a run was made of and made, for a person, a report and a colleague who repeats it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..stages.failure import StageFailure
+from .codec import digest
+from .collection import Collection, Options
+from .graph import Graph, Vertex
+from .keys import Ingredients, library_version
+from .registry import name_of
+from .runner import Execution, cores
+from .store import Store
+from .tasks import Outcome
+
+FORMAT = 1
+
+COMMON = ("stage", "version", "code", "parameters", "libraries", "device")
+"""The ingredients of a key that all items of a node share."""
+
+LIBRARIES = ("numpy", "scipy", "dask", "safetensors", "numba", "torch", "opencv-contrib-python", "poselib", "pycolmap")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked of a run, beside the recipe and the photos."""
+
+    seed: int = 0
+    until: str | None = None
+    workers: int = 1
+    device: str = "cpu"
+
+
+def make_record(
+    graph: Graph, recipe: str, collection: Collection, request: Request, store: Store, execution: Execution,
+    *, seconds: float, warnings: list[str], failure: StageFailure | None, outputs: dict[str, str],
+) -> dict[str, Any]:  # fmt: skip
+    """The record of a run as a JSON tree.
+
+    Args:
+        recipe: its name.
+        seconds: wall time of the whole run.
+        failure: why it failed, if it did.
+        outputs: digests of the files in the output folder by name.
+    """
+    libraries = {*LIBRARIES, *(name for vertex in graph.vertices for name in type(vertex.stage).libraries)}
+    return {
+        "format": FORMAT,
+        "name": collection.folder.name,
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 3),
+        "photos": {
+            "folder": str(collection.folder),
+            "files": [{"name": file.name, "digest": file.digest} for file in collection.files],
+        },
+        "options": _options(collection.options),
+        "seed": request.seed,
+        "until": request.until,
+        "workers": request.workers,
+        "device": request.device,
+        "store": store.address,
+        "recipe": {"name": recipe, "nodes": [_node(vertex, execution) for vertex in graph.vertices]},
+        "failure": _failure(failure, execution.failed),
+        "warnings": warnings,
+        "outputs": outputs,
+        "versions": {
+            "diptych": _own_version(), "python": platform.python_version(),
+            **{name: library_version(name) for name in sorted(libraries)},
+        },
+        "git": _git(),
+        "hardware": _hardware(),
+        "tasks": [_task(outcome) for outcome in execution.outcomes.values()],
+    }  # fmt: skip
+
+
+def write_record(path: Path, record: dict[str, Any]) -> None:
+    """Write a record aside and rename it, so that it is whole or the old one; one line per task."""
+    tasks = ",\n  ".join(_json(task) for task in record["tasks"])
+    head = json.dumps({**record, "tasks": []}, indent=1, ensure_ascii=False)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_text(head.replace('"tasks": []', f'"tasks": [\n  {tasks}\n ]' if tasks else '"tasks": []'), "utf-8")
+    aside.replace(path)
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """The record in a file, or of an output folder.
+
+    Raises:
+        StageFailure: ``no-record`` or ``bad-record``.
+    """
+    path = path / "run.json" if path.is_dir() else path
+    try:
+        record = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise StageFailure("no-record", f"There is no {path}.", hint="Give the folder or run.json of a run.") from None
+    except (OSError, ValueError) as error:
+        raise StageFailure("bad-record", f"{path} cannot be read: {error}") from error
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise StageFailure("bad-record", f"{path} is not the record of a run that this version can read.")
+    return record
+
+
+def ingredients_of(record: dict[str, Any]) -> dict[tuple[str, str], Ingredients]:
+    """For every finished task of a record what its key was made of, by node and item."""
+    common = {node["name"]: {name: node[name] for name in COMMON if name in node} for node in record["recipe"]["nodes"]}
+    return {
+        (task["node"], task["item"]): {
+            **common[task["node"]], "inputs": task["inputs"],
+            **({} if task["seed"] is None else {"seed": task["seed"]}),
+        }
+        for task in record["tasks"] if task["output"]
+    }  # fmt: skip
+
+
+def outputs_of(record: dict[str, Any]) -> dict[tuple[str, str], str]:
+    """The digest of every finished task's result, by node and item."""
+    return {(task["node"], task["item"]): task["output"] for task in record["tasks"] if task["output"]}
+
+
+def options_of(record: dict[str, Any]) -> Options:
+    """How the photos were read."""
+    options = record["options"]
+    return Options(options["cameras"], options["camera"], Path(options["masks"]) if options["masks"] else None)
+
+
+def recipe_tables(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The recipe as :meth:`Recipe.from_dict` reads it."""
+    return {node["name"]: {"use": node["use"], **node["parameters"]} for node in record["recipe"]["nodes"]}
+
+
+def differences(old: Any, new: Any, at: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Name, old and new value of every ingredient that differs; what one lacks is None there."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in dict.fromkeys([*old, *new]):
+            yield from differences(old.get(name), new.get(name), f"{at}.{name}" if at else name)
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for i, (was, now) in enumerate(zip(old, new, strict=True)):
+            yield from differences(was, now, f"{at}[{i}]")
+    elif old != new:
+        yield at, old, new
+
+
+def name_differences(found: Iterable[tuple[str, Any, Any]]) -> list[str]:
+    """Differences in words, each once: short values are shown, digests are only said to differ."""
+    words: dict[str, None] = {}
+    for name, old, new in found:
+        told = [_json(value) for value in (old, new)]
+        if name.startswith("inputs"):
+            words[name.partition("[")[0].replace("inputs.", "input ")] = None
+        elif name.startswith(("code", "seed")) or max(map(len, told)) > 40:
+            words[name] = None
+        else:
+            words[f"{name} {told[0]} -> {told[1]}"] = None
+    return list(words)
+
+
+def _options(options: Options) -> dict[str, Any]:
+    camera = options.camera
+    if camera is not None and Path(camera).exists():
+        camera = str(Path(camera).resolve())
+    return {
+        "cameras": options.cameras, "camera": camera,
+        "masks": str(options.masks.resolve()) if options.masks else None,
+    }  # fmt: skip
+
+
+def _node(vertex: Vertex, execution: Execution) -> dict[str, Any]:
+    return {
+        "name": vertex.name, "slot": vertex.slot.name, "use": name_of(type(vertex.stage)),
+        **execution.common.get(vertex.name, {}),
+        "extent": vertex.extent, "inputs": [edge.source for edge in vertex.inputs],
+    }  # fmt: skip
+
+
+def _task(outcome: Outcome) -> dict[str, Any]:
+    node, item = outcome.id
+    record = outcome.record
+    return {
+        "node": node, "item": item, "status": outcome.status, "hit": outcome.status == "hit",
+        "key": record.key if record else None, "output": record.output if record else None,
+        "seconds": round(record.seconds, 4) if record else None,
+        "cpu_seconds": round(record.cpu_seconds, 4) if record else None,
+        "peak_rss": record.peak_rss if record else None,
+        "warnings": list(record.warnings) if record else [],
+        "seed": outcome.seed, "inputs": outcome.inputs,
+    }  # fmt: skip
+
+
+def _failure(failure: StageFailure | None, outcome: Outcome | None) -> dict[str, Any] | None:
+    if failure is None:
+        return None
+    told = {"code": failure.code, "sentence": failure.sentence, "hint": failure.hint, "facts": failure.facts}
+    if outcome is None:
+        return told
+    node, item = outcome.id
+    return {**told, "node": node, "item": item, **({"trace": outcome.trace} if outcome.trace else {})}
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "), default=str)
+
+
+def _own_version() -> str:
+    try:
+        return importlib.metadata.version("diptych")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _git() -> dict[str, Any] | None:
+    """Commit of the checkout that the code lies in, and whether it was changed since; None where it is installed."""
+    here = Path(__file__).resolve().parent
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(here), *arguments], capture_output=True, text=True, check=True, timeout=20
+        ).stdout.strip()
+
+    try:
+        if not git("ls-files", Path(__file__).name):
+            return None
+        top = git("rev-parse", "--show-toplevel")
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "-uno", top))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _hardware() -> dict[str, Any]:
+    return {
+        "cpu": _cpu(), "cores": cores(), "memory_gib": _memory_gib(), "gpu": _gpu(), "system": platform.platform(),
+    }  # fmt: skip
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.machine()
+
+
+def _memory_gib() -> float | None:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _gpu() -> str | None:
+    """The name of the GPU, if a stage has loaded the library that knows."""
+    torch = sys.modules.get("torch")
+    return torch.cuda.get_device_name(0) if torch is not None and torch.cuda.is_available() else None
+
+
+def file_digest(path: Path) -> str:
+    """The digest of a file's bytes."""
+    return digest(path.read_bytes())

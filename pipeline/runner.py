@@ -1,0 +1,208 @@
+"""The runner: gives the graph's tasks to Dask, on this machine's threads or on a cluster.
+
+Tasks pass digests; values go through the store. All tasks whose items are known go to the scheduler at once, so that
+matching starts while other photos are still being described; only the choice of pairs is waited for, since what
+comes after it depends on what it says.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import dask.threaded
+from dask.callbacks import Callback
+
+from ..stages.failure import StageFailure
+from ..stages.scene import Pairs
+from .collection import Collection
+from .graph import Graph, Vertex
+from .keys import Ingredients, stage_ingredients
+from .progress import Reporter, Silent
+from .store import DamagedArtifact, Store
+from .tasks import Outcome, Task, TaskId, Workplace, describe, listeners, perform, stopped, tasks_of
+
+REPAIRS = 3
+"""How often a run starts over because something in the store turned out to be damaged."""
+
+
+class Scheduler(Protocol):
+    """Computes a Dask graph and calls back for every result."""
+
+    def __call__(self, tasks: dict[TaskId, Any], on_done: Callable[[Outcome], None]) -> None: ...
+
+
+@dataclass
+class Execution:
+    """What a run did: every task's outcome, in the order of the graph and of the items."""
+
+    outcomes: dict[TaskId, Outcome] = field(default_factory=dict)
+    common: dict[str, Ingredients] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> Outcome | None:
+        """The first task that failed."""
+        return next((outcome for outcome in self.outcomes.values() if outcome.failure), None)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the stages and the store warned of, each once."""
+        said: dict[str, None] = {}
+        for outcome in self.outcomes.values():
+            said |= dict.fromkeys(outcome.notices)
+            if outcome.record:
+                said |= dict.fromkeys(outcome.record.warnings)
+        return list(said)
+
+
+def cores() -> int:
+    """How many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def threads_scheduler(workers: int) -> Scheduler:
+    """Dask's threads on this machine."""
+
+    def compute(tasks: dict[TaskId, Any], on_done: Callable[[Outcome], None]) -> None:
+        with Callback(posttask=lambda key, result, dsk, state, worker: on_done(result)):
+            dask.threaded.get(tasks, list(tasks), num_workers=workers)
+
+    return compute
+
+
+def cluster_scheduler(address: str) -> Scheduler:
+    """A Dask cluster; its workers must reach the photos and the store under the same addresses."""
+
+    def compute(tasks: dict[TaskId, Any], on_done: Callable[[Outcome], None]) -> None:
+        from distributed import Client, as_completed
+
+        with Client(address) as client:
+            futures = client.get(tasks, list(tasks), sync=False)
+            for _, outcome in as_completed(futures, with_results=True):
+                on_done(outcome)
+
+    return compute
+
+
+def execute(
+    graph: Graph, collection: Collection, store: Store, *,
+    seed: int = 0, workers: int = 1, device: str = "cpu", cluster: str | None = None, reporter: Reporter | None = None,
+) -> Execution:  # fmt: skip
+    """Run a graph on photos, taking from the store what it has.
+
+    A task that fails stops the run: what is being worked on is finished and kept, nothing new is begun.
+
+    Returns:
+        Every task's outcome, also where one failed.
+
+    Raises:
+        StageFailure: the store cannot be used.
+    """
+    reporter = reporter or Silent()
+    scheduler = cluster_scheduler(cluster) if cluster else threads_scheduler(workers)
+    place = Workplace(uuid.uuid4().hex, store, max(1, cores() // workers), cores(), device)
+    store.sweep()
+    common = {vertex.name: stage_ingredients(vertex.stage, device) for vertex in graph.vertices}
+    with _listened(place.run, reporter):
+        for _ in range(REPAIRS):
+            run = _Run(graph, collection, place, common, seed, reporter)
+            damaged = run.finish(scheduler)
+            if not damaged:
+                return Execution(run.outcomes, common)
+            for artifact in damaged:
+                store.discard(artifact)
+                reporter.warn("A stored result was damaged; it is computed again.")
+    raise StageFailure(
+        "store-damaged", f"What is written to the store {store.address} does not stay as it is.",
+        hint="Check the disk, or choose another place with --store.",
+    )  # fmt: skip
+
+
+class _Run:
+    """One walk through the graph."""
+
+    def __init__(
+        self, graph: Graph, collection: Collection, place: Workplace, common: Mapping[str, Ingredients],
+        seed: int, reporter: Reporter,
+    ) -> None:  # fmt: skip
+        self.graph, self.collection, self.place, self.common = graph, collection, place, common
+        self.seed, self.reporter = seed, reporter
+        self.sources = collection.sources(place.store)
+        self.outcomes: dict[TaskId, Outcome] = {}
+        self.pairs: dict[str, Pairs] = {}
+
+    def finish(self, scheduler: Scheduler) -> set[str]:
+        """Run everything; gives the digests of damaged artifacts that were met."""
+        pending = list(self.graph.vertices)
+        while pending:
+            batch = self._batch(pending)
+            self._compute([task for vertex in batch for task in self._tasks(vertex)], scheduler)
+            damaged = {outcome.damaged for outcome in self.outcomes.values() if outcome.damaged}
+            if damaged or not all(outcome.is_done for outcome in self.outcomes.values()):
+                return damaged
+            try:
+                self._read_pairs(batch)
+            except DamagedArtifact as error:
+                return {error.artifact}
+            pending = [vertex for vertex in pending if vertex not in batch]
+        return set()
+
+    def _batch(self, pending: list[Vertex]) -> list[Vertex]:
+        """What can go to the scheduler: everything, or what the next choice of pairs needs."""
+        for vertex in pending:
+            if vertex.pairs and vertex.pairs not in self.pairs:
+                needed = self.graph.needed_for(vertex.pairs)
+                return [vertex for vertex in pending if vertex.name in needed]
+        return pending
+
+    def _tasks(self, vertex: Vertex) -> list[Task]:
+        pairs = self.pairs[vertex.pairs] if vertex.pairs else None
+        return tasks_of(vertex, self.common[vertex.name], self.collection.photos.names, pairs, self.sources, self.seed)
+
+    def _compute(self, tasks: list[Task], scheduler: Scheduler) -> None:
+        for vertex in dict.fromkeys(task.vertex.name for task in tasks):
+            stage = type(self.graph[vertex].stage).__name__
+            self.reporter.start(vertex, stage, sum(task.id[0] == vertex for task in tasks))
+        done: dict[TaskId, Outcome] = {}
+
+        def on_done(outcome: Outcome) -> None:
+            done[outcome.id] = outcome
+            self.reporter.done(outcome)
+
+        scheduler({task.id: (perform, task, self.place, self._upstream(task)) for task in tasks}, on_done)
+        self.outcomes |= {task.id: done[task.id] for task in tasks}
+
+    def _upstream(self, task: Task) -> list[Any]:
+        """What a task waits for: outcomes that are there, and for the others their names, which Dask fills in."""
+        return [self.outcomes.get(name, name) for name in task.upstream]
+
+    def _read_pairs(self, batch: list[Vertex]) -> None:
+        for vertex in batch:
+            record = self.outcomes[vertex.name, ""].record if vertex.slot.type is Pairs else None
+            if record:
+                self.pairs[vertex.name] = self.place.store.read(record.output, Pairs)
+
+
+@contextmanager
+def _listened(run: str, reporter: Reporter) -> Any:
+    listeners[run] = reporter.part
+    try:
+        yield
+    finally:
+        # Also after Ctrl-C: threads of the pool must not begin what nobody waits for.
+        stopped.add(run)
+        listeners.pop(run, None)
+
+
+def failure_of(outcome: Outcome) -> StageFailure:
+    """A task's failure with the task's name in its sentence."""
+    failure = outcome.failure
+    assert failure is not None
+    sentence = failure.sentence if failure.code.startswith("store-") else f"{describe(outcome.id)}: {failure.sentence}"
+    return StageFailure(failure.code, sentence, hint=failure.hint, **failure.facts)

@@ -1,0 +1,252 @@
+"""The store: results by the digest of their bytes, and for every key which result it has.
+
+A file is written aside and renamed, so that it is there whole or not at all: any number of processes may share a store,
+and each may be killed at any moment. What is read is checked against its digest; a damaged file counts as absent. The
+address is a folder or any fsspec address (``s3://…``, ``memory://…``).
+
+Layout: ``artifacts/ab/abcd….safetensors``, ``keys/12/1234….json`` and ``temporary/`` for files on their way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import mmap
+import os
+import socket
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from ..stages.failure import StageFailure
+from .codec import canonical, decode, digest, encode
+
+T = TypeVar("T")
+
+DAY = 86400.0
+
+
+@dataclass(frozen=True)
+class KeyRecord:
+    """What is known of a finished task.
+
+    Attributes:
+        key: the key of the task.
+        output, size: digest and length in bytes of its result.
+        ingredients: everything that the key was made of, by name.
+        seconds, cpu_seconds: wall and processor time that it took.
+        peak_rss: the largest resident memory of its process until then in bytes; 0 where unknown.
+        warnings: what the stage warned of.
+        when: end of the task, seconds since 1970.
+    """
+
+    key: str
+    output: str
+    size: int
+    ingredients: dict[str, Any]
+    seconds: float
+    cpu_seconds: float
+    peak_rss: int
+    warnings: tuple[str, ...]
+    when: float
+
+
+class DamagedArtifact(Exception):
+    """An artifact's bytes are not those that its digest names, or it is gone."""
+
+    def __init__(self, artifact: str) -> None:
+        super().__init__(artifact)
+        self.artifact = artifact
+
+
+@dataclass(frozen=True)
+class Store:
+    """A content-addressed store at a folder or fsspec address."""
+
+    address: str
+    _fs: Any = field(init=False, repr=False, compare=False)
+    _root: str = field(init=False, repr=False, compare=False)
+    _verified: dict[str, tuple[int, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        try:
+            fs, root = fsspec.core.url_to_fs(self.address)
+        except (ValueError, ImportError) as error:
+            raise StageFailure("store-unusable", f"The store {self.address} cannot be opened: {error}") from error
+        object.__setattr__(self, "_fs", fs)
+        object.__setattr__(self, "_root", root.rstrip("/"))
+        if self._is_local:
+            object.__setattr__(self, "address", self._root)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Store, (self.address,)
+
+    def write(self, value: object) -> tuple[str, int]:
+        """Keep a value; gives the digest and length of its bytes."""
+        data = encode(value)
+        name = digest(data)
+        path = self._artifact(name)
+        if not self._has(path, len(data)):
+            self._put(path, data)
+        return name, len(data)
+
+    def read(self, artifact: str, expected: type[T]) -> T:
+        """The value with this digest; from a local store its arrays lie in the file's memory map.
+
+        Raises:
+            DamagedArtifact: the artifact is gone or its bytes have another digest.
+        """
+        try:
+            return decode(self._checked(artifact), expected)
+        except (OSError, ValueError) as error:
+            raise DamagedArtifact(artifact) from error
+
+    def is_sound(self, artifact: str, size: int) -> bool:
+        """Whether an artifact is there as it was written; from afar only its length is looked at."""
+        path = self._artifact(artifact)
+        if not self._has(path, size):
+            return False
+        try:
+            return not self._is_local or self._checked(artifact) is not None
+        except (OSError, ValueError, DamagedArtifact):
+            return False
+
+    def finish(self, record: KeyRecord) -> None:
+        """Say that a key has its result; call it after the result is written."""
+        self._put(self._key(record.key), canonical(asdict(record)).encode())
+
+    def find(self, key: str) -> KeyRecord | None:
+        """The record of a finished task, or None.
+
+        Raises:
+            DamagedArtifact: the record is there, but its result is gone or damaged; or the record itself is.
+        """
+        try:
+            data = self._fs.cat_file(self._key(key))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise self._failure(error) from error
+        try:
+            tree = json.loads(data)
+            record = KeyRecord(**{**tree, "warnings": tuple(tree["warnings"])})
+        except (ValueError, TypeError, KeyError) as error:
+            raise DamagedArtifact(key) from error
+        if record.key != key or not self.is_sound(record.output, record.size):
+            raise DamagedArtifact(record.output)
+        return record
+
+    def discard(self, artifact: str) -> None:
+        """Remove a damaged artifact, so that it is made again."""
+        self._verified.pop(artifact, None)
+        with contextlib.suppress(OSError):
+            self._fs.rm_file(self._artifact(artifact))
+
+    def sweep(self) -> None:
+        """Remove what killed processes left on its way into the store."""
+        if not self._is_local:
+            return
+        for path in Path(self._root, "temporary").glob("*"):
+            host, pid, _ = path.name.rsplit("-", 2)
+            with contextlib.suppress(OSError):
+                abandoned = host == socket.gethostname() and not _is_alive(int(pid))
+                if abandoned or time.time() - path.stat().st_mtime > DAY:
+                    path.unlink()
+
+    @property
+    def _is_local(self) -> bool:
+        return isinstance(self._fs, LocalFileSystem)
+
+    def _artifact(self, name: str) -> str:
+        return f"{self._root}/artifacts/{name[:2]}/{name}.safetensors"
+
+    def _key(self, key: str) -> str:
+        return f"{self._root}/keys/{key[:2]}/{key}.json"
+
+    def _has(self, path: str, size: int) -> bool:
+        try:
+            return self._fs.size(path) == size
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def _checked(self, artifact: str) -> Any:
+        """The bytes of an artifact, checked; a local file that has not changed since is not checked again."""
+        path = self._artifact(artifact)
+        if not self._is_local:
+            data = self._fs.cat_file(path)
+            if digest(data) != artifact:
+                raise DamagedArtifact(artifact)
+            return data
+        with Path(path).open("rb") as file:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            stat = os.fstat(file.fileno())
+        state = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        if self._verified.get(artifact) != state:
+            if digest(data) != artifact:
+                raise DamagedArtifact(artifact)
+            self._verified[artifact] = state
+        return data
+
+    def _put(self, path: str, data: bytes) -> None:
+        with self._plainly():
+            if self._is_local:
+                aside = Path(self._root, "temporary", f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex}")
+                _write_aside(aside, data)
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+                aside.replace(path)
+            else:
+                # A remote object appears when its upload is complete.
+                self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+                self._fs.pipe_file(path, data)
+
+    @contextlib.contextmanager
+    def _plainly(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: OSError) -> StageFailure:
+        code, what, hint = {
+            **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), FULL),
+            **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), READ_ONLY),
+        }.get(error.errno or 0, UNUSABLE)
+        return StageFailure(code, f"The store {self.address} {what}: {error.strerror or error}.", hint=hint)
+
+
+FULL = (
+    "store-full",
+    "is full",
+    "Make room or choose another place with --store, then run again: what is finished stays.",
+)
+READ_ONLY = ("store-read-only", "cannot be written to", "Choose a folder you may write to with --store.")
+UNUSABLE = ("store-unusable", "cannot be used", "Choose another place with --store.")
+
+
+def _write_aside(aside: Path, data: bytes) -> None:
+    aside.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        aside.write_bytes(data)
+    except OSError:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+        raise
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

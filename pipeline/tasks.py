@@ -1,0 +1,291 @@
+"""Tasks: a vertex of the graph and one item that it runs on, and how such a task is done."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from ..stages.failure import StageFailure
+from ..stages.scene import Pair, Pairs, Photo
+from ..stages.stage import SLOTS, Context
+from .collection import Source
+from .graph import Form, Input, Vertex
+from .keys import Ingredients, key_of, seed_of
+from .store import DamagedArtifact, KeyRecord, Store
+
+TaskId = tuple[str, str]
+"""Name of the vertex and of the item: ``""`` for the whole run, ``a.jpg``, or ``a.jpg|b.jpg``."""
+
+Status = Literal["hit", "ran", "failed", "skipped", "damaged"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One item of one vertex.
+
+    Attributes:
+        id: vertex and item.
+        vertex: what to run.
+        common: the ingredients that all items of the vertex share.
+        inputs: for each edge the source items or the tasks it comes from.
+        seed: of the random generator, if the stage draws.
+    """
+
+    id: TaskId
+    vertex: Vertex
+    common: Ingredients
+    inputs: tuple[tuple[Source | TaskId, ...], ...]
+    seed: int | None
+
+    @property
+    def upstream(self) -> list[TaskId]:
+        """The tasks whose results it takes, in the order of its inputs."""
+        return [ref for refs in self.inputs for ref in refs if not isinstance(ref, Source)]
+
+    def digests(self, outputs: Mapping[TaskId, str]) -> dict[str, Any]:
+        """The digests of its inputs by parameter, as they enter the key."""
+
+        def resolve(ref: Source | TaskId) -> str:
+            return ref.digest if isinstance(ref, Source) else outputs[ref]
+
+        found = {edge.parameter: [resolve(ref) for ref in refs] for edge, refs in self._edges()}
+        return {
+            edge.parameter: found[edge.parameter][0] if edge.form == "one" else found[edge.parameter]
+            for edge, _ in self._edges()
+        }
+
+    def _edges(self) -> Iterator[tuple[Input, tuple[Source | TaskId, ...]]]:
+        return zip(self.vertex.inputs, self.inputs, strict=True)
+
+
+def tasks_of(
+    vertex: Vertex, common: Ingredients, names: Sequence[str], pairs: Pairs | None,
+    sources: Mapping[str, tuple[Source, ...]], run_seed: int,
+) -> list[Task]:  # fmt: skip
+    """A vertex as tasks, one for each of its items.
+
+    Args:
+        names: of the photos.
+        pairs: those the vertex runs over, if it needs any.
+    """
+    couples = [(int(i), int(j)) for i, j in pairs.indices] if pairs is not None else []
+    everything = {
+        "run": [""],
+        "photo": list(names),
+        "pair": [f"{names[i]}|{names[j]}" for i, j in couples],
+    }
+    members: list[tuple[int, ...]] = {
+        "run": [()],
+        "photo": [(i,) for i in range(len(names))],
+        "pair": list(couples),
+    }[vertex.extent]
+
+    def wanted(edge: Input, place: int, photos: tuple[int, ...]) -> tuple[Source | TaskId, ...]:
+        if edge.form == "all":
+            at: Sequence[int] = range(len(everything[edge.extent]))
+        elif edge.extent == "run":
+            at = (0,)
+        else:
+            at = photos if edge.extent == "photo" else (place,)
+        if edge.is_source:
+            return tuple(sources[edge.source][i] for i in at)
+        return tuple((edge.source, everything[edge.extent][i]) for i in at)
+
+    return [
+        Task(
+            (vertex.name, item), vertex, common,
+            tuple(wanted(edge, place, photos) for edge in vertex.inputs),
+            seed_of(run_seed, vertex.stage, item) if vertex.draws else None,
+        )
+        for place, (item, photos) in enumerate(zip(everything[vertex.extent], members, strict=True))
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task.
+
+    Attributes:
+        status: ``hit`` (the store had it), ``ran``, ``failed``, ``skipped`` (something before it failed) or ``damaged``
+            (an input was damaged and has to be made again).
+        inputs: digests by parameter.
+        seed: as in :class:`Task`.
+        record: what the store says of it.
+        notices: what a person should know of the store, beside the stage's own warnings.
+        failure: why it failed, with ``trace`` where the stage crashed.
+        damaged: digest of the damaged input.
+    """
+
+    id: TaskId
+    status: Status
+    inputs: dict[str, Any] | None = None
+    seed: int | None = None
+    record: KeyRecord | None = None
+    notices: tuple[str, ...] = ()
+    failure: StageFailure | None = None
+    trace: str = ""
+    damaged: str = ""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is a result."""
+        return self.record is not None
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where a task is done.
+
+    Attributes:
+        run: a name for this run, unique among those of a process.
+        store: where results are.
+        threads_per_item: threads a task may keep busy when others run beside it.
+        threads: threads a task may keep busy when it runs alone.
+        device: as in :class:`~diptych.stages.stage.Context`.
+    """
+
+    run: str
+    store: Store
+    threads_per_item: int
+    threads: int
+    device: str
+
+
+Listener = Callable[[TaskId, int, int], None]
+
+stopped: set[str] = set()
+"""Runs of this process that start no more tasks, because one failed or a person interrupted them."""
+
+listeners: dict[str, Listener] = {}
+"""Who hears (task, done, total) of a run's tasks, in the process that started it."""
+
+
+def perform(task: Task, place: Workplace, upstream: list[Outcome]) -> Outcome:
+    """Do a task, or find that it was done; never raises."""
+    if place.run in stopped or not all(outcome.is_done for outcome in upstream):
+        return Outcome(task.id, "skipped")
+    outputs = {outcome.id: outcome.record.output for outcome in upstream if outcome.record}
+    inputs = task.digests(outputs)
+    blank = Outcome(task.id, "failed", inputs, task.seed)
+    try:
+        key = key_of(task.common, inputs, task.seed)
+        record, notices = look_up(place.store, key, task.id)
+        if record is not None:
+            return replace(blank, status="hit", record=record)
+        return replace(blank, status="ran", record=_do(task, place, key, inputs), notices=notices)
+    except DamagedArtifact as error:
+        return replace(blank, status="damaged", damaged=error.artifact)
+    except StageFailure as failure:
+        stopped.add(place.run)
+        return replace(blank, failure=failure)
+    except Exception as error:
+        stopped.add(place.run)
+        failure = StageFailure(
+            "stage-crashed", f"{type(task.vertex.stage).__name__} stopped with {type(error).__name__}: {error}",
+            hint="This is a defect of the stage; run.json holds the traceback for a report.",
+        )  # fmt: skip
+        return replace(blank, failure=failure, trace=traceback.format_exc())
+
+
+def look_up(store: Store, key: str, task: TaskId) -> tuple[KeyRecord | None, tuple[str, ...]]:
+    """What the store has for a key, and what to say where that was damaged."""
+    try:
+        return store.find(key), ()
+    except DamagedArtifact as error:
+        store.discard(error.artifact)
+        return None, (f"The stored result of {describe(task)} was damaged; it is computed again.",)
+
+
+def describe(task: TaskId) -> str:
+    """A task in words: ``features of a.jpg``."""
+    node, item = task
+    return f"{node} of {item.replace('|', ' and ')}" if item else node
+
+
+def _do(task: Task, place: Workplace, key: str, inputs: dict[str, Any]) -> KeyRecord:
+    stage, vertex = task.vertex.stage, task.vertex
+    alone = vertex.extent == "run"
+    listener = listeners.get(place.run)
+    if listener:
+        listener(task.id, 0, 1)
+    warnings: list[str] = []
+    arguments = _arguments(vertex, inputs, task.inputs, place.store)
+    if vertex.draws:
+        arguments["rng"] = np.random.default_rng(task.seed)
+    if vertex.wants_context:
+        progress = (lambda done, total: listener(task.id, done, total)) if listener else (lambda done, total: None)
+        threads = place.threads if alone else place.threads_per_item
+        arguments["context"] = Context(threads, place.device, progress, warnings.append)
+    _hold_libraries_to_one_thread()
+    clock = time.process_time if alone else time.thread_time
+    wall, cpu = time.perf_counter(), clock()
+    value = stage.run(**arguments)
+    wall, cpu = time.perf_counter() - wall, clock() - cpu
+    if not isinstance(value, vertex.slot.type):
+        raise TypeError(f"it gave a {type(value).__name__}, not a {vertex.slot.type.__name__}")
+    output, size = place.store.write(value)
+    own: Ingredients = {"inputs": inputs} if task.seed is None else {"inputs": inputs, "seed": task.seed}
+    ingredients = {**task.common, **own}
+    record = KeyRecord(key, output, size, ingredients, wall, cpu, _peak_rss(), tuple(warnings), time.time())
+    place.store.finish(record)
+    return record
+
+
+def _arguments(
+    vertex: Vertex, inputs: dict[str, Any], refs: tuple[tuple[Source | TaskId, ...], ...], store: Store
+) -> dict[str, Any]:
+    """The values of a task's inputs, in the form in which its stage takes them."""
+    arguments = {}
+    for edge, sources in zip(vertex.inputs, refs, strict=True):
+        given = inputs[edge.parameter]
+        digests = [given] if edge.form == "one" else given
+        values = [_load(ref, name, edge, store) for ref, name in zip(sources, digests, strict=True)]
+        arguments[edge.parameter] = _formed(edge.form, values)
+    return arguments
+
+
+def _load(ref: Source | TaskId, name: str, edge: Input, store: Store) -> Any:
+    if isinstance(ref, Source) and ref.file is not None:
+        photo: Photo = ref.file.load()
+        return photo
+    return store.read(name, SLOTS[edge.parameter].type)
+
+
+def _formed(form: Form, values: list[Any]) -> Any:
+    if form == "one":
+        return values[0]
+    return Pair(*values) if form == "pair" else tuple(values)
+
+
+_thread = threading.local()
+
+
+def _hold_libraries_to_one_thread() -> None:
+    """Let BLAS and OpenMP use one thread: how they share out a sum would else show in its last bits.
+
+    The limit belongs to the calling thread for some of them; libraries that were loaded since are seen again.
+    """
+    loaded = tuple(name for name in ("numpy", "scipy", "torch", "sklearn") if name in sys.modules)
+    if getattr(_thread, "held", None) != loaded:
+        ThreadpoolController().limit(limits=1)
+        if "torch" in loaded:
+            sys.modules["torch"].set_num_threads(1)
+        _thread.held = loaded
+
+
+def _peak_rss() -> int:
+    """The largest resident memory of this process so far, in bytes; 0 where the system does not say."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
