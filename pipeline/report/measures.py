@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...stages.geometry.projection import project
+from ...stages.bundle import reprojection_errors
 from ...stages.scene import Scene
 from ...stages.triangulation import widest_angles
 
@@ -16,10 +16,10 @@ class Measures:
     """How well one model explains its photos.
 
     Attributes:
-        residuals: reprojection error of each observation in pixels, shape (M,).
+        residuals: reprojection error of each observation in pixels, infinite behind the camera, shape (M,).
         observations: number of observations of each photo, shape (N,).
-        photo_errors: mean reprojection error of each photo in pixels, NaN where it sees nothing, shape (N,).
-        track_lengths: number of photos that see each point, shape (P,).
+        photo_errors: mean of those of each photo that are finite, NaN where it has none, shape (N,).
+        track_lengths: number of observations of each point, shape (P,).
         angles: widest angle in degrees between two rays of each point, shape (P,).
     """
 
@@ -35,26 +35,14 @@ def measure(scene: Scene) -> Measures:
     residuals = reprojection_errors(scene)
     photos, points = len(scene.names), len(scene.points)
     observations = np.bincount(scene.obs_photo, minlength=photos)
-    total = np.bincount(scene.obs_photo, weights=residuals, minlength=photos)
-    with np.errstate(invalid="ignore"):
-        photo_errors = total / observations
+    finite = np.isfinite(residuals)
+    count = np.bincount(scene.obs_photo[finite], minlength=photos)
+    total = np.bincount(scene.obs_photo[finite], weights=residuals[finite], minlength=photos)
     start = np.searchsorted(scene.obs_point, np.arange(points + 1))
     return Measures(
         residuals=residuals,
         observations=observations,
-        photo_errors=photo_errors,
+        photo_errors=np.divide(total, count, out=np.full(photos, np.nan), where=count > 0),
         track_lengths=np.diff(start),
         angles=widest_angles(start, scene.obs_photo, scene.points, scene.centers),
     )
-
-
-def reprojection_errors(scene: Scene) -> np.ndarray:
-    """Distance in pixels of each observation from its projected point, shape (M,)."""
-    R, t = scene.rotations[scene.obs_photo], scene.translations[scene.obs_photo]
-    in_camera = np.einsum("mij,mj->mi", R, scene.points[scene.obs_point]) + t
-    errors = np.empty(len(in_camera))
-    camera_of = scene.camera_of[scene.obs_photo]
-    for index, camera in enumerate(scene.cameras):
-        mine = camera_of == index
-        errors[mine] = np.linalg.norm(project(camera, in_camera[mine]) - scene.obs_xy[mine], axis=1)
-    return errors

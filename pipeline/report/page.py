@@ -6,7 +6,6 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from html import escape
-from importlib.resources import files as package_files
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -61,7 +60,7 @@ def write_report(
 
 
 def _read(name: str) -> str:
-    return package_files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
 
 
 def _json(value: object) -> str:
@@ -74,15 +73,17 @@ def _title(record: Mapping[str, Any]) -> str:
 
 
 def _heading(photos: Photos, models: Sequence[Scene], measures: Sequence[Measures], record: Mapping[str, Any]) -> str:
-    registered = len({name for model in models for name in model.names})
-    parts = [f"<b>{registered:,}</b> of <b>{len(photos):,}</b> photos registered"]
-    if len(models) > 1:
-        parts[0] += f" in <b>{len(models)}</b> models"
     if models:
-        residuals = np.concatenate([one.residuals for one in measures])
+        registered = len({name for model in models for name in model.names})
+        parts = [f"<b>{registered:,}</b> of <b>{len(photos):,}</b> photos registered"]
+        if len(models) > 1:
+            parts[0] += f" in <b>{len(models)}</b> models"
         parts.append(f"<b>{sum(len(model.points) for model in models):,}</b> points")
-        if len(residuals):
-            parts.append(f"<b>{residuals.mean():.2f}</b> px mean reprojection error")
+        residuals = np.concatenate([one.residuals for one in measures])
+        if np.isfinite(residuals).any():
+            parts.append(f"<b>{residuals[np.isfinite(residuals)].mean():.2f}</b> px mean reprojection error")
+    else:
+        parts = [f"<b>{len(photos):,}</b> photo{'s' * (len(photos) != 1)}", "no model"]
     if (wall := record.get("seconds")) is not None:
         parts.append(f"<b>{seconds(wall)}</b>")
     return f'<h1>{escape(_title(record))}</h1>\n<p class="verdict">{", ".join(parts)}</p>'
@@ -162,9 +163,10 @@ def _photos_section(
 
 
 def _captions(photos: Photos, sparse: Sparse | None, measures: Sequence[Measures]) -> list[tuple[bool, str]]:
-    """Whether each photo is registered, and what is to be said of it."""
-    models = sparse.models if sparse else ()
-    reasons = dict(sparse.missing) if sparse else {}
+    """Whether each photo is registered, and what is to be said of it; nothing where nobody tried."""
+    if sparse is None:
+        return [(False, "")] * len(photos)
+    models, reasons = sparse.models, dict(sparse.missing)
     place = {name: (m, i) for m in reversed(range(len(models))) for i, name in enumerate(models[m].names)}
     captions = []
     for name in photos.names:
@@ -214,9 +216,11 @@ def _histograms(measures: Measures) -> str:
     charts = []
     if len(residuals):
         text = f"{plural(len(residuals), 'observation')}, median {np.median(residuals):.2f} px"
+        if behind := len(measures.residuals) - len(residuals):
+            text += f"; {behind:,} more behind their camera"
         charts.append(("Reprojection error", text, histogram(residuals, unit=" px")))
     if len(measures.track_lengths):
-        text = f"Photos that see a point, mean {measures.track_lengths.mean():.1f}"
+        text = f"Observations of a point, mean {measures.track_lengths.mean():.1f}"
         charts.append(("Track length", text, histogram(measures.track_lengths, whole=True)))
     if len(angles):
         text = f"Widest of a point, median {np.median(angles):.1f}°"

@@ -55,13 +55,11 @@ def steps_section(record: Mapping[str, Any]) -> str:
     longest = max(one.seconds + one.stored_seconds for one in work.values()) or 1.0
     total = sum(one.seconds for one in work.values())
     stored = sum(one.stored for one in work.values())
-    summary = f"{seconds(total)} of work" + (
-        f"; {plural(stored, 'result')} came from the store, in a lighter shade with the time they once took."
-        * (stored > 0)
-        or "."
-    )
+    summary = f"{seconds(total)} of work" if total or not stored else "Nothing had to be done"
+    if stored:
+        summary += f"; {plural(stored, 'result')} from the store, paler, with the time they once took"
     rows = "".join(_row(node, work[node["name"]], longest) for node in nodes)
-    return f"""<section><h2>Stages</h2><p class="soft">{summary}</p>
+    return f"""<section><h2>Stages</h2><p class="soft">{summary}.</p>
 <div class="steps">{_flow(nodes, (record.get("failure") or {}).get("node"))}<div class="rows">
 <div class="row"><span><b>photos</b></span></div>{rows}</div></div>
 <div class="columns parameters">{"".join(_explained(node) for node in nodes)}</div></section>"""
@@ -70,11 +68,11 @@ def steps_section(record: Mapping[str, Any]) -> str:
 def _row(node: Node, work: _Work, longest: float) -> str:
     counts = ((work.ran, "ran"), (work.stored, "from the store"), (work.failed, "failed"))
     done = ", ".join(f"{number:,} {what}" for number, what in counts if number) or "not reached"
-    taken = work.seconds + work.stored_seconds
+    taken = seconds(work.seconds + work.stored_seconds) if work.ran + work.stored else ""
     return (
         f'<div class="row"><span><b>{escape(node["name"])}</b> <span class="soft">{escape(_stage(node))}</span></span>'
         f'<span class="soft done">{done}</span>{bar(work.seconds / longest, work.stored_seconds / longest)}'
-        f'<span class="number{" soft" * (not work.ran)}">{seconds(taken) if work.ran + work.stored else ""}</span></div>'
+        f'<span class="number{" soft" * (not work.ran)}">{taken}</span></div>'
     )
 
 

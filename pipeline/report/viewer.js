@@ -139,7 +139,7 @@ function project(clip, [x, y, z], box) {
 }
 
 /* The first view looks where the cameras look, from behind them, a little from above and from the side, and as near as
-   nine in ten points and cameras allow */
+   nine in ten points and cameras allow; cameras far off do not make the points small */
 function firstView(model, aspect) {
   const pitch = Math.asin(clamp(dot(model.forward, model.up), -1, 1));
   const view = { target: [0, 0, 0], distance: 1, yaw: 0.3, pitch: clamp(pitch - 0.22, -1.4, 1.4) };
@@ -152,7 +152,9 @@ function firstView(model, aspect) {
   const [x, y] = [0, 1].map((i) => (over(Math.min, 0.05, (p) => p[i]) + over(Math.max, 0.95, (p) => p[i])) / 2);
   view.target = add(scale(right, x), scale(up, y));
   const needed = (p) => Math.max(Math.abs(p[0] - x) / aspect, Math.abs(p[1] - y)) / TAN - p[2];
-  view.distance = 1.1 * Math.max(over(Math.max, 0.92, needed), 0.1);
+  const nearly = (set) => (set.length ? quantile(set.map(needed), 0.92) : 0);
+  const toPoints = nearly(points) || 1;
+  view.distance = 1.1 * clamp(nearly(cameras), toPoints, 3 * toPoints);
   return view;
 }
 
@@ -160,6 +162,7 @@ function firstView(model, aspect) {
 
 function startViewer(root) {
   const canvas = root.querySelector("canvas"), panel = root.querySelector(".chosen");
+  const select = root.querySelector("select");
   const gl = canvas.getContext("webgl2", { antialias: true, alpha: false });
   if (!gl) {
     root.classList.add("without-webgl");
@@ -169,7 +172,7 @@ function startViewer(root) {
   const packed = JSON.parse(document.getElementById("models").textContent), models = [];
   const sliders = { points: root.querySelector("[name=points]"), cameras: root.querySelector("[name=cameras]") };
   const bare = gl.createVertexArray(), texture = gl.createTexture();
-  let model, view, chosen = -1, pictured = -1, waiting = false;
+  let shown, model, view, chosen = -1, pictured = -1, waiting = false;
 
   const aspect = () => canvas.clientWidth / canvas.clientHeight || 1;
   const frustumDepth = () => model.frustum * 2 ** sliders.cameras.value;
@@ -254,6 +257,8 @@ function startViewer(root) {
   }
 
   function show(index) {
+    shown = index;
+    if (select) select.value = index;
     model = models[index] ??= load(gl, programs, packed[index]);
     for (const part of document.querySelectorAll("[data-model]")) part.hidden = +part.dataset.model !== index;
     sliders.points.value = clamp(7.5 - Math.log10(model.count + 1), 1.5, 4.5);
@@ -338,11 +343,13 @@ function startViewer(root) {
 
   for (const slider of Object.values(sliders)) slider.addEventListener("input", redraw);
   root.querySelector("[name=reset]").addEventListener("click", reset);
-  root.querySelector("select")?.addEventListener("change", (event) => show(+event.target.value));
+  select?.addEventListener("change", (event) => show(+event.target.value));
   document.querySelector(".photos")?.addEventListener("click", (event) => {
     const card = event.target.closest(".photo:not(.missing)");
     if (!card) return;
-    choose(model.cameras.findIndex(({ photo }) => card.id === `photo-${photo}`));
+    const at = (index) => packed[index].cameras.findIndex(({ photo }) => card.id === `photo-${photo}`);
+    if (at(shown) < 0) show(packed.findIndex((_, index) => at(index) >= 0));
+    choose(at(shown));
     root.scrollIntoView({ block: "center" });
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
