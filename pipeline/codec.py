@@ -68,7 +68,7 @@ def decode(data: Any, expected: type[T]) -> T:
         if stored["type"] != expected.__name__:
             raise ValueError(f"expected {expected.__name__}, got {stored['type']}")
         arrays = {name: _tensor(view[start:], **entry) for name, entry in header.items()}
-        return _restore(stored["value"], expected, "", arrays)
+        return _restore(stored["value"], expected, arrays)
     except (KeyError, TypeError, UnicodeDecodeError) as error:
         raise ValueError(f"not an encoded {expected.__name__}: {error!r}") from error
 
@@ -81,13 +81,13 @@ def _tensor(view: memoryview, dtype: str, shape: list[int], data_offsets: tuple[
 
 
 def _flatten(value: Any, hint: Any, at: str, arrays: dict[str, np.ndarray]) -> Any:
-    """The JSON tree of a value; its arrays go to ``arrays``, under the name of their place."""
+    """The JSON tree of a value; its arrays go to ``arrays`` and stand in the tree as the name of their place."""
     hint = _alternative(hint, value)
     if isinstance(value, np.ndarray):
         if value.dtype.newbyteorder("=").type not in DTYPES.values():
             raise TypeError(f"{at}: no encoding for an array of {value.dtype}")
         arrays[at] = value.astype(value.dtype.newbyteorder("<"), order="C", copy=not value.flags.c_contiguous)
-        return None
+        return at
     if dataclasses.is_dataclass(value):
         fields = _fields(type(value))
         return {name: _flatten(getattr(value, name), kind, _join(at, name), arrays) for name, kind in fields.items()}
@@ -103,19 +103,16 @@ def _flatten(value: Any, hint: Any, at: str, arrays: dict[str, np.ndarray]) -> A
     raise TypeError(f"{at}: no encoding for {type(value).__name__}")
 
 
-def _restore(tree: Any, hint: Any, at: str, arrays: Mapping[str, np.ndarray]) -> Any:
+def _restore(tree: Any, hint: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+    """The value of the type that ``hint`` says; the inverse of :func:`_flatten`."""
     hint = _alternative(hint, tree)
     if hint is np.ndarray or typing.get_origin(hint) is np.ndarray:
-        return arrays[at]
+        return arrays[tree]
     if dataclasses.is_dataclass(hint):
         kind: Any = hint
-        fields = _fields(kind)
-        return kind(**{name: _restore(tree[name], field, _join(at, name), arrays) for name, field in fields.items()})
+        return kind(**{name: _restore(tree[name], field, arrays) for name, field in _fields(kind).items()})
     if isinstance(tree, list):
-        kinds = _kinds(hint, len(tree))
-        return tuple(
-            _restore(t, kind, _join(at, i), arrays) for i, (t, kind) in enumerate(zip(tree, kinds, strict=True))
-        )
+        return tuple(_restore(t, kind, arrays) for t, kind in zip(tree, _kinds(hint, len(tree)), strict=True))
     return tree
 
 
@@ -133,7 +130,7 @@ def _alternative(hint: Any, value: object) -> Any:
     others = [kind for kind in typing.get_args(hint) if kind is not type(None)]
     if len(others) > 1 and any(dataclasses.is_dataclass(kind) or kind is np.ndarray for kind in others):
         raise TypeError(f"no encoding for the union {hint}")
-    return others[0] if value is not None or others[0] is np.ndarray else type(None)
+    return others[0] if value is not None else type(None)
 
 
 def _kinds(hint: Any, length: int) -> tuple[Any, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,11 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from ..stages.failure import StageFailure
 from ..stages.scene import Pair, Pairs, Photo
 from ..stages.stage import SLOTS, Context
+from ..stages.threads import one_blas_thread
 from .collection import Source
 from .graph import Form, Input, Vertex
 from .keys import Ingredients, key_of, seed_of
@@ -224,10 +223,10 @@ def _do(task: Task, place: Workplace, key: str, inputs: dict[str, Any]) -> KeyRe
         progress = (lambda done, total: listener(task.id, done, total)) if listener else (lambda done, total: None)
         threads = place.threads if alone else place.threads_per_item
         arguments["context"] = Context(threads, place.device, progress, warnings.append)
-    _hold_libraries_to_one_thread()
     clock = time.process_time if alone else time.thread_time
     wall, cpu = time.perf_counter(), clock()
-    value = stage.run(**arguments)
+    with one_blas_thread():
+        value = stage.run(**arguments)
     wall, cpu = time.perf_counter() - wall, clock() - cpu
     if not isinstance(value, vertex.slot.type):
         raise TypeError(f"it gave a {type(value).__name__}, not a {vertex.slot.type.__name__}")
@@ -263,22 +262,6 @@ def _formed(form: Form, values: list[Any]) -> Any:
     if form == "one":
         return values[0]
     return Pair(*values) if form == "pair" else tuple(values)
-
-
-_thread = threading.local()
-
-
-def _hold_libraries_to_one_thread() -> None:
-    """Let BLAS and OpenMP use one thread: how they share out a sum would else show in its last bits.
-
-    The limit belongs to the calling thread for some of them; libraries that were loaded since are seen again.
-    """
-    loaded = tuple(name for name in ("numpy", "scipy", "torch", "sklearn") if name in sys.modules)
-    if getattr(_thread, "held", None) != loaded:
-        ThreadpoolController().limit(limits=1)
-        if "torch" in loaded:
-            sys.modules["torch"].set_num_threads(1)
-        _thread.held = loaded
 
 
 def _peak_rss() -> int:
