@@ -117,10 +117,11 @@ class Spatial(Stage):
             )
             following = _steps_apart(order, range(1, min(self.neighbours + 1, len(order))))
             found = np.concatenate([found, following[~np.all(placed[following], axis=1)]])
-        alone = len(photos) - len(np.unique(found))
+        pairs = _pairs(found)
+        alone = len(photos) - len(np.unique(pairs.indices))
         if alone:
             context.warn(f"{alone} photos lie more than {self.max_distance:g} m from every other and are not matched.")
-        return _pairs(found)
+        return pairs
 
     def _near(self, gps: np.ndarray, placed: np.ndarray, order: np.ndarray) -> np.ndarray:
         turn = np.empty(len(order))

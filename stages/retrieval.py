@@ -23,7 +23,7 @@ WORDS = 64
 STRONGEST = 4096
 """So many keypoints of a photo take part; weaker ones are seldom found again."""
 
-_SAMPLE, _BATCH, _ROUNDS = 64_000, 8_192, 30
+_SAMPLE, _BATCH, _ROUNDS = 64_000, 4_096, 30
 _LOCAL_LENGTH, _GLOBAL_LENGTH = 512, 2048
 _ROWS = 512
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ def scene(height: int = 48, width: int = 64) -> np.ndarray:
     return (np.stack([x, y, x * y], axis=2) * 255).astype(np.uint8)
 
 
-def photo(image: Image.Image, form: str, mask: bytes = b"", **options: object) -> Photo:
+def photo(image: Image.Image, form: str, mask: bytes = b"", **options: Any) -> Photo:
     file = BytesIO()
     image.save(file, form, **options)
     return Photo(np.frombuffer(file.getvalue(), np.uint8), np.frombuffer(mask, np.uint8))
@@ -38,7 +39,7 @@ def test_every_orientation_is_turned_upright_once(form: str, orientation: int) -
     exif = Image.Exif()
     exif[274] = orientation
     image = Image.fromarray(scene())
-    options = {"quality": 100, "subsampling": 0} if form == "JPEG" else {}
+    options: dict[str, Any] = {"quality": 100, "subsampling": 0} if form == "JPEG" else {}
     stored = photo(image, form, exif=exif, **options)
     tagged = image.copy()
     tagged.getexif()[274] = orientation
