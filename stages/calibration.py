@@ -77,12 +77,12 @@ def prior_cameras(
     model = "SIMPLE_RADIAL"
     entries: tuple[_Entry, ...] = ()
     everyone = tuple(range(len(sources)))
-    if camera is not None and Path(camera).is_dir():
-        entries = _colmap_entries(Path(camera), sources)
-    elif camera is not None and Path(camera).is_file():
-        entries = _file_entries(Path(camera), sources, warn)
-    elif camera is not None and "," in camera:
-        model, params = _specification(camera.split(","), camera)
+    words = camera.split(",") if camera is not None else []
+    if camera and words[0].strip().upper() not in CAMERA_MODELS and Path(camera).exists():
+        path = Path(camera)
+        entries = _colmap_entries(path, sources) if path.is_dir() else _file_entries(path, sources, warn)
+    elif camera is not None and len(words) > 1:
+        model, params = _specification(words, camera)
         groups = [everyone] if cameras == "auto" else _groups(sources, everyone, cameras)
         entries = tuple(_Entry(camera, model, params, group) for group in groups)
     elif camera is not None:
@@ -214,7 +214,10 @@ def _file_entries(path: Path, sources: Sequence[Source], warn: Warn) -> tuple[_E
 
 
 def _colmap_entries(folder: Path, sources: Sequence[Source]) -> tuple[_Entry, ...]:
-    scene = read_colmap(folder)
+    try:
+        scene = read_colmap(folder)
+    except StageFailure as failure:
+        raise _bad(failure.sentence.rstrip("."), **failure.facts) from failure
     camera_of = dict(zip(scene.names, scene.camera_of.tolist(), strict=True))
     owned: dict[int, list[int]] = {}
     for photo, source in enumerate(sources):
