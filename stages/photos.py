@@ -77,8 +77,8 @@ def read_photos(
 ) -> tuple[Photos, tuple[PhotoFile, ...]]:
     """Find the photos (JPEG, PNG, TIFF) in a folder and all below it, with their prior cameras and positions.
 
-    Hidden files are left out silently. A file that is no whole image and a copy of another photo are left out with
-    a warning.
+    Hidden files are left out silently, and links to folders are not followed. A file that is no whole image and a copy
+    of another photo are left out with a warning.
 
     Args:
         folder: where the photos are.
@@ -103,17 +103,19 @@ def read_photos(
     paths = _files(folder, leave_out=masks)
     if not paths:
         raise StageFailure("no-photos", f"{folder} holds no photos.", hint="Put JPEG, PNG or TIFF files into it.")
-    mask_of = _masks(paths, masks, warn) if masks is not None else {}
+    mask_of = _masks(paths, masks) if masks is not None else {}
     with ThreadPoolExecutor(max(1, threads)) as pool:
         looks = list(pool.map(lambda name: _look(name, paths[name], mask_of.get(name)), paths))
     kept = _keep(looks, folder, warn)
+    bare = sum(look.mask is None for look in kept)
+    if masks is not None and bare:
+        warn(f"{bare} of {len(kept)} photos have no mask; all of their pixels are used.")
     sources = [Source(look.name, look.size, look.exif) for look in kept]
     priors, camera_of = prior_cameras(sources, cameras=cameras, camera=camera, warn=warn)
     for look in kept:
         if look.exif.gps_damaged:
             warn(f"{look.name}: the GPS position in its EXIF makes no sense and is left out.")
     photos = Photos(tuple(look.name for look in kept), priors, camera_of, np.array([look.exif.gps for look in kept]))
-    # _keep has seen to it that every look is whole.
     return photos, tuple(PhotoFile(look.name, look.path, look.mask, look.digest) for look in kept)
 
 
@@ -131,7 +133,7 @@ def _same(path: Path, other: Path | None) -> bool:
     return other is not None and path.samefile(other)
 
 
-def _masks(photos: Iterable[str], folder: Path, warn: Callable[[str], None]) -> dict[str, Path]:
+def _masks(photos: Iterable[str], folder: Path) -> dict[str, Path]:
     """The mask of each photo that has one."""
     by_stem: dict[str, Path] = {}
     for name, path in _files(folder).items():
@@ -145,8 +147,6 @@ def _masks(photos: Iterable[str], folder: Path, warn: Callable[[str], None]) -> 
             hint="Name a mask as its photo, such as photo.png or photo.jpg.png, in the same subfolder.",
             photos=len(found),
         )
-    if len(masks) < len(found):
-        warn(f"{len(found) - len(masks)} of {len(found)} files have no mask; all of their pixels are used.")
     return masks
 
 

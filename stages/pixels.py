@@ -119,6 +119,6 @@ def _upright(image: np.ndarray, orientation: int) -> np.ndarray:
 def _eight_bits(image: np.ndarray) -> np.ndarray:
     if image.dtype == np.uint8:
         return image
-    brightest = int(image.max())
+    brightest = int(np.atleast_3d(image)[..., :3].max())
     bits = next(bits for bits in (10, 12, 14, 16) if brightest < 1 << bits)
     return (image >> (bits - 8)).astype(np.uint8)

@@ -155,10 +155,11 @@ def test_no_folder(tmp_path: Path) -> None:
 def test_masks(tmp_path: Path, named: str, inside: bool) -> None:
     folder = fill(tmp_path / "photos", GOOD | {"s/a.jpg": encoded(3)})
     masks = fill((folder if inside else tmp_path) / "masks", {named: mask()})
+    (folder / "notes.txt").write_text("no photo")
     photos, files, warnings = read(folder, masks=masks)
     assert photos.names == ("a.jpg", "b.jpg", "s/a.jpg")
     assert [file.mask for file in files] == [masks / named, None, None]
-    assert warnings == ["2 of 3 files have no mask; all of their pixels are used."]
+    assert warnings[1:] == ["2 of 3 photos have no mask; all of their pixels are used."]
     where = decode_mask(files[0].load())
     assert where is not None and where[:, :32].all() and not where[:, 32:].any()
     assert decode_mask(files[1].load()) is None

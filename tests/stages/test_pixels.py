@@ -68,6 +68,13 @@ def test_sixteen_bits_are_scaled_by_the_range_in_use(suffix: str, bits: int) -> 
     np.testing.assert_array_equal(gray, eight[..., 2])
 
 
+def test_the_range_in_use_is_that_of_the_colours() -> None:
+    eight = scene()
+    eight[0, 0] = 255
+    wide = np.dstack([eight[..., ::-1].astype(np.uint16) << 4, np.full((48, 64), 65535, np.uint16)])
+    np.testing.assert_array_equal(decode(written(wide, ".png")), eight)
+
+
 def test_a_grey_photo_has_three_equal_colours() -> None:
     gray = scene()[..., 0]
     pixels = decode(photo(Image.fromarray(gray), "PNG"))
