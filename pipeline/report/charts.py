@@ -25,6 +25,7 @@ def histogram(values: np.ndarray, *, bins: int = 40, whole: bool = False, unit: 
     lowest = float(np.floor(values.min())) if whole else 0.0
     highest = max(float(np.quantile(values, 0.99)), lowest + 1e-9)
     if whole:
+        highest = np.ceil(highest)
         step = int(np.ceil((highest - lowest + 1) / bins))
         edges = np.arange(lowest, highest + 1 + step, step)
     else:
@@ -58,4 +59,4 @@ def _span(low: float, high: float, whole: bool) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.3g}"
+    return f"{value:.3g}" if value < 100 else f"{value:,.0f}"

@@ -1,0 +1,372 @@
+"""The page of a run: alone in its file, true to the numbers, safe with any name, and drawn by a real browser."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import cv2
+import diptych.pipeline as dp
+import numpy as np
+import pytest
+from diptych.pipeline.report import gallery, viewer
+from diptych.pipeline.report.charts import histogram
+from diptych.pipeline.report.measures import measure
+from diptych.pipeline.report.page import write_report
+from diptych.pipeline.report.viewer import pack
+from diptych.pipeline.report.words import seconds
+from diptych.stages.geometry.projection import project
+from diptych.stages.photos import PhotoFile, read_photos
+from diptych.stages.scene import Camera, Photos, Scene, Sparse
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+NASTY = '<b>&"photo" 写真.jpg'
+NOISE = 0.5
+
+
+class Page(HTMLParser):
+    """What a browser would see: the elements with their attributes, and the text outside scripts."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.scripts: list[str] = []
+        self._inside = ""
+        self.feed(path.read_text("utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._inside = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "script":
+            self.scripts.append(data)
+        elif self._inside != "style":
+            self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+    @property
+    def models(self) -> list[dict[str, Any]]:
+        return json.loads(self.scripts[0])
+
+    def all(self, tag: str, **attributes: str) -> list[dict[str, str | None]]:
+        return [
+            found for name, found in self.elements
+            if name == tag and all(found.get(key.rstrip("_")) == value for key, value in attributes.items())
+        ]  # fmt: skip
+
+
+def model(names: tuple[str, ...], points: int = 300, seed: int = 0) -> Scene:
+    """Photos on an arc around a ball of points that all of them see, measured with noise."""
+    rng = np.random.default_rng(seed)
+    camera = Camera("SIMPLE_RADIAL", 640, 480, (600.0, 320.0, 240.0, -0.03))
+    angle = np.linspace(-0.5, 0.5, len(names))
+    zero, one = np.zeros_like(angle), np.ones_like(angle)
+    rotations = np.stack(
+        [np.cos(angle), zero, -np.sin(angle), zero, one, zero, np.sin(angle), zero, np.cos(angle)], axis=1
+    ).reshape(-1, 3, 3)
+    translations = np.tile([0.0, 0.0, 5.0], (len(names), 1))
+    world = rng.uniform(-1, 1, (points, 3))
+    xy = np.stack([project(camera, world @ R.T + t) for R, t in zip(rotations, translations, strict=True)], axis=1)
+    return Scene(
+        cameras=(camera,), names=names, camera_of=np.zeros(len(names)), rotations=rotations, translations=translations,
+        points=world, colors=np.tile([255, 0, 255], (points, 1)), errors=np.full(points, NOISE),
+        obs_photo=np.tile(np.arange(len(names)), points), obs_point=np.repeat(np.arange(points), len(names)),
+        obs_xy=xy.reshape(-1, 2) + rng.normal(0, NOISE, (points * len(names), 2)),
+        obs_keypoint=np.full(points * len(names), -1),
+    )  # fmt: skip
+
+
+RECORD: dict[str, Any] = {
+    "name": "my <photos>", "seconds": 23.4, "seed": 7, "warnings": ["<i>empty.jpg</i> is empty and left out."],
+    "failure": None, "versions": {"diptych": "0.1.0"}, "hardware": {"cpu": "a <fast> one", "gpu": None},
+    "git": {"commit": "0123456789abcdef", "dirty": True},
+    "recipe": {
+        "name": "classical",
+        "nodes": [
+            {"name": "features", "use": "nowhere.at.all:Corners", "parameters": {"size": 3}, "inputs": ["photo"]},
+            {"name": "pairs", "use": "Exhaustive", "parameters": {}, "inputs": ["photos"]},
+            {
+                "name": "tracks", "use": "UnionFindTracks", "parameters": {"min_length": 2},
+                "inputs": ["features", "pairs"],
+            },
+        ],
+    },
+    "tasks": [
+        {"node": "features", "item": "a.jpg", "status": "hit", "seconds": 2.0},
+        {"node": "features", "item": "b.jpg", "status": "ran", "seconds": 1.5},
+        {"node": "pairs", "item": "", "status": "failed", "seconds": None},
+        {"node": "tracks", "item": "", "status": "skipped", "seconds": None},
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> tuple[Photos, tuple[PhotoFile, ...]]:
+    """Five photos, the last one with a name that wants to be markup."""
+    rng = np.random.default_rng(0)
+    for name in ("a.jpg", "b.jpg", "c.jpg", "d.jpg", NASTY):
+        pixels = cv2.resize(rng.integers(0, 256, (12, 16, 3), np.uint8), (640, 480))
+        (tmp_path / "in" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(cv2.imencode(".jpg", pixels)[1].tobytes())
+    photos, files = read_photos(tmp_path / "in")
+    return photos, files
+
+
+@pytest.fixture
+def report(tmp_path: Path, collection: tuple[Photos, tuple[PhotoFile, ...]]) -> Path:
+    """A run of two models with one photo in neither."""
+    photos, files = collection
+    first = tuple(name for name in photos.names if name != "b.jpg")
+    sparse = Sparse((model(first), model(first[:2], points=40, seed=1)), (("b.jpg", "Too <few> matches: 3."),))
+    write_report(tmp_path / "report.html", photos=photos, files=files, sparse=sparse, record=RECORD)
+    return tmp_path / "report.html"
+
+
+def test_needs_nothing_else(report: Path) -> None:
+    page, text = Page(report), report.read_text("utf-8")
+    for _, attributes in page.elements:
+        for name in ("src", "href", "srcset", "action", "data"):
+            assert (attributes.get(name) or "data:").startswith("data:")
+    assert not re.search(r"url\(|@import|https?://|\bimport\b.*\bfrom\b|fetch\(", text)
+    assert page.all("meta", **{"http-equiv": "Content-Security-Policy"})[0]["content"].startswith("default-src 'none'")  # pyright: ignore
+
+
+def test_verdict_and_numbers_are_those_of_the_models(report: Path) -> None:
+    text = Page(report).text
+    assert re.search(
+        r"4 of 5 photos registered in 2 models, 340 points, 0\.\d\d px mean reprojection error, 23 s", text
+    )
+    # The length of two-dimensional Gaussian noise has the mean sigma sqrt(pi / 2).
+    mean = float(re.findall(r"(\d\.\d\d) px mean reproj", text)[0])
+    assert abs(mean - NOISE * np.sqrt(np.pi / 2)) < 0.05
+    assert text.count("300 observations") == 4
+    assert "Model 1: 4 photos, 300 points" in text and "Model 2: 2 photos, 40 points" in text
+    assert "1,200 observations, median" in text and "80 observations, median" in text
+
+
+def test_intrinsics_stand_beside_their_prior(report: Path, collection: tuple[Photos, tuple[PhotoFile, ...]]) -> None:
+    prior = collection[0].cameras[0].params[0]
+    text = Page(report).text
+    assert f"f 600.00 {prior:.2f} ({100 * (600 / prior - 1):+.1f} %)".replace("-", "−") in text
+    assert "k −0.03000 0.00000" in text and "focal length from a guess" in text
+
+
+def test_viewer_gets_every_point_and_camera(report: Path) -> None:
+    for packed, (cameras, points) in zip(Page(report).models, ((4, 300), (2, 40)), strict=True):
+        assert len(packed["cameras"]) == cameras
+        assert len(base64.b64decode(packed["points"])) == points * 12
+        assert base64.b64decode(packed["colors"]) == bytes([255, 0, 255]) * points
+        assert np.isclose(np.linalg.norm(packed["forward"]), 1) and np.isclose(np.dot(packed["up"], [0, -1, 0]), 1)
+    assert {camera["name"] for camera in Page(report).models[0]["cameras"]} == {"a.jpg", "c.jpg", "d.jpg", NASTY}
+
+
+def test_every_photo_has_its_picture(report: Path) -> None:
+    pictures = [image["src"] or "" for image in Page(report).all("img")]
+    assert len(pictures) == 5
+    for picture in pictures:
+        encoded = np.frombuffer(base64.b64decode(picture.partition(",")[2]), np.uint8)
+        decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+        assert decoded is not None and decoded.shape == (240, 320, 3)
+    assert len(Page(report).all("figure", class_="photo missing")) == 1
+
+
+def test_names_and_sentences_stay_text(report: Path) -> None:
+    page = Page(report)
+    assert len(page.all("script")) == 2 and not page.all("photos") and not page.all("fast") and not page.all("few")
+    for text in (
+        NASTY,
+        "my <photos>",
+        "Too <few> matches: 3.",
+        "<i>empty.jpg</i> is empty and left out.",
+        "a <fast> one",
+    ):
+        assert text in page.text
+    # No name can end the script that holds the models.
+    assert "<" not in page.scripts[0]
+
+
+def test_stages_show_what_ran_and_what_was_stored(report: Path) -> None:
+    text = Page(report).text
+    assert "1.5 s of work; 1 result from the store" in text
+    assert "features Corners 1 ran, 1 from the store 3.5 s" in text
+    assert "pairs Exhaustive 1 failed" in text and "tracks UnionFindTracks not reached" in text
+    # What a stage is stems from its docstring; one that cannot be imported is shown without.
+    assert "Moulon and Monasse 2012" in text and "min_length 2" in text and "size 3" in text
+    assert "0123456789ab, changed since" in text and "seed 7" in text and "gpu" not in text
+
+
+def test_a_run_without_a_model_says_why(tmp_path: Path, collection: tuple[Photos, tuple[PhotoFile, ...]]) -> None:
+    photos, files = collection
+    failure = {
+        "code": "no-initial-pair", "sentence": "No two photos <overlap>.", "hint": "Take more & closer ones.",
+        "facts": {"best": 12}, "node": "sparse", "item": "a.jpg|b.jpg", "trace": "Traceback <here>",
+    }  # fmt: skip
+    files[0].path.unlink()
+    write_report(tmp_path / "r.html", photos=photos, files=files, sparse=None, record={"failure": failure})
+    page = Page(tmp_path / "r.html")
+    for text in ("5 photos, no model", failure["sentence"], failure["hint"], "best 12", "Traceback <here>"):
+        assert text in page.text
+    assert "no-initial-pair in sparse of a.jpg and b.jpg" in page.text
+    assert not page.all("canvas") and page.models == [] and "registered" not in page.text
+    # A photo that has vanished meanwhile leaves a blank that says so.
+    assert len(page.all("img")) == 4
+    assert "can no longer be read" in (page.all("div", class_="blank")[0]["title"] or "")
+
+
+def test_no_photos_and_an_empty_record_still_make_a_page(tmp_path: Path) -> None:
+    nothing = Photos((), (), np.empty(0), np.empty((0, 3)))
+    write_report(tmp_path / "r.html", photos=nothing, files=(), sparse=None, record={})
+    assert "no model" in Page(tmp_path / "r.html").text
+
+
+def test_a_model_without_points_still_makes_a_page(
+    tmp_path: Path, collection: tuple[Photos, tuple[PhotoFile, ...]]
+) -> None:
+    photos, files = collection
+    write_report(
+        tmp_path / "r.html", photos=photos, files=files, sparse=Sparse((model(photos.names, 0),)), record=RECORD
+    )
+    page = Page(tmp_path / "r.html")
+    assert "5 of 5 photos registered, 0 points, 23 s" in page.text
+    assert len(page.models[0]["cameras"]) == 5 and page.models[0]["points"] == ""
+
+
+def test_a_real_run_makes_its_page(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
+    result = dp.run(photos, out=tmp_path / "out", recipe=toy, workers=1, progress=False)
+    page = Page(tmp_path / "out" / "report.html")
+    assert f"4 of 4 photos registered, {len(result.scene.points)} points" in page.text
+    for node, stage in (("features", "Corners"), ("matches", "SameIndex"), ("sparse", "Line")):
+        assert re.search(rf"{node} {stage} \d ran", page.text)
+    assert "All cameras on a line that all drawn translations have moved." in page.text
+    nodes = result.record["recipe"]["nodes"]
+    names = {node["name"] for node in nodes}
+    edges = {(source if source in names else "photos", node["name"]) for node in nodes for source in node["inputs"]}
+    assert len(page.all("path")) == len(edges)
+
+
+def test_many_photos_get_smaller_pictures(
+    tmp_path: Path, collection: tuple[Photos, tuple[PhotoFile, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery, "MANY_PHOTOS", 4)
+    photos, files = collection
+    write_report(tmp_path / "r.html", photos=photos, files=files, sparse=None, record={})
+    assert {image["width"] for image in Page(tmp_path / "r.html").all("img")} == {"160"}
+
+
+def test_points_are_thinned_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(viewer, "MOST_POINTS", 100)
+    scene = model(("a", "b"), points=1000)
+    colors = np.zeros((1000, 3), np.uint8)
+    colors[:, 0] = np.arange(1000) // 4
+    kept = np.frombuffer(base64.b64decode(str(pack(replace(scene, colors=colors), {})["colors"])), np.uint8)[::3]
+    assert len(kept) == 100 and kept[0] == 0 and kept[-1] == 249
+    assert np.diff(kept.astype(int)).min() >= 2 and np.diff(kept.astype(int)).max() <= 3
+
+
+def test_far_outliers_and_large_coordinates_cost_neither_view_nor_precision() -> None:
+    scene = model(("a", "b"), points=1000)
+    offset = np.array([5e5, 4e6, 300.0])
+    moved = scene.points + offset
+    moved[::20] += 1e5
+    moved[7] = np.nan
+    translations = scene.translations - scene.rotations @ offset
+    packed = pack(replace(scene, points=moved, translations=translations), {})
+    points = np.frombuffer(base64.b64decode(str(packed["points"])), "<f4").reshape(-1, 3)
+    assert len(points) == 999
+    plain = np.delete(scene.points, 7, axis=0)
+    near = np.delete(np.arange(1000) % 20 > 0, 7)
+    assert 0.93 < (np.linalg.norm(points, axis=1) < 1.1).mean() <= 0.95
+    # The same shape up to one scale: float32 on raw coordinates would have steps of 0.25.
+    scale = np.ptp(points[near], axis=0) / np.ptp(plain[near], axis=0)
+    assert np.allclose(scale, scale[0], rtol=1e-5)
+
+
+def test_measures_know_points_behind_and_photos_without_points() -> None:
+    scene = model(("a", "b", "c"), points=200)
+    only = scene.obs_photo < 2
+    points = scene.points.copy()
+    points[3] = [0, 0, -50]
+    seen = {name: getattr(scene, name)[only] for name in ("obs_photo", "obs_point", "obs_xy", "obs_keypoint")}
+    measures = measure(replace(scene, points=points, **seen))
+    assert measures.observations.tolist() == [200, 200, 0]
+    assert np.isinf(measures.residuals).sum() == 2
+    assert np.all(np.abs(measures.photo_errors[:2] - 0.627) < 0.08) and np.isnan(measures.photo_errors[2])
+    assert (measures.track_lengths == 2).all()
+    # Two cameras half a radian apart around the points.
+    assert abs(np.median(measures.angles) - np.degrees(0.5)) < 1.5
+
+
+@given(arrays(np.float64, st.integers(1, 300), elements=st.floats(0, 1e6)), st.booleans())
+def test_histogram_counts_every_value_once(values: np.ndarray, whole: bool) -> None:
+    drawn = histogram(np.floor(values) if whole else values, whole=whole)
+    counts = [int(number.replace(",", "")) for number in re.findall(r": ([\d,]+)</title>", drawn)]
+    heights = [float(height) for height in re.findall(r'height="([\d.]+)"><title>', drawn)]
+    assert sum(counts) == len(values) and 1 <= len(counts) <= 41
+    assert np.allclose(np.array(heights) / 110, np.array(counts) / max(counts), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("duration", "words"),
+    [
+        (0.004, "0.00 s"), (0.994, "0.99 s"), (0.996, "1.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.4, "59 s"),
+        (59.6, "1 min 00 s"), (185, "3 min 05 s"), (3599.7, "1 h 00 min"), (3720, "1 h 02 min"),
+    ],
+)  # fmt: skip
+def test_durations_in_words(duration: float, words: str) -> None:
+    assert seconds(duration) == words
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_browser_draws_the_points_and_the_chosen_camera(report: Path, tmp_path: Path, scheme: str) -> None:
+    # Choose the second model's photo, then go back to the first: all of the page's script runs.
+    act = """<script>
+      const select = document.querySelector("select");
+      select.value = 1; select.dispatchEvent(new Event("change"));
+      select.value = 0; select.dispatchEvent(new Event("change"));
+      document.getElementById("photo-0").click();
+      scrollTo(0, 0);
+    </script></body>"""
+    acted = tmp_path / "acted.html"
+    acted.write_text(report.read_text("utf-8").replace("</body>", act), "utf-8")
+    done = subprocess.run(
+        [
+            str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu-sandbox", "--use-angle=swiftshader",
+            "--enable-unsafe-swiftshader", "--disable-quic", "--no-first-run", "--disable-background-networking",
+            "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--enable-logging=stderr",
+            f"--user-data-dir={tmp_path / 'profile'}", f"--screenshot={tmp_path / 'shot.png'}",
+            "--window-size=1200,1000", "--virtual-time-budget=4000",
+            *(["--force-dark-mode", "--blink-settings=preferredColorScheme=0"] if scheme == "dark" else []),
+            acted.as_uri(),
+        ],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    assert "CONSOLE" not in done.stderr, done.stderr
+    drawn = cv2.imread(str(tmp_path / "shot.png"))
+    assert drawn is not None
+    blue, green, red = (drawn[..., channel].astype(int) for channel in range(3))
+    assert (drawn[5, 5].mean() < 60) == (scheme == "dark")
+    assert ((red > 240) & (green < 20) & (blue > 240)).sum() > 1000  # the points, in their colour
+    accent = (0xF0, 0x8A, 0x5D) if scheme == "dark" else (0xB8, 0x46, 0x1F)
+    frustum = np.abs(np.stack([red, green, blue], axis=-1) - accent).max(axis=-1) < 12
+    assert frustum.sum() > 100  # the chosen camera
