@@ -1,0 +1,56 @@
+"""Make a sample scene again: ``python data_samples/render.py --scene courtyard``.
+
+Needs the development extra ``render`` (Mitsuba 3). The photos and their truth replace those in the scene's folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from diptych.stages.formats.colmap import write_colmap
+from diptych.stages.formats.depth import write_depth
+from diptych.stages.formats.ply import write_ply
+from rendering import courtyard, photo, renderer, truth
+from rendering.meshes import joined
+
+SCENES = {"courtyard": courtyard.build}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Path-trace a sample scene: photos, cameras, depth and mesh.")
+    parser.add_argument("--scene", choices=SCENES, default="courtyard")
+    parser.add_argument("--out", type=Path, help="folder to write to (default: beside this script)")
+    parser.add_argument("--samples", type=int, default=192, help="light paths a pixel, a multiple of 16")
+    parser.add_argument("--size", type=int, nargs=2, default=(960, 640), metavar=("WIDTH", "HEIGHT"))
+    parser.add_argument("--views", type=int, nargs="*", help="only these views, counted from 0")
+    given = parser.parse_args()
+
+    scene = SCENES[given.scene]()
+    out = given.out or Path(__file__).parent / scene.name
+    photos, truths = out / "photos", out / "truth"
+    for folder in (photos, truths / "depth"):
+        folder.mkdir(parents=True, exist_ok=True)
+
+    size = tuple(given.size)
+    names = [f"{scene.name}_{number:02d}.jpg" for number in range(1, len(scene.views) + 1)]
+    world = renderer.load(scene)
+    surfaces = [renderer.surface(world, scene.views, index, size) for index in range(len(names))]
+    depths, colors = zip(*surfaces, strict=True)
+    for name, depth in zip(names, depths, strict=True):
+        write_depth(truths / "depth" / f"{Path(name).stem}.png", depth)
+    rng = np.random.default_rng(11)
+    write_colmap(truth.true_scene(scene.views, names, size, depths, colors, rng), truths, binary=False)
+    vertices, triangles = truth.welded(joined([part.mesh for part in scene.parts]))
+    write_ply(truths / "mesh.ply", vertices, faces=triangles)
+
+    for index in given.views if given.views is not None else range(len(names)):
+        light = renderer.radiance(world, scene.views, index, size, given.samples)
+        pixels = photo.develop(light, scene.exposure, np.random.default_rng((7, index)))
+        photo.save(photos / names[index], pixels, scene.views.lens, index)
+        print(names[index], flush=True)
+
+
+if __name__ == "__main__":
+    main()

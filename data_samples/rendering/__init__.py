@@ -1,0 +1,1 @@
+"""Procedural sample scenes, path-traced to photos with exact truth."""

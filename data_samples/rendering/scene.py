@@ -1,0 +1,66 @@
+"""What a sample scene is: parts with materials, a sky, an exposure, and the views it is photographed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .camera_path import Views
+from .meshes import Mesh
+
+
+@dataclass(frozen=True)
+class Material:
+    """The look of a surface.
+
+    Attributes:
+        texture: sRGB image (H, W, 3), uint8; a single colour is an image of one pixel.
+        roughness: 1 is matt and has no gloss at all, small values shine.
+        metallic: 1 for bare metal.
+    """
+
+    texture: np.ndarray
+    roughness: float = 1.0
+    metallic: float = 0.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """A mesh of one material; ``smooth`` shades it with interpolated normals (the geometry stays flat triangles)."""
+
+    name: str
+    mesh: Mesh
+    material: Material
+    smooth: bool = False
+
+
+@dataclass(frozen=True)
+class Sky:
+    """Sun and sky: direction towards the sun, apparent diameter of the sun in degrees, haze, and their strengths."""
+
+    sun_direction: tuple[float, float, float]
+    sun_diameter: float = 1.5
+    turbidity: float = 3.5
+    sun_scale: float = 1.0
+    sky_scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class SampleScene:
+    """Everything that the renderer needs.
+
+    Attributes:
+        exposure: factor from scene radiance to display brightness, the same for all photos.
+    """
+
+    name: str
+    parts: tuple[Part, ...]
+    sky: Sky
+    views: Views
+    exposure: float
+
+
+def plain(red: float, green: float, blue: float) -> np.ndarray:
+    """A texture of one sRGB colour (0..1)."""
+    return (np.array([[[red, green, blue]]]) * 255 + 0.5).astype(np.uint8)
