@@ -104,7 +104,7 @@ def adjust(
             if options.solver == "ceres":
                 from .bundle_ceres import minimise_by_ceres
 
-                moved, evaluations, reason = minimise_by_ceres(scene, freedom, options, threads)
+                moved, evaluations, reason = minimise_by_ceres(scene, freedom, options)
             else:
                 with NormalEquations(scene, freedom, options.loss, options.loss_scale, threads) as problem:
                     state, evaluations, products, reason = minimise(problem, options.max_iterations, options.tolerance)

@@ -34,7 +34,7 @@ OBSERVATIONS_PER_CHUNK = 4096
 MOST_CHUNKS = 16
 PARTIAL_SUM_BUDGET = 2**25  # numbers held in the partial sums of S, all chunks together
 DENSE_PHOTOS = 300
-FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 1e-4, 1e-10, 1e6
+FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 1e-4, 1e-12, 1e6
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,10 @@ class Freedom:
 
 @dataclass
 class State:
-    """Poses (N, 3, 3) and (N, 3), points (P, 3), canonical camera parameters (C, 8), and what follows from them."""
+    """Poses (N, 3, 3) and (N, 3), points (P, 3), canonical camera parameters (C, 8), and their linearisation.
+
+    ``residuals`` (2 M + 1,) end with one that nothing moves: what a robust cost holds beyond the weighted squares.
+    """
 
     rotations: np.ndarray
     translations: np.ndarray
@@ -71,8 +74,8 @@ class State:
 
     @property
     def cost(self) -> float:
-        flat = self.residuals.ravel()
-        return 0.5 * float(flat @ flat)
+        """Half the sum of rho(r^2)."""
+        return 0.5 * float(self.residuals @ self.residuals)
 
 
 class Converged(Exception):
@@ -110,7 +113,7 @@ class NormalEquations:
         self.chunks = Chunks(count, threads)
         self.q = np.empty((observations, 2, 3))
         self.chol = np.empty((len(scene.points), 6))
-        self.partial = np.empty((count, self.columns))
+        self.slack, self.partial = np.empty(count), np.empty((count, self.columns))
         self.partial_reduced = np.empty((count, self.size))
         self.partial_diagonal = np.empty((count, max(1, self.blocks), 8))
 
@@ -184,7 +187,7 @@ class NormalEquations:
 
     def _room(self, *geometry: np.ndarray) -> State:
         m = len(self.photo)
-        residuals, jx, turned = np.empty((m, 2)), np.empty((m, 2, 3)), np.empty((m, 3))
+        residuals, jx, turned = np.empty(2 * m + 1), np.empty((m, 2, 3)), np.empty((m, 3))
         return State(*geometry, residuals, jx, turned, np.zeros((m, 2, self.expansion.shape[2])))
 
     def scene_of(self, state: State) -> Scene:
@@ -203,8 +206,10 @@ class NormalEquations:
         self.chunks.run(
             normal_equations.linearise, self.bounds, self.start, self.photo, self.xy, self.camera_of,
             state.rotations, state.translations, state.points, self.fisheye, state.canonical, self.expansion,
-            self.width, self.loss, self.loss_scale, state.residuals, state.jx, state.turned, state.ji,
+            self.width, self.loss, self.loss_scale, state.residuals[:-1].reshape(-1, 2), state.jx, state.turned,
+            state.ji, self.slack,
         )  # fmt: skip
+        state.residuals[-1] = np.sqrt(self.slack.sum())
 
     def moved(self, state: State, z: np.ndarray, room: State | None) -> State | None:
         """The state a step ``L^-T z`` away, linearised into ``room``; None where a focal length would vanish."""
@@ -257,7 +262,7 @@ class NormalEquations:
         self.chunks.run(
             normal_equations.multiply_transposed, self.bounds, self.start, self.photo, self.camera_of, self.width,
             self.photo_column, self.camera_column, state.jx, state.turned, state.ji, self.q,
-            u.reshape(-1, 2), points, self.partial,
+            u[:-1].reshape(-1, 2), points, self.partial,
         )  # fmt: skip
         if self.columns:
             z[self.free.size * 3 :] = self.reduced.forward(self.partial.sum(axis=0))
@@ -265,7 +270,7 @@ class NormalEquations:
 
     def product(self, state: State, z: np.ndarray) -> np.ndarray:
         """``J L^-T z``."""
-        return self._multiply(state, z)[0].ravel()
+        return self._multiply(state, z)[0]
 
     def back_substitute(self, state: State, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """``L^-T z``: the step of photos and cameras (n,), and of points (P, 3)."""
@@ -275,11 +280,12 @@ class NormalEquations:
     def _multiply(self, state: State, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         points = z[: self.free.size * 3].reshape(-1, 3)
         step = self.reduced.backward(z[self.free.size * 3 :]) if self.columns else np.zeros(1)
-        product, moves = np.empty((len(self.photo), 2)), np.empty_like(points)
+        product, moves = np.empty(len(state.residuals)), np.empty_like(points)
+        product[-1] = 0.0
         self.chunks.run(
             normal_equations.multiply, self.bounds, self.start, self.photo, self.camera_of, self.width,
             self.photo_column, self.camera_column, state.jx, state.turned, state.ji, self.q, self.chol,
-            points, step, product, moves,
+            points, step, product[:-1].reshape(-1, 2), moves,
         )  # fmt: skip
         return product, step, moves
 
@@ -408,7 +414,9 @@ def minimise(problem: NormalEquations, max_evaluations: int, tolerance: float) -
         result = least_squares(
             search.residuals, start, search.jacobian, method="trf", tr_solver="lsmr", x_scale=search.step_length,
             ftol=tolerance, xtol=1e-15, gtol=None, max_nfev=max_evaluations,
-            tr_options={"regularize": False, "atol": 1e-3, "btol": 1e-3, "maxiter": 10},
+            # One product each way: about a fresh factor that is the step of Levenberg and Marquardt. More would
+            # undo the damping, which the far end of a hard problem needs.
+            tr_options={"regularize": False, "maxiter": 1},
         )  # fmt: skip
         reason = "solver-stopped" if result.status else reason
     except Converged as end:
@@ -435,7 +443,7 @@ class _Search:
         assert self._base is not None
         step = z - self._base
         if not step.any():
-            return self.state.residuals.ravel()
+            return self.state.residuals
         if self._trial is not None:
             self._room, self._trial = self._trial, None
             self._rejected += 1
@@ -445,7 +453,7 @@ class _Search:
             self._rejected += 1
             return np.full(self.state.residuals.size, np.inf)
         self._room = None
-        return self._trial.residuals.ravel()
+        return self._trial.residuals
 
     def jacobian(self, z: np.ndarray) -> LinearOperator:
         """Accept the last trial, make a new factor there, and let z go on from it."""
@@ -470,13 +478,18 @@ class _Search:
             self.state, self._room, self._trial = self._trial, self.state, None
             if before - self.cost <= self.tolerance * before:
                 raise Converged("cost-settled")
-            self._damping *= 10.0 if self._rejected else 1 / 10
-            self._rejected = 0
+            self._adapt_damping((before - self.cost) / (0.5 * self.step_length**2))
         while not self.problem.factorise(self.state, self._damping):
             self._damping = max(10 * self._damping, FIRST_DAMPING)
             if self._damping > MOST_DAMPING:
                 raise _singular()
-        z = self.problem.whitened(self.state, self.state.residuals)
-        self.step_length = float(np.sqrt(z @ z)) or 1.0
+        whitened = self.problem.whitened(self.state, self.state.residuals)
+        self.step_length = float(np.sqrt(whitened @ whitened)) or 1.0
         if 0.5 * self.step_length**2 <= self.tolerance * self.cost:
             raise Converged("no-gain-predicted")
+
+    def _adapt_damping(self, gain: float) -> None:
+        """Less damping the better the last step's gain was predicted (Nielsen 1999), more after a rejected step."""
+        self._damping *= 4.0 if self._rejected else max(1 / 3, 1 - (2 * gain - 1) ** 3)
+        self._damping = max(self._damping, LEAST_DAMPING)
+        self._rejected = 0

@@ -24,20 +24,16 @@ _NEAREST = 1e-9  # depth, relative to the point's distance, below which a projec
 
 
 @njit(nogil=True, cache=True)
-def robust_gain(loss, s):
-    """q = rho(s) / s and its derivative, for the loss of that index in :data:`LOSSES`."""
+def _robust(loss, s):
+    """rho'(s) and ``rho(s) - s rho'(s)``, without cancellation, for the loss of that index in :data:`LOSSES`."""
     if loss == 1:
         v = math.sqrt(1.0 + s)
-        return 2.0 / (1.0 + v), -1.0 / (v * (1.0 + v) * (1.0 + v))
+        return 1.0 / v, (v - 1.0) * (v - 1.0) / v
     if loss == 2 and s > 1.0:
         v = math.sqrt(s)
-        q = (2.0 * v - 1.0) / s
-        return q, (1.0 / v - q) / s
+        return 1.0 / v, v - 1.0
     if loss == 3:
-        if s < 1e-4:
-            return 1.0 - s * (0.5 - s / 3.0), -0.5 + s * (2.0 / 3.0 - 0.75 * s)
-        q = math.log1p(s) / s
-        return q, (1.0 / (1.0 + s) - q) / s
+        return 1.0 / (1.0 + s), math.log1p(s) - s / (1.0 + s)
     return 1.0, 0.0
 
 
@@ -51,55 +47,56 @@ def _away_from_zero(x0, x1, x2):
 @njit(nogil=True, cache=True)
 def linearise(
     first, last, bounds, start, photo, xy, camera_of, rotations, translations, points,
-    fisheye, canonical, expansion, width, loss, scale, residuals, jx, turned, ji,
+    fisheye, canonical, expansion, width, loss, scale, residuals, jx, turned, ji, slack,
 ):  # fmt: skip
     """Residuals and derivatives of the observations of chunks ``first`` to ``last``.
 
-    A loss rho is applied to the length of each residual by scaling it to ``r sqrt(rho(|r|^2)) / |r|``, so that half the
-    sum of squares is the robust cost itself.
+    With a robust loss rho of the residuals' lengths, residuals and derivatives are scaled by ``sqrt(rho')``. Then J'r
+    is the exact gradient of the cost and J'J its reweighted approximation; what half the sum of squares lacks to the
+    cost is returned in ``slack``.
 
     Args:
         bounds: first point of each chunk, and the end.
         start: first observation of each point, and the end.
         expansion: derivative of each camera's canonical parameters by its refined ones, shape (C, 8, K).
         residuals, jx, turned, ji: outputs, shapes (M, 2), (M, 2, 3), (M, 3) for ``R X`` and (M, 2, K).
+        slack: output, the sum of ``rho - s rho'`` of each chunk, shape (Q,).
     """
     weight = 1.0 / (scale * scale)
-    for point in range(bounds[first], bounds[last]):
-        px, py, pz = points[point, 0], points[point, 1], points[point, 2]
-        for i in range(start[point], start[point + 1]):
-            n = photo[i]
-            camera = camera_of[n]
-            c = canonical[camera]
-            y0 = rotations[n, 0, 0] * px + rotations[n, 0, 1] * py + rotations[n, 0, 2] * pz
-            y1 = rotations[n, 1, 0] * px + rotations[n, 1, 1] * py + rotations[n, 1, 2] * pz
-            y2 = rotations[n, 2, 0] * px + rotations[n, 2, 1] * py + rotations[n, 2, 2] * pz
-            x0, x1, x2 = y0 + translations[n, 0], y1 + translations[n, 1], y2 + translations[n, 2]
-            w = 1.0 / _away_from_zero(x0, x1, x2)
-            a, b = x0 * w, x1 * w
-            distorted = distort(fisheye[camera], c, a, b)
-            u_point, v_point, u_params, v_params = pixel_derivatives(c, a, b, w, distorted)
-            ru = c[0] * distorted[0] + c[2] - xy[i, 0]
-            rv = c[1] * distorted[1] + c[3] - xy[i, 1]
-            muu, muv, mvv = 1.0, 0.0, 1.0
-            if loss != 0:
-                q, slope = robust_gain(loss, (ru * ru + rv * rv) * weight)
-                h = math.sqrt(q)
-                slope *= weight / h
-                muu, muv, mvv = h + slope * ru * ru, slope * ru * rv, h + slope * rv * rv
-                ru, rv = h * ru, h * rv
-            residuals[i, 0], residuals[i, 1] = ru, rv
-            turned[i, 0], turned[i, 1], turned[i, 2] = y0, y1, y2
-            for k in range(3):
-                jx[i, 0, k] = muu * u_point[k] + muv * v_point[k]
-                jx[i, 1, k] = muv * u_point[k] + mvv * v_point[k]
-            for k in range(width[camera]):
-                du, dv = 0.0, 0.0
-                for j in range(8):
-                    du += u_params[j] * expansion[camera, j, k]
-                    dv += v_params[j] * expansion[camera, j, k]
-                ji[i, 0, k] = muu * du + muv * dv
-                ji[i, 1, k] = muv * du + mvv * dv
+    for chunk in range(first, last):
+        lacking = 0.0
+        for point in range(bounds[chunk], bounds[chunk + 1]):
+            px, py, pz = points[point, 0], points[point, 1], points[point, 2]
+            for i in range(start[point], start[point + 1]):
+                n = photo[i]
+                camera = camera_of[n]
+                c = canonical[camera]
+                y0 = rotations[n, 0, 0] * px + rotations[n, 0, 1] * py + rotations[n, 0, 2] * pz
+                y1 = rotations[n, 1, 0] * px + rotations[n, 1, 1] * py + rotations[n, 1, 2] * pz
+                y2 = rotations[n, 2, 0] * px + rotations[n, 2, 1] * py + rotations[n, 2, 2] * pz
+                x0, x1, x2 = y0 + translations[n, 0], y1 + translations[n, 1], y2 + translations[n, 2]
+                w = 1.0 / _away_from_zero(x0, x1, x2)
+                a, b = x0 * w, x1 * w
+                distorted = distort(fisheye[camera], c, a, b)
+                u_point, v_point, u_params, v_params = pixel_derivatives(c, a, b, w, distorted)
+                ru = c[0] * distorted[0] + c[2] - xy[i, 0]
+                rv = c[1] * distorted[1] + c[3] - xy[i, 1]
+                h = 1.0
+                if loss != 0:
+                    slope, missing = _robust(loss, (ru * ru + rv * rv) * weight)
+                    h = math.sqrt(slope)
+                    lacking += missing
+                residuals[i, 0], residuals[i, 1] = h * ru, h * rv
+                turned[i, 0], turned[i, 1], turned[i, 2] = y0, y1, y2
+                for k in range(3):
+                    jx[i, 0, k], jx[i, 1, k] = h * u_point[k], h * v_point[k]
+                for k in range(width[camera]):
+                    du, dv = 0.0, 0.0
+                    for j in range(8):
+                        du += u_params[j] * expansion[camera, j, k]
+                        dv += v_params[j] * expansion[camera, j, k]
+                    ji[i, 0, k], ji[i, 1, k] = h * du, h * dv
+        slack[chunk] = lacking * scale * scale
 
 
 @njit(nogil=True, cache=True)
