@@ -93,13 +93,11 @@ def _failure(failure: Mapping[str, Any] | None) -> str:
     if not failure:
         return ""
     facts = ", ".join(f"{name} {value}" for name, value in (failure.get("facts") or {}).items())
-    where = " of ".join(str(failure[key]).replace("|", " and ") for key in ("node", "item") if failure.get(key))
     trace = escape(str(failure.get("trace") or ""))
     lines = [
         f"<p>{escape(str(failure.get('hint')))}</p>" if failure.get("hint") else "",
         f'<p class="soft">{escape(facts)}</p>' if facts else "",
-        f'<p class="soft"><code>{escape(str(failure.get("code", "failure")))}</code>'
-        f"{f' in {escape(where)}' if where else ''}</p>",
+        f'<p class="soft"><code>{escape(str(failure.get("code", "failure")))}</code></p>',
         f"<details><summary>Traceback</summary><pre>{trace}</pre></details>" if trace else "",
     ]
     sentence = escape(str(failure.get("sentence") or "The run failed."))

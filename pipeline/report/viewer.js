@@ -224,7 +224,6 @@ function startViewer(root) {
     gl.uniform3fv(line.at("loud"), color("--accent"));
     gl.bindVertexArray(model.lines);
     gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, model.edges);
-    canvas.dataset.drawn = model.count;
   }
 
   function choose(camera) {
