@@ -2,7 +2,7 @@
 
 Where the centre of the top-left pixel lies is seldom said. Middlebury's, Olsson's and the arrays are taken to count
 from 0; Olsson's own points lie within 0.001 px of SIFT keypoints counted so. Strecha's are taken to count from 0.5, as
-here: over many matches in fountain-P11 and Herz-Jesus-P8 the principal point that fits best is the stated one to 0.2 px.
+here: over the matches in fountain-P11 and Herz-Jesus-P8 the principal point that fits best is his own to 0.2 px.
 """
 
 from __future__ import annotations
