@@ -21,14 +21,14 @@ from ..stages.stage import SLOTS
 from .collection import Collection, Options
 from .graph import Graph
 from .outputs import export_scene, write_outputs
-from .plan import NodeChange, NodePlan
-from .plan import explain as explain_graph
-from .plan import plan as plan_graph
+from .planning import NodeChange, NodePlan
+from .planning import explain as explain_graph
+from .planning import plan as plan_graph
 from .progress import Reporter, Silent, reporter_for
 from .recipe import Node as Node
 from .recipe import Recipe
 from .record import Request, make_record, options_of, outputs_of, read_record, recipe_tables, write_record
-from .reproduce import Reproduction, compare_records
+from .reproduction import Reproduction, compare_records
 from .runner import Execution, cores, execute, failure_of
 from .store import DamagedArtifact, Store
 

@@ -78,7 +78,7 @@ def settle(value: Any, kind: Any) -> Any:
         return _whole(value) if kind is int else float(value)
     if kind in (str, Path) and isinstance(value, (str, Path)):
         return kind(value)
-    if kind is Any or (isinstance(kind, type) and isinstance(value, kind)):
+    if kind is Any or (type(kind) is type and type(value) is kind):
         return value
     raise ValueError(value)
 

@@ -25,9 +25,9 @@ BUILT_IN: dict[str, str] = {
     "ColmapTwoView": "diptych.stages.colmap",
     "UnionFindTracks": "diptych.stages.tracks",
     "Incremental": "diptych.stages.incremental",
-    "ColmapIncremental": "diptych.stages.colmap",
-    "ColmapGlobal": "diptych.stages.colmap",
-    "TriangulateKnownPoses": "diptych.stages.triangulation",
+    "ColmapIncremental": "diptych.stages.colmap_mapping",
+    "ColmapGlobal": "diptych.stages.colmap_mapping",
+    "TriangulateKnownPoses": "diptych.stages.known_poses",
     "BundleAdjustment": "diptych.stages.bundle",
 }
 """Diptych's own stages and the modules they live in, which are imported when they are asked for."""

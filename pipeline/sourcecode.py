@@ -1,8 +1,9 @@
 """The digest of a stage's code: what it is made of, no more and no less.
 
-The definitions that a class uses are followed by name, through its module and through every module of its own package
-and of Diptych that it imports. Each is hashed as its syntax tree without comments, formatting and docstrings. So an
-edited helper moves the keys of the stages that use it and of no others. Libraries enter a key by their version instead.
+The definitions that a class uses are followed by name, through its module and every module that it imports of its own
+package, of Diptych, or from a file that is not installed. Each is hashed as its syntax tree without comments,
+formatting and docstrings. So an edited helper moves the keys of the stages that use it and of no others. Libraries
+enter a key by their version instead.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import sys
+import sysconfig
 import types
 from collections import defaultdict
 from collections.abc import Iterator
@@ -38,7 +40,7 @@ def code_digests(cls: type) -> dict[str, str]:
             wanted.append((base.__module__, base.__qualname__.partition(".")[0]))
         else:
             digests[f"{base.__module__}:{base.__qualname__}"] = digest("\n".join(_bytecode(base, wanted)).encode())
-    packages = {HOUSE, *(module.partition(".")[0] for module, _ in wanted)}
+    packages = {HOUSE, *(base.__module__.partition(".")[0] for base in cls.__mro__[:-1])}
     for name, symbols in _closure(wanted, packages).items():
         module = _module(name)
         assert module is not None
@@ -74,7 +76,7 @@ def _closure(wanted: list[tuple[str, str]], packages: set[str]) -> dict[str, set
     queue = list(wanted)
     while queue:
         name, symbol = queue.pop()
-        module = _module(name) if name.partition(".")[0] in packages else None
+        module = _module(name) if name.partition(".")[0] in packages or _is_local(name) else None
         if module is None or symbol in found[name]:
             continue
         statements = module.statements(symbol) + ([] if found[name] else module.loose)
@@ -104,7 +106,7 @@ def _uses(module: _Module, statement: ast.stmt) -> Iterator[tuple[str, str]]:
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in module.imports:
             origin, attribute = module.imports[node.value.id]
             inner = origin if attribute is None else f"{origin}.{attribute}"
-            yield (inner, node.attr) if _is_house_module(inner) else (origin, attribute or WHOLE)
+            yield (inner, node.attr) if _is_sibling(inner, module.name) else (origin, attribute or WHOLE)
             continue
         elif isinstance(node, ast.Name):
             if node.id in module.definitions:
@@ -123,8 +125,9 @@ def _imports(node: ast.Import | ast.ImportFrom, package: str) -> dict[str, tuple
     return {alias.asname or alias.name: (origin, alias.name) for alias in node.names}
 
 
-def _is_house_module(name: str) -> bool:
-    return name.partition(".")[0] == HOUSE and _module(name) is not None
+def _is_sibling(name: str, other: str) -> bool:
+    """Whether a name is a module, of the same package as another or of Diptych."""
+    return name.partition(".")[0] in (HOUSE, other.partition(".")[0]) and _module(name) is not None
 
 
 def _module(name: str) -> _Module | None:
@@ -191,8 +194,18 @@ class _WithoutTexts(ast.NodeTransformer):
         return node
 
 
-def _is_in_file(cls: type) -> bool:
-    return "<locals>" not in cls.__qualname__ and _locate(cls.__module__) is not None
+@lru_cache(maxsize=4096)
+def _is_local(name: str) -> bool:
+    """Whether a module is a file of the user's own: neither installed nor of Python itself."""
+    found = _locate(name)
+    if found is None:
+        return False
+    installed = {"site-packages", "dist-packages"} & set(found[0].parts)
+    return not installed and not found[0].is_relative_to(sysconfig.get_paths()["stdlib"])
+
+
+def _is_in_file(value: type | types.FunctionType) -> bool:
+    return "<locals>" not in value.__qualname__ and _locate(value.__module__) is not None
 
 
 def _bytecode(cls: type, wanted: list[tuple[str, str]]) -> Iterator[str]:
@@ -207,7 +220,9 @@ def _bytecode(cls: type, wanted: list[tuple[str, str]]) -> Iterator[str]:
         if id(value) in seen:
             continue
         seen.add(id(value))
-        if isinstance(value, (types.FunctionType, type)) and value is not cls and _locate(value.__module__):
+        if isinstance(value, types.ModuleType):
+            wanted.append((value.__name__, WHOLE))
+        elif isinstance(value, (types.FunctionType, type)) and _is_in_file(value):
             wanted.append((value.__module__, value.__qualname__.partition(".")[0]))
         elif isinstance(value, type):
             for name, member in sorted(vars(value).items()):

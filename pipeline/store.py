@@ -89,12 +89,11 @@ class Store:
         return Store, (self.address,)
 
     def write(self, value: object) -> tuple[str, int]:
-        """Keep a value; gives the digest and length of its bytes."""
+        """Keep a value, over what is damaged; gives the digest and length of its bytes."""
         data = encode(value)
         name = digest(data)
-        path = self._artifact(name)
-        if not self._has(path, len(data)):
-            self._put(path, data)
+        if not self.is_sound(name, len(data)):
+            self._put(self._artifact(name), data)
         return name, len(data)
 
     def read(self, artifact: str, expected: type[T]) -> T:

@@ -198,8 +198,7 @@ def look_up(store: Store, key: str, task: TaskId) -> tuple[KeyRecord | None, tup
     """What the store has for a key, and what to say where that was damaged."""
     try:
         return store.find(key), ()
-    except DamagedArtifact as error:
-        store.discard(error.artifact)
+    except DamagedArtifact:
         return None, (f"The stored result of {describe(task)} was damaged; it is computed again.",)
 
 

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import io
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import diptych.pipeline as dp
-from toys import paint, tree
+import numpy as np
+import pytest
+from diptych.pipeline.collection import Collection, Options
+from diptych.pipeline.graph import Graph
+from diptych.pipeline.keys import stage_ingredients
+from diptych.pipeline.progress import Bars
+from diptych.pipeline.runner import execute
+from diptych.pipeline.store import Store
+from diptych.pipeline.tasks import Outcome, tasks_of
+from diptych.stages.failure import StageFailure
+from diptych.stages.scene import Features, Matches, Pairs, Photo
+from diptych.stages.stage import Context
+from PIL import Image
+from toys import Corners, Nudge, Rounded, SimilarPairs, paint, tree
 
 Ran = Callable[[], list[str]]
 
@@ -55,3 +75,266 @@ def test_an_added_photo_runs_only_its_own(photos: Path, toy: dp.Recipe, tmp_path
     paint(photos / "bb.png", 210)
     dp.run(photos, out=tmp_path / "out", recipe=toy, progress=False)
     assert kinds(ran()) == {"Corners": 1, "EveryPair": 1, "SameIndex": 4, "Drawn": 4, "OneTrackEach": 1, "Line": 1}
+
+
+def test_an_edited_photo_runs_only_its_own_and_a_renamed_one_keeps_its_features(
+    photos: Path, toy: dp.Recipe, tmp_path: Path, ran: Ran
+) -> None:
+    dp.run(photos, out=tmp_path / "out", recipe=toy, progress=False)
+    ran()
+    paint(photos / "b.png", 99)
+    dp.run(photos, out=tmp_path / "out", recipe=toy, progress=False)
+    assert kinds(ran()) == {"Corners": 1, "SameIndex": 3, "Drawn": 3, "OneTrackEach": 1, "Line": 1}
+    (photos / "b.png").rename(photos / "bb.png")
+    dp.run(photos, out=tmp_path / "out", recipe=toy, progress=False)
+    # Names seed what draws and stand in Photos; matching knows neither.
+    assert kinds(ran()) == {"EveryPair": 1, "Drawn": 3, "OneTrackEach": 1, "Line": 1}
+
+
+def test_an_unchanged_output_stops_the_wave(photos: Path, toy: dp.Recipe, tmp_path: Path, ran: Ran) -> None:
+    recipe = dp.Recipe([*toy.nodes[:1], Nudge(by=0.1), Rounded(), *toy.nodes[1:]])
+    dp.run(photos, out=tmp_path / "out", recipe=recipe, progress=False)
+    ran()
+    dp.run(photos, out=tmp_path / "out", recipe=recipe.set(["features_2.by=0.2"]), progress=False)
+    assert kinds(ran()) == {"Nudge": 4, "Rounded": 4}
+
+
+def test_another_seed_runs_only_what_draws(photos: Path, toy: dp.Recipe, tmp_path: Path, ran: Ran) -> None:
+    first = dp.run(photos, out=tmp_path / "out", recipe=toy, progress=False)
+    before = first.scene.translations
+    ran()
+    second = dp.run(photos, out=tmp_path / "out", recipe=toy, seed=1, progress=False)
+    assert kinds(ran()) == {"Drawn": 6, "OneTrackEach": 1, "Line": 1}
+    assert (second.scene.translations != before).any()
+
+
+def test_pairs_may_depend_on_features(photos: Path, toy: dp.Recipe, tmp_path: Path, ran: Ran) -> None:
+    result = dp.run(photos, out=tmp_path / "out", recipe=toy.with_(pairs=SimilarPairs()), workers=3, progress=False)
+    assert kinds(ran()) == {"Corners": 4, "SimilarPairs": 1, "SameIndex": 3, "Drawn": 3, "OneTrackEach": 1, "Line": 1}
+    assert list(result["two_views"]) == ["a.png|b.png", "b.png|c.png", "c.png|ein Bild größer 写真.png"]
+
+
+def test_until_stops_there(photos: Path, toy: dp.Recipe, tmp_path: Path, ran: Ran) -> None:
+    result = dp.run(photos, out=tmp_path / "out", recipe=toy, until="matches", progress=False)
+    assert kinds(ran()) == {"Corners": 4, "EveryPair": 1, "SameIndex": 6}
+    assert result.record["outputs"] == {}
+    with pytest.raises(StageFailure, match="no-result"):
+        _ = result.scene
+
+
+def test_a_failing_item_keeps_what_is_done(photos: Path, toy: dp.Recipe, tmp_path: Path, ran: Ran) -> None:
+    dull = toy.with_(features=Corners(fails_above=130))
+    with pytest.raises(StageFailure, match="too-bright") as caught:
+        dp.run(photos, out=tmp_path / "out", recipe=dull, workers=1, progress=False)
+    assert caught.value.sentence == "features of ein Bild größer 写真.png: The photo is too bright."
+    assert caught.value.hint == "Close the shutter."
+    done = kinds(ran())
+    record = dp.Result.load(tmp_path / "out").record
+    assert (record["failure"]["node"], record["failure"]["item"]) == ("features", "ein Bild größer 写真.png")
+    assert record["failure"]["facts"] == {"mean": 161}
+    assert record["outputs"] == {}
+    kept = [task for task in record["tasks"] if task["output"]]
+    assert len(kept) == sum(done.values()) - 1
+    with pytest.raises(StageFailure, match="too-bright"):
+        dp.run(photos, out=tmp_path / "out", recipe=dull, workers=1, progress=False)
+    assert not [line for line in ran() if "Corners 161" not in line and "EveryPair" in line]
+
+
+class Crashes(Corners):
+    """Has a defect."""
+
+    def run(self, photo: Photo, context: Context) -> Features:
+        return {}["nothing"]
+
+
+class Lies(Corners):
+    """Gives something else than it says."""
+
+    def run(self, photo: Photo, context: Context) -> Features:
+        return Matches(np.empty((0, 2)), np.empty(0))  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("stage", "words"),
+    [(Crashes(), "Crashes stopped with KeyError: 'nothing'"), (Lies(), "it gave a Matches, not a Features")],
+)
+def test_a_defect_of_a_stage_is_named(photos: Path, toy: dp.Recipe, tmp_path: Path, stage: Corners, words: str) -> None:
+    with pytest.raises(StageFailure, match="stage-crashed") as caught:
+        dp.run(photos, out=tmp_path / "out", recipe=toy.with_(features=stage), progress=False)
+    assert words in caught.value.sentence
+    assert "Traceback" in dp.Result.load(tmp_path / "out").record["failure"]["trace"]
+
+
+def test_warnings_are_said_again_from_the_store(
+    photos: Path, toy: dp.Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = toy.with_(features=Corners(warns=True))
+    for _ in range(2):
+        result = dp.run(photos, out=tmp_path / "out", recipe=plain)
+        assert result.record["warnings"] == ["The photo is plain."]
+        assert capsys.readouterr().err.count("warning: The photo is plain.") == 1
+
+
+@pytest.mark.parametrize("slot", ["features", "pairs", "matches", "tracks", "sparse"])
+def test_a_damaged_artifact_is_made_again_and_said(
+    photos: Path, toy: dp.Recipe, tmp_path: Path, ran: Ran, slot: str
+) -> None:
+    out = tmp_path / "out"
+    first = dp.run(photos, out=out, recipe=toy, progress=False)
+    whole = tree(out / "store" / "artifacts")
+    ran()
+    task = next(task for task in first.record["tasks"] if task["node"] == slot)
+    artifact = next((out / "store").rglob(f"{task['output']}.safetensors"))
+    artifact.write_bytes(artifact.read_bytes()[:-1] + b"\x7f")
+    second = dp.run(photos, out=out, recipe=toy, progress=False)
+    assert len(ran()) == 1
+    assert second.record["outputs"] == first.record["outputs"]
+    assert len(second.record["warnings"]) == 1
+    assert "damaged" in second.record["warnings"][0]
+    assert tree(out / "store" / "artifacts") == whole
+
+
+def test_an_input_that_turns_out_damaged_is_made_again(
+    photos: Path, toy: dp.Recipe, tmp_path: Path, ran: Ran, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From afar only the length is looked at, so the damage shows when the bytes are read."""
+    where = f"memory://{tmp_path}"
+    first = dp.run(photos, out=tmp_path / "out", recipe=toy, store=where, progress=False)
+    ran()
+    store = Store(where)
+    task = next(task for task in first.record["tasks"] if task["node"] == "features")
+    path = store._artifact(task["output"])
+    store._fs.pipe_file(path, store._fs.cat_file(path)[:-1] + b"\x7f")
+    second = dp.run(photos, out=tmp_path / "2", recipe=toy.set(["sparse.step=2"]), store=where, progress=False)
+    assert kinds(ran()) == {"Corners": 1, "Line": 1}
+    assert (second.scene.points == first.scene.points).all()
+
+
+def test_a_photo_that_changes_during_the_run_is_noticed(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
+    collection = Collection.read(photos, Options(), lambda _: None, 1)
+    paint(photos / "a.png", 200)
+    execution = execute(Graph.of(toy), collection, Store(str(tmp_path / "s")))
+    assert execution.failed is not None
+    assert execution.failed.failure is not None
+    assert execution.failed.failure.code == "photo-changed"
+
+
+def test_a_finished_store_may_be_read_only(
+    photos: Path, toy: dp.Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = str(tmp_path / "store")
+    dp.run(photos, out=tmp_path / "1", recipe=toy, store=store, progress=False)
+
+    def refuse(self: Store, path: str, data: bytes) -> None:
+        raise StageFailure("store-read-only", "no")
+
+    monkeypatch.setattr(Store, "_put", refuse)
+    dp.run(photos, out=tmp_path / "2", recipe=toy, store=store, progress=False)
+    assert tree(tmp_path / "1" / "sparse") == tree(tmp_path / "2" / "sparse")
+
+
+def test_a_killed_run_goes_on_where_it_was(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
+    """Killed at several moments, it ends with the same bytes, and nothing that was finished is done again."""
+    expected = dp.run(photos, out=tmp_path / "whole", recipe=toy, progress=False).record["outputs"]
+    log, out = tmp_path / "killed.log", tmp_path / "out"
+    script = f"""
+import diptych.pipeline as dp
+from toys import *
+toy = dp.Recipe([Corners(), EveryPair(), SameIndex(), Drawn(), OneTrackEach(), Line()], "toy")
+dp.run({str(photos)!r}, out={str(out)!r}, recipe=toy, workers=2, progress=False)
+"""
+    here = str(Path(__file__).parent)
+    env = {**os.environ, "PYTHONPATH": here, "TOY_LOG": str(log), "TOY_SLEEP": "0.1"}
+    started = 0
+    for kill_at in (3, 12, None):
+        process = subprocess.Popen([sys.executable, "-c", script], env=env)
+        while process.poll() is None and kill_at is not None:
+            if log.exists() and len(log.read_text().splitlines()) >= kill_at:
+                process.kill()
+            time.sleep(0.01)
+        assert process.wait(timeout=120) == (0 if kill_at is None else -signal.SIGKILL)
+        started = len(log.read_text().splitlines())
+    record = dp.Result.load(out).record
+    assert record["outputs"] == expected
+    # Two workers, two kills: at most four items were begun and not finished.
+    assert len(record["tasks"]) < started <= len(record["tasks"]) + 4
+    assert not list((out / "store" / "temporary").iterdir())
+
+
+def test_a_cluster_gives_the_same_bytes(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    here = str(Path(__file__).parent)
+    expected = dp.run(photos, out=tmp_path / "local", recipe=toy, progress=False).record["outputs"]
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None, protocol="tcp"
+    ) as cluster:
+        address = cluster.scheduler_address
+        assert here in sys.path
+        result = dp.run(photos, out=tmp_path / "far", recipe=toy, cluster=address, progress=False)
+    assert result.record["outputs"] == expected
+    assert all(task["status"] == "ran" for task in result.record["tasks"])
+
+
+def test_stages_of_a_run_survive_the_way_to_a_worker(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
+    collection = Collection.read(photos, Options(), lambda _: None, 1)
+    names, sources = collection.photos.names, collection.sources()
+    for vertex in Graph.of(toy).vertices:
+        chosen = Pairs(np.array([[0, 1]])) if vertex.pairs else None
+        tasks = tasks_of(vertex, stage_ingredients(vertex.stage), names, chosen, sources, 0)
+        assert pickle.loads(pickle.dumps(tasks)) == tasks
+
+
+def test_masks_and_cameras_move_only_what_sees_them(photos: Path, toy: dp.Recipe, tmp_path: Path, ran: Ran) -> None:
+    dp.run(photos, out=tmp_path / "out", recipe=toy, progress=False)
+    ran()
+    dp.run(photos, out=tmp_path / "out", recipe=toy, camera="SIMPLE_PINHOLE,30,16,12", progress=False)
+    assert kinds(ran()) == {"EveryPair": 1, "Drawn": 6, "OneTrackEach": 1, "Line": 1}
+    Image.fromarray(np.full((24, 32), 255, np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "a.png").rename(tmp_path / "masks" / "a.png")
+    dp.run(photos, out=tmp_path / "out", recipe=toy, masks=tmp_path / "masks", progress=False)
+    assert kinds(ran()) == {"Corners": 1}
+
+
+class Counted:
+    """A reporter that counts what it hears."""
+
+    def __init__(self) -> None:
+        self.heard: Counter[tuple[str, str]] = Counter()
+
+    def start(self, node: str, stage: str, total: int) -> None:
+        self.heard["start", node] += total
+
+    def part(self, task: tuple[str, str], done: int, total: int) -> None:
+        self.heard["part", task[0]] += 1
+
+    def done(self, outcome: Outcome) -> None:
+        self.heard["done", outcome.id[0]] += 1
+
+    def warn(self, sentence: str) -> None:
+        self.heard["warn", sentence] += 1
+
+    def close(self) -> None:
+        pass
+
+
+def test_progress_is_heard_for_every_item(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
+    collection = Collection.read(photos, Options(), lambda _: None, 1)
+    counted = Counted()
+    execute(Graph.of(toy), collection, Store(str(tmp_path / "s")), workers=2, reporter=counted)
+    for node, items in (("features", 4), ("pairs", 1), ("matches", 6), ("sparse", 1)):
+        assert counted.heard["start", node] == counted.heard["done", node] == items
+    assert counted.heard["part", "features"] == 8, "the beginning of each, and the half that Corners tells of"
+
+
+def test_bars_show_every_node(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
+    collection = Collection.read(photos, Options(), lambda _: None, 1)
+    stream = io.StringIO()
+    bars = Bars(stream)
+    execute(Graph.of(toy), collection, Store(str(tmp_path / "s")), workers=2, reporter=bars)
+    bars.warn("Mind [the] gap.")
+    bars.close()
+    shown = stream.getvalue()
+    assert "Mind [the] gap." in shown
+    for node, items in (("features", "4/4"), ("matches", "6/6"), ("sparse", "1/1")):
+        assert any(node in line and items in line for line in shown.splitlines())

@@ -120,7 +120,8 @@ class SameIndex(Stage):
     def run(self, features: Pair[Features]) -> Matches:
         n = min(len(features.first), len(features.second))
         note(self, (features.first.descriptors[0, 0], features.second.descriptors[0, 0]))
-        return Matches(np.stack([np.arange(n)] * 2, 1), np.ones(n))
+        brightness = features.first.descriptors[:n, 0] + features.second.descriptors[:n, 0] / 256
+        return Matches(np.stack([np.arange(n)] * 2, 1), brightness)
 
 
 class Drawn(Stage):

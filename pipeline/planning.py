@@ -98,10 +98,10 @@ def _change(vertex: Vertex, walk: _Walk, before: Mapping[TaskId, Ingredients]) -
     new = {task.id: walk.seen.get(task.id) for task in tasks or ()}
     reasons: Counter[str] = Counter()
     unchanged = 0
-    for name in new.keys() & old.keys():
-        now = new[name]
-        known = now.ingredients if now else {**walk.common[vertex.name], "inputs": old[name].get("inputs")}
-        known = known if now or "seed" not in old[name] else {**known, "seed": old[name]["seed"]}
+    for name in old.keys() if tasks is None else new.keys() & old.keys():
+        now = new.get(name)
+        # Of a task that waits only what it shares with the others of its node can be compared.
+        known = now.ingredients if now else {**old[name], **walk.common[vertex.name]}
         changes = name_differences(differences(old[name], known))
         if changes:
             reasons[", ".join(changes)] += 1
