@@ -113,7 +113,8 @@ class Evaluation:
         ]
         if len(self.reprojection_errors):
             lines.append(("reprojection error", _spread(self.reprojection_errors, "px")))
-        return [*lines, ("points", f"{self.points}, seen by {self.track_length:.2f} photos on average")]
+        seen = f", seen by {self.track_length:.2f} photos on average" if self.points else ""
+        return [*lines, ("points", f"{self.points}{seen}")]
 
 
 def evaluate(scene: Scene, truth: Scene) -> Evaluation:
