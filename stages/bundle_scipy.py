@@ -141,9 +141,8 @@ class NormalEquations:
         else:
             self._lay_out_sparse_blocks()
         scene, freedom = self.scene, self.freedom
-        photo, coordinate = held_coordinates(
-            scene.rotations, scene.translations, scene.points, freedom.photos, freedom.points
-        )
+        anchors = scene.points[~freedom.points & (np.diff(self.start) > 0)]
+        photo, coordinate = held_coordinates(scene.rotations, scene.translations, freedom.photos, anchors)
         self.held = self.photo_column[photo] + coordinate
 
     def _lay_out_sparse_blocks(self) -> None:
@@ -490,6 +489,6 @@ class _Search:
 
     def _adapt_damping(self, gain: float) -> None:
         """Less damping the better the last step's gain was predicted (Nielsen 1999), more after a rejected step."""
-        self._damping *= 4.0 if self._rejected else max(1 / 3, 1 - (2 * gain - 1) ** 3)
+        self._damping *= 2.0 if self._rejected else max(1 / 3, 1 - (2 * gain - 1) ** 3)
         self._damping = max(self._damping, LEAST_DAMPING)
         self._rejected = 0

@@ -11,11 +11,7 @@ _PREFERENCE = 1e3  # weight of the first movable photo: its pose is held before 
 
 
 def held_coordinates(
-    rotations: np.ndarray,
-    translations: np.ndarray,
-    points: np.ndarray,
-    free_photos: np.ndarray,
-    free_points: np.ndarray,
+    rotations: np.ndarray, translations: np.ndarray, free_photos: np.ndarray, anchors: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Which coordinates of the poses to hold, so that nothing but the scene itself can move.
 
@@ -25,8 +21,8 @@ def held_coordinates(
 
     Args:
         rotations, translations: ``cam_from_world``, shapes (N, 3, 3) and (N, 3).
-        points: shape (P, 3).
-        free_photos, free_points: which may move, shapes (N,) and (P,).
+        free_photos: which photos may move, shape (N,).
+        anchors: positions of the fixed points that are seen, shape (A, 3).
 
     Returns:
         Indices of the photos and of their coordinates (0 to 2 of w, 3 to 5 of t), at most seven of each.
@@ -39,7 +35,7 @@ def held_coordinates(
     middle = centers.mean(axis=0)
     extent = float(np.sqrt(((centers - middle) ** 2).sum(axis=1).mean())) or 1.0
     of_photos = _pose_motions(rotations, translations, middle, extent)
-    of_points = _point_motions(points[~free_points], middle, extent)
+    of_points = _point_motions(anchors, middle, extent)
     fixed = np.concatenate([of_photos[~free_photos].reshape(-1, 7), of_points.reshape(-1, 7)])
     values, vectors = np.linalg.eigh(fixed.T @ fixed)
     unfixed = vectors[:, values <= 1e-12 * max(values[-1], 1e-300)] if len(fixed) else np.eye(7)

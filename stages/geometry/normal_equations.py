@@ -206,14 +206,7 @@ def eliminate(
                         for c in range(3):
                             rows[c, base + a] += ji[i, 0, a] * q[i, 0, c] + ji[i, 1, a] * q[i, 1, c]
             if free[point]:
-                for one in range(count):
-                    for two in range(one + 1):
-                        high, low = one, two
-                        if segments[high, 0] < segments[low, 0]:
-                            high, low = low, high
-                        _subtract_product(s, offset, stride, rows, segments, high, low)
-                        if one != two and segments[high, 0] == segments[low, 0]:
-                            _subtract_product(s, offset, stride, rows, segments, low, high)
+                _subtract_products(s, offset, stride, rows, segments, count)
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -225,20 +218,34 @@ def _pivot(value, full):
 
 
 @njit(nogil=True, cache=True)
-def _subtract_product(s, offset, stride, rows, segments, high, low):
-    i, j = segments[high, 0], segments[low, 0]
-    at, step = offset[i, j], stride[j]
-    a0, b0 = segments[high, 1], segments[low, 1]
-    height, breadth = segments[high, 2] - a0, segments[low, 2] - b0
-    for a in range(height):
-        e0, e1, e2 = rows[0, a0 + a], rows[1, a0 + a], rows[2, a0 + a]
-        row = at + a * step
-        if breadth == 6:
-            for b in range(6):
-                s[row + b] -= e0 * rows[0, b0 + b] + e1 * rows[1, b0 + b] + e2 * rows[2, b0 + b]
-        else:
-            for b in range(breadth):
-                s[row + b] -= e0 * rows[0, b0 + b] + e1 * rows[1, b0 + b] + e2 * rows[2, b0 + b]
+def _subtract_products(s, offset, stride, rows, segments, count):
+    """Subtract ``E E'`` of one point from S, block by block of the lower triangle."""
+    for one in range(count):
+        for two in range(one + 1):
+            high, low = one, two
+            if segments[high, 0] < segments[low, 0]:
+                high, low = low, high
+            block = segments[low, 0]
+            at, step = offset[segments[high, 0], block], stride[block]
+            begin, end = segments[low, 1], segments[low, 2]
+            twice = one != two and segments[high, 0] == block  # a photo that sees the point twice
+            for a in range(segments[high, 1], segments[high, 2]):
+                x, y, z = rows[0, a], rows[1, a], rows[2, a]
+                if end - begin == 6:  # two photos: nearly all of the work, and a length that the compiler knows
+                    for b in range(6):
+                        s[at + b] -= x * rows[0, begin + b] + y * rows[1, begin + b] + z * rows[2, begin + b]
+                else:
+                    for b in range(end - begin):
+                        s[at + b] -= x * rows[0, begin + b] + y * rows[1, begin + b] + z * rows[2, begin + b]
+                at += step
+            if twice:
+                at = offset[block, block]
+                for a in range(begin, end):
+                    for b in range(segments[high, 1], segments[high, 2]):
+                        s[at + b - segments[high, 1]] -= (
+                            rows[0, a] * rows[0, b] + rows[1, a] * rows[1, b] + rows[2, a] * rows[2, b]
+                        )
+                    at += step
 
 
 @njit(nogil=True, cache=True)
