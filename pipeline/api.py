@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -236,7 +237,9 @@ class _Job:
             reporter.warn(sentence)
 
         collection = Collection.read(photos, options, warn, cores())
-        store = open_store(self.store, _writable(self.out))
+        _check_device(self.request.device)
+        with _writing(self.out):
+            store = open_store(self.store, self.out)
         execution = execute(
             graph, collection, store, seed=self.request.seed, workers=self.request.workers,
             device=self.request.device, cluster=cluster, reporter=reporter,
@@ -244,15 +247,16 @@ class _Job:
         failed = execution.failed
         failure = failure_of(failed) if failed else None
         sparse = _sparse(graph, execution, store)
-        outputs = write_outputs(self.out, sparse) if sparse else {}
-        record = make_record(
-            graph, self.recipe.name, collection, self.request, store, execution,
-            seconds=time.perf_counter() - began, warnings=list(said | dict.fromkeys(execution.warnings)),
-            failure=failure, outputs=outputs,
-        )  # fmt: skip
-        write_record(self.out / "run.json", record)
-        if failure or sparse:
-            _write_report(self.out, collection, sparse, record)
+        with _writing(self.out):
+            outputs = write_outputs(self.out, sparse) if sparse else {}
+            record = make_record(
+                graph, self.recipe.name, collection, self.request, store, execution,
+                seconds=time.perf_counter() - began, warnings=list(said | dict.fromkeys(execution.warnings)),
+                failure=failure, outputs=outputs,
+            )  # fmt: skip
+            write_record(self.out / "run.json", record)
+            if failure or sparse:
+                _write_report(self.out, collection, sparse, record)
         if failure:
             raise failure
         return Result(self.out, record, store)
@@ -271,15 +275,29 @@ def _write_report(out: Path, collection: Collection, sparse: Sparse | None, reco
     write_report(out / "report.html", photos=collection.photos, files=collection.files, sparse=sparse, record=record)
 
 
-def _writable(out: Path) -> Path:
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    """Make the output folder, and say it plainly where it cannot be written to."""
     try:
         out.mkdir(parents=True, exist_ok=True)
+        yield
     except OSError as error:
         raise StageFailure(
-            "not-writable", f"The output folder {out} cannot be made: {error.strerror or error}.",
-            hint="Choose another with --out.",
+            "not-writable", f"The output folder {out} cannot be written to: {error.strerror or error}.",
+            hint="Make room, or choose another with --out; what was computed is kept in the store.",
         ) from error  # fmt: skip
-    return out
+
+
+def _check_device(device: str) -> None:
+    if device != "cpu":
+        import torch
+
+        try:
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).partition("\n")[0]
+            sentence = f"The device {device!r} cannot be used: {reason}"
+            raise StageFailure("no-device", sentence, hint="Leave --device out to run on the CPU.") from error
 
 
 def _ignore(sentence: str) -> None:

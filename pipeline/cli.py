@@ -179,16 +179,12 @@ def evaluate(
     out: EarlierRun, truth: Annotated[Path, typer.Option("--truth", help="Folder with the true cameras.")]
 ) -> None:
     """Compare the cameras of a run with the truth."""
-    import dataclasses
-
     from . import api
 
-    found = api.evaluate(out, truth=truth)
-    _table(
-        ("measure", "value"),
-        [(f.name, _value(getattr(found, f.name))) for f in dataclasses.fields(found)],
-        right=(1,),
-    )  # fmt: skip
+    lines = api.evaluate(out, truth=truth).table()
+    width = max(len(what) for what, _ in lines)
+    for what, numbers in lines:
+        typer.echo(f"{what:<{width}}  {numbers}")
 
 
 @app.command(epilog=_example("diptych export out --to nerfstudio transforms.json"))

@@ -91,7 +91,7 @@ class _Counting:
     def part(self, task: TaskId, done: int, total: int) -> None:
         with self.lock:
             node = self.nodes[task[0]]
-            if node.finished + (node.total > 1) == 0 and not done:
+            if not node.finished and not done:
                 node.began = time.monotonic()
             self.show_part(task, node, done / max(total, 1))
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -159,6 +161,40 @@ def test_a_broken_photo_is_left_out_with_a_warning(photos: Path, recipe: Path, t
     said = diptych("run", photos, "--out", tmp_path / "out", "--recipe", recipe)
     assert "warning: broken.jpg" in said
     assert "4 of 4 photos registered" in said
+
+
+def test_a_device_that_is_not_there_is_told(photos: Path, recipe: Path, tmp_path: Path) -> None:
+    lines = fails("run", photos, "--out", tmp_path / "out", "--recipe", recipe, "--device", "cuda:77")
+    assert "[no-device]" in lines[0]
+
+
+def test_evaluate_compares_with_the_truth(finished: Path, tmp_path: Path) -> None:
+    diptych("export", finished, "--to", "colmap", tmp_path / "truth" / "sparse")
+    said = diptych("evaluate", finished, "--truth", tmp_path / "truth")
+    assert re.search(r"^registered photos +4 of 4$", said, re.MULTILINE)
+    assert "100.0 % at 0.1°" in said
+    (tmp_path / "nothing").mkdir()
+    assert "[unknown-truth]" in fails("evaluate", finished, "--truth", tmp_path / "nothing")[0]
+
+
+def test_an_interrupted_run_says_so_and_goes_on(photos: Path, recipe: Path, tmp_path: Path) -> None:
+    log, out = tmp_path / "log", tmp_path / "out"
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "TOY_LOG": str(log), "TOY_SLEEP": "0.3"}
+    command = ["run", str(photos), "--out", str(out), "--recipe", str(recipe), "--workers", "1"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "diptych.pipeline.cli", *command], env=env, stderr=subprocess.PIPE, text=True
+    )
+    while not (log.exists() and len(log.read_text().splitlines()) >= 4):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.splitlines()[-1].startswith("Interrupted. What was finished is kept")
+    assert "Traceback" not in said
+    begun = len(log.read_text().splitlines())
+    assert begun <= 5, "after the interruption no more is begun than what was already on its way"
+    assert re.search(r"1[5-6] tasks ran, [3-4] came", diptych(*command))
 
 
 def test_help_is_light() -> None:

@@ -56,19 +56,29 @@ cameras = st.builds(
 def features(draw: st.DrawFn) -> Features:
     n, d = draw(counts), draw(counts)
     kind = draw(st.sampled_from([np.uint8, np.float32]))
-    real = [draw(array(np.float32, *shape)) for shape in ((n, 2), (n,), (n,), (n,))]
-    return Features(*real, draw(array(np.uint8, n, 3)), draw(array(kind, n, d)), draw(texts))
+    xy, color = draw(array(np.float32, n, 2)), draw(array(np.uint8, n, 3))
+    scale, angle, score = draw(array(np.float32, n)), draw(array(np.float32, n)), draw(array(np.float32, n))
+    return Features(xy, scale, angle, score, color, draw(array(kind, n, d)), draw(texts))
 
 
 @st.composite
 def scenes(draw: st.DrawFn) -> Scene:
     n, p, m = draw(counts), draw(counts), draw(counts)
     names = tuple(f"{draw(texts)}{i}" for i in range(n))
-    real = [draw(array(np.float64, *shape)) for shape in ((n, 3, 3), (n, 3), (p, 3))]
-    obs = [draw(array(np.int32, m)), draw(array(np.int32, m)), draw(array(np.float64, m, 2)), draw(array(np.int32, m))]
-    known = tuple(draw(st.lists(cameras, max_size=2)))
-    errors = draw(array(np.float64, p))
-    return Scene(known, names, draw(array(np.int32, n)), *real, draw(array(np.uint8, p, 3)), errors, *obs)
+    return Scene(
+        cameras=tuple(draw(st.lists(cameras, max_size=2))),
+        names=names,
+        camera_of=draw(array(np.int32, n)),
+        rotations=draw(array(np.float64, n, 3, 3)),
+        translations=draw(array(np.float64, n, 3)),
+        points=draw(array(np.float64, p, 3)),
+        colors=draw(array(np.uint8, p, 3)),
+        errors=draw(array(np.float64, p)),
+        obs_photo=draw(array(np.int32, m)),
+        obs_point=draw(array(np.int32, m)),
+        obs_xy=draw(array(np.float64, m, 2)),
+        obs_keypoint=draw(array(np.int32, m)),
+    )
 
 
 @st.composite
