@@ -110,6 +110,25 @@ class Models:
     homography: np.ndarray
 
 
+@dataclass(frozen=True, eq=False)
+class _Motion:
+    """A motion of the camera and what it makes of each match.
+
+    Attributes:
+        rotation, translation, fundamental: as in :class:`TwoView`.
+        angles: triangulation angles in radians, shape (M,).
+        agrees: which matches fit the epipolar geometry, shape (M,).
+        in_front: and show a point in front of both cameras.
+    """
+
+    rotation: np.ndarray
+    translation: np.ndarray
+    fundamental: np.ndarray
+    angles: np.ndarray
+    agrees: np.ndarray
+    in_front: np.ndarray
+
+
 class RobustTwoView(Stage):
     """Base of the two-view stages; a subclass adds :meth:`estimate`.
 
@@ -148,7 +167,12 @@ class RobustTwoView(Stage):
         """The verdict, and which matches it rests on, shape (M,)."""
         free = self._agree(sampson_distance, models.fundamental, points)
         flat = self._agree(homography_distance, models.homography, points)
-        rotation, translation, rigid = self._pose(points, models.essential)
+        essentials = [models.essential]
+        if flat.sum() >= FLAT * free.sum():
+            # Solvers for the essential matrix are weak on a plane, whose homography holds the motion too.
+            essentials += _essentials_of_plane(points, models.homography)
+        motion = max((self._motion(points, each) for each in essentials), key=lambda each: each.in_front.sum())
+        rigid = motion.agrees
 
         share = TRUSTED_CALIBRATION if trusted else GUESSED_CALIBRATION
         calibrated = rigid.sum() + _BY_CHANCE >= share * free.sum()
@@ -165,12 +189,14 @@ class RobustTwoView(Stage):
         if not calibrated:
             return _two_view("uncalibrated", fundamental=models.fundamental, homography=homography), inliers
 
-        angle = float(np.degrees(np.median(triangulation_angle(rotation, *points[rigid].rays))))
+        inliers &= motion.in_front | ~rigid
+        angle = float(np.degrees(np.median(motion.angles[inliers & rigid])))
+        kind: TwoViewKind = "planar" if homography.any() else "calibrated"
         verdict = _two_view(
-            "small_baseline" if angle < self.min_angle else "planar" if homography.any() else "calibrated",
-            rotation=rotation,
-            translation=translation,
-            fundamental=_fundamental(points, rotation, translation),
+            "small_baseline" if angle < self.min_angle else kind,
+            rotation=motion.rotation,
+            translation=motion.translation,
+            fundamental=motion.fundamental,
             homography=homography,
             angle=angle,
         )
@@ -182,24 +208,21 @@ class RobustTwoView(Stage):
             return np.zeros(len(points), bool)
         return distance(model, points.first, points.second) < self.max_error
 
-    def _pose(self, points: Correspondences, essential: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The pose of an essential matrix, refined on its inliers, and the inliers in front of both cameras (M,)."""
-        none = np.eye(3), np.zeros(3), np.zeros(len(points), bool)
-        if not essential.any():
-            return none
+    def _motion(self, points: Correspondences, essential: np.ndarray) -> _Motion:
+        """The motion of an essential matrix, refined on its inliers."""
         fundamental = fundamental_from_essential(essential, points.first_matrix, points.second_matrix)
         near = points[self._agree(sampson_distance, fundamental, points)]
         rotation, translation, front = pose_in_front(essential, *near.rays)
-        if front.sum() < _LEAST_MATCHES:
-            return none
-        rotation, translation = _refine(near[front], rotation, translation, self.max_error)
+        if essential.any() and front.sum() >= _LEAST_MATCHES:
+            rotation, translation = _refine(near[front], rotation, translation, self.max_error)
+            fundamental = _fundamental(points, rotation, translation)
 
-        inliers = self._agree(sampson_distance, _fundamental(points, rotation, translation), points)
-        rays = points.rays
+        agrees = self._agree(sampson_distance, fundamental, points)
+        angles = triangulation_angle(rotation, *points.rays)
         # Of rays that are parallel within the noise nobody knows whether they meet in front or behind.
-        parallel = triangulation_angle(rotation, *rays) < self.max_error / points.focal_length
-        front = np.all(ray_depths(rotation, translation, *rays) > 0, axis=1)
-        return rotation, translation, inliers & (front | parallel)
+        parallel = angles < self.max_error / points.focal_length
+        front = np.all(ray_depths(rotation, translation, *points.rays) > 0, axis=1)
+        return _Motion(rotation, translation, fundamental, angles, agrees, agrees & (front | parallel))
 
     def _turn(self, points: Correspondences, flat: np.ndarray, trusted: bool) -> tuple[np.ndarray, np.ndarray]:
         """The rotation about the camera's centre that fits best, and the matches it explains by itself, shape (M,).
@@ -289,6 +312,14 @@ def _two_view(kind: TwoViewKind, **known: Any) -> TwoView:
 def _fundamental(points: Correspondences, rotation: np.ndarray, translation: np.ndarray) -> np.ndarray:
     essential = essential_from_pose(rotation, translation)
     return fundamental_from_essential(essential, points.first_matrix, points.second_matrix)
+
+
+def _essentials_of_plane(points: Correspondences, homography: np.ndarray) -> list[np.ndarray]:
+    """The essential matrices of the motions past a plane that a homography stands for (Ma et al. 2004); two or none."""
+    calibrated = np.linalg.inv(points.second_matrix) @ homography @ points.first_matrix
+    motions, _ = poselib.motion_from_homography(calibrated)
+    # Every motion comes with its opposite, whose essential matrix is the same.
+    return [essential_from_pose(each.R, each.t) for each in motions[::2] if each.t.any()]
 
 
 def _refine(

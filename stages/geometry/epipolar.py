@@ -22,9 +22,9 @@ def essential_from_pose(rotation: np.ndarray, translation: np.ndarray) -> np.nda
 
 
 def fundamental_from_essential(essential: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The fundamental matrix of Frobenius norm 1, from the calibration matrices K of both cameras."""
+    """The fundamental matrix of Frobenius norm 1, from the calibration matrices K of both cameras; of zeros, zeros."""
     fundamental = np.linalg.inv(second).T @ essential @ np.linalg.inv(first)
-    return fundamental / np.linalg.norm(fundamental)
+    return fundamental / (np.linalg.norm(fundamental) or 1.0)
 
 
 def essential_from_fundamental(fundamental: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
