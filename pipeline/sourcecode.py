@@ -104,9 +104,7 @@ def _uses(module: _Module, statement: ast.stmt) -> Iterator[tuple[str, str]]:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             yield from ((origin, attribute or WHOLE) for origin, attribute in _imports(node, module.package).values())
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in module.imports:
-            origin, attribute = module.imports[node.value.id]
-            inner = origin if attribute is None else f"{origin}.{attribute}"
-            yield (inner, node.attr) if _is_sibling(inner, module.name) else (origin, attribute or WHOLE)
+            yield _attribute(module, *module.imports[node.value.id], node.attr)
             continue
         elif isinstance(node, ast.Name):
             if node.id in module.definitions:
@@ -117,6 +115,16 @@ def _uses(module: _Module, statement: ast.stmt) -> Iterator[tuple[str, str]]:
         pending.extend(ast.iter_child_nodes(node))
 
 
+def _attribute(module: _Module, origin: str, symbol: str | None, attribute: str) -> tuple[str, str]:
+    """What ``name.attribute`` uses, where ``name`` is an import: a symbol of a module, or of it only the name."""
+    top = origin.partition(".")[0]
+    source = _module(origin) if top in (HOUSE, module.name.partition(".")[0]) else None
+    if source is None or symbol == WHOLE or symbol in source.definitions:
+        return origin, symbol or WHOLE
+    inner = origin if symbol is None else f"{origin}.{symbol}"
+    return (inner, attribute) if _module(inner) else (origin, symbol or WHOLE)
+
+
 def _imports(node: ast.Import | ast.ImportFrom, package: str) -> dict[str, tuple[str, str | None]]:
     """Local name -> (module, symbol in it) of an import statement; no symbol where the module itself is bound."""
     if isinstance(node, ast.Import):
@@ -125,19 +133,28 @@ def _imports(node: ast.Import | ast.ImportFrom, package: str) -> dict[str, tuple
     return {alias.asname or alias.name: (origin, alias.name) for alias in node.names}
 
 
-def _is_sibling(name: str, other: str) -> bool:
-    """Whether a name is a module, of the same package as another or of Diptych."""
-    return name.partition(".")[0] in (HOUSE, other.partition(".")[0]) and _module(name) is not None
-
-
 def _module(name: str) -> _Module | None:
-    """The parsed module, or None where there is no Python file of that name."""
+    """The parsed module, or None where there is no Python file of that name.
+
+    The file of a loaded module is read once until the module is loaded again: an edit alone does not change what runs.
+    """
+    loaded = sys.modules.get(name)
+    as_loaded = getattr(loaded, "__spec__", None) or loaded
+    if loaded is not None and name in _read and _read[name][0] is as_loaded:
+        return _read[name][1]
     found = _locate(name)
     if found is None:
         return None
     path, package = found
     stat = path.stat()
-    return _parse(name, package, path, stat.st_mtime_ns, stat.st_size)
+    module = _parse(name, package, path, stat.st_mtime_ns, stat.st_size)
+    if loaded is not None:
+        _read[name] = as_loaded, module
+    return module
+
+
+_read: dict[str, tuple[object, _Module]] = {}
+"""What was read of loaded modules, with the spec by which they were loaded; a reload makes another."""
 
 
 def _locate(name: str) -> tuple[Path, str] | None:

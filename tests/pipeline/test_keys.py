@@ -211,16 +211,18 @@ def test_only_edits_that_it_uses_move_its_code(
     assert changed == ({f"plugin.{file.removesuffix('.py')}"} if moves else set())
 
 
-def test_an_edit_in_a_running_session_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_edit_in_a_running_session_counts_when_it_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     file = tmp_path / "sessionstage.py"
     text = "from toys import Corners\n\nclass Mine(Corners):\n    def more(self):\n        return 1\n"
     file.write_text(text)
-    mine = importlib.import_module("sessionstage").Mine
-    before = code_digests(mine)
-    file.write_text(text.replace("return 1", "return 22"))
-    assert code_digests(mine) != before
+    module = importlib.import_module("sessionstage")
+    before = code_digests(module.Mine)
     assert "toys" in before
+    file.write_text(text.replace("return 1", "return 22"))
+    assert code_digests(module.Mine) == before, "the old code still runs"
+    assert code_digests(importlib.reload(module).Mine) != before
 
 
 def notebook(source: str, **names: Any) -> Any:
