@@ -96,7 +96,9 @@ def adjust(
         StageFailure: ``no-observations``, ``unsorted-observations``, ``not-finite``, ``point-underdetermined`` (a free
             point seen by fewer than two photos), ``singular-scene`` (nothing determines some camera or point).
     """
-    freedom = _freedom(scene, options.refine, fixed_photos, fixed_points, fixed_cameras)
+    freedom = free_to_move(
+        scene, options.refine, fixed_photos=fixed_photos, fixed_points=fixed_points, fixed_cameras=fixed_cameras
+    )
     _check(scene, freedom)
     moved, evaluations, products, reason = scene, 0, 0, "nothing-to-adjust"
     with one_blas_thread():
@@ -110,8 +112,16 @@ def adjust(
                     state, evaluations, products, reason = minimise(problem, options.max_iterations, options.tolerance)
                     moved = problem.scene_of(state)
         moved = _keep_fixed(scene, moved, freedom)
-        (cost_before, rms_before), (cost_after, rms_after) = (_fit(one, options) for one in (scene, moved))
-    report = BundleReport(evaluations, products, cost_before, cost_after, rms_before, rms_after, reason)
+    before, after = (_lengths(one, behind_is_infinite=False) for one in (scene, moved))
+    report = BundleReport(
+        evaluations,
+        products,
+        cost_before=_half_sum(before, options),
+        cost_after=_half_sum(after, options),
+        rms_before=float(np.sqrt(np.mean(before**2))),
+        rms_after=float(np.sqrt(np.mean(after**2))),
+        reason=reason,
+    )
     return dataclasses.replace(moved, errors=point_errors(moved)), report
 
 
@@ -138,10 +148,38 @@ def covariances(
     Raises:
         StageFailure: as :func:`adjust`.
     """
-    freedom = _freedom(scene, options.refine, fixed_photos, fixed_points, fixed_cameras)
+    freedom = free_to_move(
+        scene, options.refine, fixed_photos=fixed_photos, fixed_points=fixed_points, fixed_cameras=fixed_cameras
+    )
     _check(scene, freedom)
     with one_blas_thread(), NormalEquations(scene, freedom, options.loss, options.loss_scale, threads) as problem:
         return problem.covariances()
+
+
+def free_to_move(
+    scene: Scene,
+    refine: tuple[Intrinsics, ...],
+    *,
+    fixed_photos: np.ndarray | None = None,
+    fixed_points: np.ndarray | None = None,
+    fixed_cameras: np.ndarray | None = None,
+) -> Freedom:
+    """What :func:`adjust` may move, given what it is to refine and to hold."""
+    if fixed_cameras is None:
+        fixed_cameras = np.array([camera.focal == "calibrated" for camera in scene.cameras], bool)
+    cameras = _free(fixed_cameras, len(scene.cameras))
+    return Freedom(
+        photos=_free(fixed_photos, len(scene.names)),
+        points=_free(fixed_points, len(scene.points)),
+        params=tuple(
+            tuple(
+                index
+                for index, name in enumerate(CAMERA_MODELS[camera.model])
+                if free and _INTRINSICS.get(name, "distortion") in refine
+            )
+            for camera, free in zip(scene.cameras, cameras, strict=True)
+        ),
+    )
 
 
 def reprojection_errors(scene: Scene) -> np.ndarray:
@@ -154,6 +192,11 @@ def point_errors(scene: Scene) -> np.ndarray:
     count = np.bincount(scene.obs_point, minlength=len(scene.points))
     total = np.bincount(scene.obs_point, weights=reprojection_errors(scene), minlength=len(scene.points))
     return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+
+
+def cost(scene: Scene, options: BundleOptions = BundleOptions()) -> float:
+    """What :func:`adjust` minimises: half the sum of rho(r^2) over the lengths r of the residuals."""
+    return _half_sum(_lengths(scene, behind_is_infinite=False), options)
 
 
 class BundleAdjustment(Stage):
@@ -183,30 +226,6 @@ class BundleAdjustment(Stage):
         options = BundleOptions(**{field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
         models = tuple(adjust(model, options, threads=context.threads)[0] for model in sparse.models)
         return dataclasses.replace(sparse, models=models)
-
-
-def _freedom(
-    scene: Scene,
-    refine: tuple[Intrinsics, ...],
-    fixed_photos: np.ndarray | None,
-    fixed_points: np.ndarray | None,
-    fixed_cameras: np.ndarray | None,
-) -> Freedom:
-    if fixed_cameras is None:
-        fixed_cameras = np.array([camera.focal == "calibrated" for camera in scene.cameras], bool)
-    cameras = _free(fixed_cameras, len(scene.cameras))
-    return Freedom(
-        photos=_free(fixed_photos, len(scene.names)),
-        points=_free(fixed_points, len(scene.points)),
-        params=tuple(
-            tuple(
-                index
-                for index, name in enumerate(CAMERA_MODELS[camera.model])
-                if free and _INTRINSICS.get(name, "distortion") in refine
-            )
-            for camera, free in zip(scene.cameras, cameras, strict=True)
-        ),
-    )
 
 
 def _free(fixed: np.ndarray | None, count: int) -> np.ndarray:
@@ -256,30 +275,25 @@ def _keep_fixed(before: Scene, after: Scene, freedom: Freedom) -> Scene:
     )
 
 
-def _fit(scene: Scene, options: BundleOptions) -> tuple[float, float]:
-    """Half the sum of rho(r^2), and the root mean square length of the residuals."""
-    squared = _lengths(scene, behind_is_infinite=False) ** 2
+def _half_sum(lengths: np.ndarray, options: BundleOptions) -> float:
     scale = options.loss_scale**2
-    s = squared / scale
+    s = lengths**2 / scale
     if options.loss == "soft_l1":
-        rho = 2 * (np.sqrt(1 + s) - 1)
+        s = 2 * (np.sqrt(1 + s) - 1)
     elif options.loss == "huber":
-        rho = np.where(s <= 1, s, 2 * np.sqrt(s) - 1)
+        s = np.where(s <= 1, s, 2 * np.sqrt(s) - 1)
     elif options.loss == "cauchy":
-        rho = np.log1p(s)
-    else:
-        rho = s
-    return float(0.5 * scale * rho.sum()), float(np.sqrt(squared.mean()))
+        s = np.log1p(s)
+    return float(0.5 * scale * s.sum())
 
 
 def _lengths(scene: Scene, *, behind_is_infinite: bool) -> np.ndarray:
     lengths = np.empty(len(scene.obs_photo))
+    canonical = np.array([canonical_params(camera) for camera in scene.cameras]).reshape(-1, 8)
+    # Copies, because Numba compiles a kernel again for read-only arrays.
     normal_equations.reprojection_lengths(
-        *(array.copy() for array in (scene.obs_photo, scene.obs_point, scene.obs_xy, scene.camera_of)),
-        *(array.copy() for array in (scene.rotations, scene.translations, scene.points)),
-        np.array([is_fisheye(camera) for camera in scene.cameras], bool),
-        np.array([canonical_params(camera) for camera in scene.cameras]).reshape(-1, 8),
-        behind_is_infinite,
-        lengths,
-    )
+        scene.obs_photo.copy(), scene.obs_point.copy(), scene.obs_xy.copy(), scene.camera_of.copy(),
+        scene.rotations.copy(), scene.translations.copy(), scene.points.copy(),
+        np.array([is_fisheye(camera) for camera in scene.cameras], bool), canonical, behind_is_infinite, lengths,
+    )  # fmt: skip
     return lengths

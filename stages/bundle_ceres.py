@@ -34,7 +34,7 @@ def minimise_by_ceres(scene: Scene, freedom: Freedom, options: BundleOptions) ->
     if not summary.is_solution_usable():
         raise StageFailure("solver-failed", "Ceres found no usable solution.", ending=ending)
     evaluations = summary.ceres_summary.num_successful_steps + summary.ceres_summary.num_unsuccessful_steps
-    return _scene_of(scene, reconstruction), evaluations, _REASONS.get(ending, "solver-stopped")
+    return scene_of(scene, reconstruction), evaluations, _REASONS.get(ending, "solver-stopped")
 
 
 def ceres_problem(scene: Scene, freedom: Freedom, options: BundleOptions, *, threads: int) -> tuple[Any, Any]:
@@ -95,7 +95,8 @@ def _reconstruction(scene: Scene) -> Any:
     return reconstruction
 
 
-def _scene_of(scene: Scene, reconstruction: Any) -> Scene:
+def scene_of(scene: Scene, reconstruction: Any) -> Scene:
+    """The scene with the poses, points and intrinsics of a reconstruction made from it."""
     poses = [reconstruction.image(index + 1).cam_from_world() for index in range(len(scene.names))]
     return dataclasses.replace(
         scene,

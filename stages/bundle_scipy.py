@@ -17,8 +17,6 @@ import scipy.linalg
 import scipy.sparse
 import scipy.sparse.linalg
 from numba import njit
-from scipy.linalg.blas import dtrsv
-from scipy.linalg.lapack import dpotrf
 from scipy.optimize import least_squares
 from scipy.sparse.linalg import LinearOperator
 
@@ -34,6 +32,9 @@ OBSERVATIONS_PER_CHUNK = 4096
 MOST_CHUNKS = 16
 PARTIAL_SUM_BUDGET = 2**25  # numbers held in the partial sums of S, all chunks together
 DENSE_PHOTOS = 300
+(trsv,) = scipy.linalg.get_blas_funcs(["trsv"], dtype=np.float64)
+(potrf,) = scipy.linalg.get_lapack_funcs(["potrf"], dtype=np.float64)
+
 FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 1e-4, 1e-12, 1e6
 
 
@@ -184,10 +185,13 @@ class NormalEquations:
         self.linearise(state)
         return state
 
-    def _room(self, *geometry: np.ndarray) -> State:
+    def _room(
+        self, rotations: np.ndarray, translations: np.ndarray, points: np.ndarray, canonical: np.ndarray
+    ) -> State:
         m = len(self.photo)
         residuals, jx, turned = np.empty(2 * m + 1), np.empty((m, 2, 3)), np.empty((m, 3))
-        return State(*geometry, residuals, jx, turned, np.zeros((m, 2, self.expansion.shape[2])))
+        ji = np.zeros((m, 2, self.expansion.shape[2]))
+        return State(rotations, translations, points, canonical, residuals, jx, turned, ji)
 
     def scene_of(self, state: State) -> Scene:
         """The scene with a state's poses, points and intrinsics."""
@@ -304,11 +308,15 @@ class NormalEquations:
         free = np.flatnonzero(self.freedom.photos)
         at = self.photo_column[free][:, None] + np.arange(6)
         poses[free] = inverse[at[:, :, None], at[:, None, :]]
-        points = np.empty((len(self.free), 3, 3))
-        normal_equations.point_covariances(
+        coupled = np.empty((len(self.free), 3, 3))
+        normal_equations.couple(
             self.start, self.photo, self.camera_of, self.width, self.photo_column, self.camera_column,
-            state.jx, state.turned, state.ji, self.q, self.chol, inverse, points,
+            state.jx, state.turned, state.ji, self.q, inverse, coupled,
         )  # fmt: skip
+        lower = np.zeros_like(coupled)
+        lower[:, *np.tril_indices(3)] = self.chol
+        back = np.linalg.inv(lower)
+        points = np.swapaxes(back, 1, 2) @ (np.eye(3) + coupled) @ back
         points[~self.free] = 0.0
         return poses, points
 
@@ -322,16 +330,16 @@ class DenseFactor:
         matrix[held, held] = 1.0
         matrix.flat[:: len(matrix) + 1] += extra
         # The lower triangle by rows is LAPACK's upper triangle by columns.
-        self._upper, info = dpotrf(matrix.T, lower=0, overwrite_a=1, clean=0)
+        self._upper, info = potrf(matrix.T, lower=0, overwrite_a=1, clean=0)
         self._kept = np.ones(len(matrix))
         self._kept[held] = 0.0
         self.positive = info == 0
 
     def forward(self, b: np.ndarray) -> np.ndarray:
-        return dtrsv(self._upper, b * self._kept, trans=1, overwrite_x=1)
+        return trsv(self._upper, b * self._kept, trans=1, overwrite_x=1)
 
     def backward(self, z: np.ndarray) -> np.ndarray:
-        return dtrsv(self._upper, z * self._kept, overwrite_x=1)
+        return trsv(self._upper, z * self._kept, overwrite_x=1)
 
 
 class SparseFactor:
@@ -411,8 +419,9 @@ def minimise(problem: NormalEquations, max_evaluations: int, tolerance: float) -
         start = np.zeros(problem.free.size * 3 + problem.columns)
         search.jacobian(start)
         result = least_squares(
-            search.residuals, start, search.jacobian, method="trf", tr_solver="lsmr", x_scale=search.step_length,
-            ftol=tolerance, xtol=1e-15, gtol=None, max_nfev=max_evaluations,
+            search.residuals, start, search.jacobian, method="trf",  # pyright: ignore[reportArgumentType]
+            tr_solver="lsmr", x_scale=search.step_length,
+            ftol=tolerance, xtol=1e-15, gtol=1e-15, max_nfev=max_evaluations,
             # One product each way: about a fresh factor that is the step of Levenberg and Marquardt. More would
             # undo the damping, which the far end of a hard problem needs.
             tr_options={"regularize": False, "maxiter": 1},
@@ -458,17 +467,7 @@ class _Search:
         """Accept the last trial, make a new factor there, and let z go on from it."""
         if self._base is None or self._trial is not None:
             self._accept(z)
-        problem, state = self.problem, self.state
-
-        def product(v: np.ndarray) -> np.ndarray:
-            self.products += 1
-            return problem.product(state, np.ascontiguousarray(v).ravel())
-
-        def transposed(u: np.ndarray) -> np.ndarray:
-            self.products += 1
-            return problem.whitened(state, np.ascontiguousarray(u).ravel())
-
-        return LinearOperator((state.residuals.size, len(z)), matvec=product, rmatvec=transposed, dtype=np.float64)
+        return _WhitenedJacobian(self, self.state, len(z))
 
     def _accept(self, z: np.ndarray) -> None:
         self._base = z.copy()
@@ -492,3 +491,19 @@ class _Search:
         self._damping *= 2.0 if self._rejected else max(1 / 3, 1 - (2 * gain - 1) ** 3)
         self._damping = max(self._damping, LEAST_DAMPING)
         self._rejected = 0
+
+
+class _WhitenedJacobian(LinearOperator):
+    """``J L^-T`` at a state, as long as the factor was not renewed."""
+
+    def __init__(self, search: _Search, state: State, unknowns: int) -> None:
+        super().__init__(np.dtype(np.float64), (state.residuals.size, unknowns))
+        self._search, self._state = search, state
+
+    def _matvec(self, x: np.ndarray) -> np.ndarray:
+        self._search.products += 1
+        return self._search.problem.product(self._state, np.ascontiguousarray(x.ravel()))
+
+    def _rmatvec(self, x: np.ndarray) -> np.ndarray:
+        self._search.products += 1
+        return self._search.problem.whitened(self._state, np.ascontiguousarray(x.ravel()))

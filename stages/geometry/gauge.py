@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import scipy.linalg
 
@@ -43,7 +45,9 @@ def held_coordinates(
         return none, none
     motions = of_photos[movable] @ unfixed
     motions[0] *= _PREFERENCE
-    _, triangle, order = scipy.linalg.qr(motions.reshape(-1, unfixed.shape[1]).T, mode="economic", pivoting=True)
+    rows = motions.reshape(-1, unfixed.shape[1])
+    factors: Any = scipy.linalg.qr(rows.T, mode="r", pivoting=True)
+    triangle, order = factors
     independent = np.abs(np.diag(triangle)) > 1e-9 * abs(triangle[0, 0])
     chosen = np.sort(order[: len(independent)][independent])
     return movable[chosen // 6], chosen % 6

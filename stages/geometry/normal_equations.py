@@ -329,28 +329,25 @@ def multiply_transposed(
 
 
 @njit(nogil=True, cache=True)
-def point_covariances(
-    start, photo, camera_of, width, photo_column, camera_column, jx, turned, ji, q, chol, inverse, covariances
-):
-    """``L^-T (I + E' S^-1 E) L^-1`` of every point, with ``inverse`` = S^-1 (n, n); the output has shape (P, 3, 3)."""
-    most = 6 + ji.shape[2]
+def couple(start, photo, camera_of, width, photo_column, camera_column, jx, turned, ji, q, inverse, coupled):
+    """``E' S^-1 E`` of every point, with ``inverse`` = S^-1 (n, n) and E as in :func:`eliminate`; shape (P, 3, 3)."""
     longest = 0
-    for point in range(len(chol)):
+    for point in range(len(coupled)):
         longest = max(longest, start[point + 1] - start[point])
-    rows, columns = np.empty((longest * most, 3)), np.empty(longest * most, np.int64)
-    middle = np.empty((3, 3))
-    for point in range(len(chol)):
+    rows = np.empty((longest * (6 + ji.shape[2]), 3))
+    columns = np.empty(len(rows), np.int64)
+    for point in range(len(coupled)):
         used = 0
         for i in range(start[point], start[point + 1]):
             n = photo[i]
             camera = camera_of[n]
             column = photo_column[n]
             if column >= 0:
+                y0, y1, y2 = turned[i, 0], turned[i, 1], turned[i, 2]
                 for c in range(3):
                     t0 = jx[i, 0, 0] * q[i, 0, c] + jx[i, 1, 0] * q[i, 1, c]
                     t1 = jx[i, 0, 1] * q[i, 0, c] + jx[i, 1, 1] * q[i, 1, c]
                     t2 = jx[i, 0, 2] * q[i, 0, c] + jx[i, 1, 2] * q[i, 1, c]
-                    y0, y1, y2 = turned[i, 0], turned[i, 1], turned[i, 2]
                     rows[used, c], rows[used + 1, c] = y1 * t2 - y2 * t1, y2 * t0 - y0 * t2
                     rows[used + 2, c], rows[used + 3, c] = y0 * t1 - y1 * t0, t0
                     rows[used + 4, c], rows[used + 5, c] = t1, t2
@@ -362,29 +359,13 @@ def point_covariances(
                     rows[used, c] = ji[i, 0, a] * q[i, 0, c] + ji[i, 1, a] * q[i, 1, c]
                 columns[used] = camera_column[camera] + a
                 used += 1
-        middle[:] = np.eye(3)
-        for a in range(used):
-            for b in range(used):
-                value = inverse[columns[a], columns[b]]
-                for c in range(3):
-                    for d in range(3):
-                        middle[c, d] += rows[a, c] * value * rows[b, d]
-        lower = np.array(
-            [
-                [chol[point, 0], 0.0, 0.0],
-                [chol[point, 1], chol[point, 2], 0.0],
-                [chol[point, 3], chol[point, 4], chol[point, 5]],
-            ]
-        )
-        # L^-T M L^-1: back substitution by columns, then by rows.
-        for _ in range(2):
+        for c in range(3):
             for d in range(3):
-                for c in range(2, -1, -1):
-                    for k in range(c + 1, 3):
-                        middle[c, d] -= lower[k, c] * middle[k, d]
-                    middle[c, d] /= lower[c, c]
-            middle = middle.T.copy()
-        covariances[point] = middle
+                total = 0.0
+                for a in range(used):
+                    for b in range(used):
+                        total += rows[a, c] * inverse[columns[a], columns[b]] * rows[b, d]
+                coupled[point, c, d] = total
 
 
 @njit(nogil=True, cache=True)
