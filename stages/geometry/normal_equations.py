@@ -126,87 +126,44 @@ def eliminate(
         s[:] = 0.0
         d[:] = 0.0
         for point in range(bounds[chunk], bounds[chunk + 1]):
-            v00, v10, v11, v20, v21, v22 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
             begin, end = start[point], start[point + 1]
-            for i in range(begin, end):
-                n = photo[i]
-                for r in range(2):
-                    a, b, c = jx[i, r, 0], jx[i, r, 1], jx[i, r, 2]
-                    g0 = a * rotations[n, 0, 0] + b * rotations[n, 1, 0] + c * rotations[n, 2, 0]
-                    g1 = a * rotations[n, 0, 1] + b * rotations[n, 1, 1] + c * rotations[n, 2, 1]
-                    g2 = a * rotations[n, 0, 2] + b * rotations[n, 1, 2] + c * rotations[n, 2, 2]
-                    q[i, r, 0], q[i, r, 1], q[i, r, 2] = g0, g1, g2
-                    v00 += g0 * g0
-                    v10 += g1 * g0
-                    v11 += g1 * g1
-                    v20 += g2 * g0
-                    v21 += g2 * g1
-                    v22 += g2 * g2
-            l00 = _pivot(v00 * (1.0 + damping), v00)
-            l10, l20 = v10 / l00, v20 / l00
-            l11 = _pivot(v11 * (1.0 + damping) - l10 * l10, v11)
-            l21 = (v21 - l20 * l10) / l11
-            l22 = _pivot(v22 * (1.0 + damping) - l20 * l20 - l21 * l21, v22)
-            chol[point, 0], chol[point, 1], chol[point, 2] = l00, l10, l11
-            chol[point, 3], chol[point, 4], chol[point, 5] = l20, l21, l22
-            count, used = 0, 0
-            for i in range(begin, end):
-                for r in range(2):
-                    if free[point]:
-                        q0 = q[i, r, 0] / l00
-                        q1 = (q[i, r, 1] - l10 * q0) / l11
-                        q2 = (q[i, r, 2] - l20 * q0 - l21 * q1) / l22
-                        q[i, r, 0], q[i, r, 1], q[i, r, 2] = q0, q1, q2
-                    else:
-                        q[i, r, 0], q[i, r, 1], q[i, r, 2] = 0.0, 0.0, 0.0
-                n = photo[i]
-                camera = camera_of[n]
-                pose, intrinsics = photo_block[n], camera_block[camera]
-                k = width[camera]
-                if pose >= 0:
-                    y0, y1, y2 = turned[i, 0], turned[i, 1], turned[i, 2]
-                    for r in range(2):
-                        a, b, c = jx[i, r, 0], jx[i, r, 1], jx[i, r, 2]
-                        jc[r, 0], jc[r, 1], jc[r, 2] = y1 * c - y2 * b, y2 * a - y0 * c, y0 * b - y1 * a
-                        jc[r, 3], jc[r, 4], jc[r, 5] = a, b, c
-                    at, step = offset[pose, pose], stride[pose]
-                    for a in range(6):
-                        for b in range(a + 1):
-                            s[at + a * step + b] += jc[0, a] * jc[0, b] + jc[1, a] * jc[1, b]
-                        d[pose, a] += jc[0, a] * jc[0, a] + jc[1, a] * jc[1, a]
-                        for c in range(3):
-                            rows[c, used + a] = jc[0, a] * q[i, 0, c] + jc[1, a] * q[i, 1, c]
-                    segments[count, 0], segments[count, 1], segments[count, 2] = pose, used, used + 6
-                    count += 1
-                    used += 6
-                if intrinsics >= 0:
-                    at, step = offset[intrinsics, intrinsics], stride[intrinsics]
-                    for a in range(k):
-                        for b in range(a + 1):
-                            s[at + a * step + b] += ji[i, 0, a] * ji[i, 0, b] + ji[i, 1, a] * ji[i, 1, b]
-                        d[intrinsics, a] += ji[i, 0, a] * ji[i, 0, a] + ji[i, 1, a] * ji[i, 1, a]
-                    if pose >= 0:
-                        at, step = offset[intrinsics, pose], stride[pose]
-                        for a in range(k):
-                            for b in range(6):
-                                s[at + a * step + b] += ji[i, 0, a] * jc[0, b] + ji[i, 1, a] * jc[1, b]
-                    # One segment per camera: photos that share it add up.
-                    at = 0
-                    while at < count and segments[at, 0] != intrinsics:
-                        at += 1
-                    if at == count:
-                        segments[count, 0], segments[count, 1], segments[count, 2] = intrinsics, used, used + k
-                        for a in range(k):
-                            for c in range(3):
-                                rows[c, used + a] = 0.0
-                        count += 1
-                        used += k
-                    base = segments[at, 1]
-                    for a in range(k):
-                        for c in range(3):
-                            rows[c, base + a] += ji[i, 0, a] * q[i, 0, c] + ji[i, 1, a] * q[i, 1, c]
+            _whiten(begin, end, photo, rotations, free[point], damping, jx, q, chol[point])
+            count = _gather(
+                begin, end, photo, camera_of, width, photo_block, camera_block, offset, stride, jx, turned, ji, q,
+                jc, rows, segments, s, d,
+            )  # fmt: skip
             if free[point]:
                 _subtract_products(s, offset, stride, rows, segments, count)
+
+
+@njit(nogil=True, cache=True)
+def _whiten(begin, end, photo, rotations, free, damping, jx, q, chol):
+    """Factor V of one point, and Q of its observations."""
+    v00, v10, v11, v20, v21, v22 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for i in range(begin, end):
+        n = photo[i]
+        for r in range(2):
+            a, b, c = jx[i, r, 0], jx[i, r, 1], jx[i, r, 2]
+            g0 = a * rotations[n, 0, 0] + b * rotations[n, 1, 0] + c * rotations[n, 2, 0]
+            g1 = a * rotations[n, 0, 1] + b * rotations[n, 1, 1] + c * rotations[n, 2, 1]
+            g2 = a * rotations[n, 0, 2] + b * rotations[n, 1, 2] + c * rotations[n, 2, 2]
+            q[i, r, 0], q[i, r, 1], q[i, r, 2] = g0, g1, g2
+            v00, v10, v11 = v00 + g0 * g0, v10 + g1 * g0, v11 + g1 * g1
+            v20, v21, v22 = v20 + g2 * g0, v21 + g2 * g1, v22 + g2 * g2
+    l00 = _pivot(v00 * (1.0 + damping), v00)
+    l10, l20 = v10 / l00, v20 / l00
+    l11 = _pivot(v11 * (1.0 + damping) - l10 * l10, v11)
+    l21 = (v21 - l20 * l10) / l11
+    l22 = _pivot(v22 * (1.0 + damping) - l20 * l20 - l21 * l21, v22)
+    chol[0], chol[1], chol[2], chol[3], chol[4], chol[5] = l00, l10, l11, l20, l21, l22
+    if not free:
+        q[begin:end] = 0.0
+        return
+    for i in range(begin, end):
+        for r in range(2):
+            q0 = q[i, r, 0] / l00
+            q1 = (q[i, r, 1] - l10 * q0) / l11
+            q[i, r, 0], q[i, r, 1], q[i, r, 2] = q0, q1, (q[i, r, 2] - l20 * q0 - l21 * q1) / l22
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -215,6 +172,61 @@ def _pivot(value, full):
     if value > 1e-14 * full:
         return math.sqrt(value)
     return math.sqrt(1e-14 * full) if full > 0.0 else 1.0
+
+
+@njit(nogil=True, cache=True)
+def _gather(
+    begin, end, photo, camera_of, width, photo_block, camera_block, offset, stride, jx, turned, ji, q,
+    jc, rows, segments, s, d,
+):  # fmt: skip
+    """Add one point's observations to U, and lay out its rows of E; returns how many segments they have."""
+    count, used = 0, 0
+    for i in range(begin, end):
+        n = photo[i]
+        camera = camera_of[n]
+        pose, intrinsics = photo_block[n], camera_block[camera]
+        if pose >= 0:
+            y0, y1, y2 = turned[i, 0], turned[i, 1], turned[i, 2]
+            for r in range(2):
+                a, b, c = jx[i, r, 0], jx[i, r, 1], jx[i, r, 2]
+                jc[r, 0], jc[r, 1], jc[r, 2] = y1 * c - y2 * b, y2 * a - y0 * c, y0 * b - y1 * a
+                jc[r, 3], jc[r, 4], jc[r, 5] = a, b, c
+            at, step = offset[pose, pose], stride[pose]
+            for a in range(6):
+                for b in range(a + 1):
+                    s[at + a * step + b] += jc[0, a] * jc[0, b] + jc[1, a] * jc[1, b]
+                d[pose, a] += jc[0, a] * jc[0, a] + jc[1, a] * jc[1, a]
+                for c in range(3):
+                    rows[c, used + a] = jc[0, a] * q[i, 0, c] + jc[1, a] * q[i, 1, c]
+            segments[count, 0], segments[count, 1], segments[count, 2] = pose, used, used + 6
+            count += 1
+            used += 6
+        if intrinsics >= 0:
+            k = width[camera]
+            at, step = offset[intrinsics, intrinsics], stride[intrinsics]
+            for a in range(k):
+                for b in range(a + 1):
+                    s[at + a * step + b] += ji[i, 0, a] * ji[i, 0, b] + ji[i, 1, a] * ji[i, 1, b]
+                d[intrinsics, a] += ji[i, 0, a] * ji[i, 0, a] + ji[i, 1, a] * ji[i, 1, a]
+            if pose >= 0:
+                at, step = offset[intrinsics, pose], stride[pose]
+                for a in range(k):
+                    for b in range(6):
+                        s[at + a * step + b] += ji[i, 0, a] * jc[0, b] + ji[i, 1, a] * jc[1, b]
+            # One segment per camera: photos that share it add up.
+            at = 0
+            while at < count and segments[at, 0] != intrinsics:
+                at += 1
+            if at == count:
+                segments[count, 0], segments[count, 1], segments[count, 2] = intrinsics, used, used + k
+                rows[:, used : used + k] = 0.0
+                count += 1
+                used += k
+            base = segments[at, 1]
+            for a in range(k):
+                for c in range(3):
+                    rows[c, base + a] += ji[i, 0, a] * q[i, 0, c] + ji[i, 1, a] * q[i, 1, c]
+    return count
 
 
 @njit(nogil=True, cache=True)
