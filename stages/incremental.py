@@ -45,7 +45,7 @@ class Incremental(Stage):
     min_angle: float = 1.5
     initial_angle: float = 16.0
     resection_error: float = 8.0
-    min_inliers: int = 20
+    min_inliers: int = 15
     min_inlier_ratio: float = 0.2
     loss: str = "soft_l1"
     loss_scale: float = 1.0

@@ -1,0 +1,139 @@
+"""Sparse reconstruction of real photographs, Diptych beside COLMAP: accuracy, wall time, memory.
+
+    python benchmarks/sparse.py DATA [--sets fountain herz-jesus ...] [--no-peer]
+
+DATA is the folder that holds the data sets in their authors' layout. Both programs run cold, one after the other, as
+processes of their own, with the same known intrinsics where a set has them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from diptych.stages.evaluation import evaluate
+from diptych.stages.failure import StageFailure
+from diptych.stages.formats.colmap import read_colmap
+from diptych.stages.formats.truth import read_truth
+from rich.console import Console
+from rich.table import Table
+
+STRECHA = "PINHOLE,2759.48,2764.16,1520.69,1006.81"
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A folder of photos, its known intrinsics, and whether its truth is at hand."""
+
+    folder: str
+    camera: str | None = None
+    truth: bool = False
+
+
+SETS = {
+    "fountain": DataSet("strecha_fountain-P11", STRECHA, truth=True),
+    "herz-jesus": DataSet("strecha_Herz-Jesus-P8", STRECHA, truth=True),
+    "lund-door": DataSet("lund_door", truth=True),
+    "sceaux": DataSet("sceaux_castle"),
+    "kermit": DataSet("bundler_kermit11"),
+    "et": DataSet("bundler_ET9"),
+    "crazyhorse": DataSet("crazyhorse7"),
+    "dino": DataSet("sfmtool_dino_dog_toy"),
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one program made of one set."""
+
+    seconds: float
+    peak_gib: float
+    model: Path | None
+    detail: str
+
+
+def main() -> None:
+    """Run the chosen sets and print one table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--no-peer", action="store_true", help="leave COLMAP out")
+    parser.add_argument("--set", action="append", default=[], metavar="NODE.NAME=VALUE", help="passed on to diptych run")
+    arguments = parser.parse_args()
+    table = Table("set", "program", "photos", "points", "error px", "position mean", "rotation °", "s", "GiB", "steps")
+    with tempfile.TemporaryDirectory(prefix="diptych-benchmark-") as scratch:
+        for name in arguments.sets:
+            data = SETS[name]
+            if not (arguments.data / data.folder).is_dir():
+                print(f"{name}: {data.folder} is not there, left out")
+                continue
+            runs = {"diptych": lambda data=data: run_diptych(arguments.data, data, Path(scratch, "ours"), arguments.set)}
+            if not arguments.no_peer:
+                runs["colmap"] = lambda data=data: run_colmap(arguments.data, data, Path(scratch, "peer"))
+            for program, run in runs.items():
+                table.add_row(name, program, *row(arguments.data, data, run()))
+    Console(width=160).print(table)
+
+
+def run_diptych(root: Path, data: DataSet, out: Path, settings: list[str]) -> Outcome:
+    """``diptych run`` with a cold store."""
+    command = [sys.executable, "-m", "diptych.pipeline.cli", "run", str(root / data.folder / "images"), "--out", str(out)]
+    command += ["--camera", data.camera] if data.camera else []
+    command += [word for setting in settings for word in ("--set", setting)]
+    seconds, peak, status = measure(command, out)
+    spent: dict[str, float] = {}
+    if (out / "run.json").exists():
+        for task in json.loads((out / "run.json").read_text())["tasks"]:
+            spent[task["node"]] = spent.get(task["node"], 0.0) + (task.get("seconds") or 0.0)
+    detail = ", ".join(f"{node} {value:.1f}" for node, value in spent.items() if value >= 0.05)
+    return Outcome(seconds, peak, out / "sparse" if status == 0 else None, detail)
+
+
+def run_colmap(root: Path, data: DataSet, out: Path) -> Outcome:
+    """COLMAP's pipeline through pycolmap."""
+    command = [sys.executable, str(Path(__file__).with_name("colmap_peer.py")), str(root / data.folder / "images"), str(out)]
+    command += ["--camera", data.camera] if data.camera else []
+    _, peak, status = measure(command, out)
+    spent: dict[str, float] = json.loads((out / "seconds.json").read_text()) if status == 0 else {}
+    model = out / "sparse"
+    detail = ", ".join(f"{step} {value:.1f}" for step, value in spent.items())
+    return Outcome(sum(spent.values()), peak, model if model.is_dir() else None, detail)
+
+
+def measure(command: list[str], out: Path) -> tuple[float, float, int]:
+    """Wall seconds, peak resident GiB and exit status of a command, its output folder removed before."""
+    shutil.rmtree(out, ignore_errors=True)
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    return time.perf_counter() - started, usage.ru_maxrss / 2**20, os.waitstatus_to_exitcode(status)
+
+
+def row(root: Path, data: DataSet, outcome: Outcome) -> list[str]:
+    """The table's cells for one outcome."""
+    cost = [f"{outcome.seconds:.1f}", f"{outcome.peak_gib:.2f}", outcome.detail]
+    if outcome.model is None:
+        return ["no model", "", "", "", "", *cost]
+    scene = read_colmap(outcome.model)
+    total = len(list((root / data.folder / "images").iterdir()))
+    cells = [f"{len(scene.names)}/{total}", f"{len(scene.points)}", f"{scene.errors.mean():.3f}"]
+    if not data.truth:
+        return [*cells, "", "", *cost]
+    try:
+        result = evaluate(scene, read_truth(root / data.folder)).as_dict()
+    except StageFailure as failure:
+        return [*cells, str(failure), "", *cost]
+    position, rotation = result["position_least_squares_mean"], result["rotation_mean_deg"]
+    return [*cells, f"{position:.5f}", f"{rotation:.4f}", *cost]
+
+
+if __name__ == "__main__":
+    main()
