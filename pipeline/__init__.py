@@ -1,7 +1,7 @@
 """Top floor: wires stages into a graph, runs, caches and reports.
 
 ``import diptych.pipeline as dp`` gives :func:`run`, :func:`plan`, :func:`explain`, :func:`reproduce`, :func:`evaluate`,
-:func:`export`, :class:`Recipe` and :class:`Result`; they are imported when they are first used.
+:func:`export`, :class:`Recipe`, :class:`Graph` and :class:`Result`; they are imported when they are first used.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .api import Result, evaluate, explain, export, plan, reproduce, run
+    from .graph import Graph
     from .recipe import Node, Recipe
 
-__all__ = ["Node", "Recipe", "Result", "evaluate", "explain", "export", "plan", "reproduce", "run"]
+__all__ = ["Graph", "Node", "Recipe", "Result", "evaluate", "explain", "export", "plan", "reproduce", "run"]
 
 
 def __getattr__(name: str) -> object:

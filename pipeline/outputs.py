@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -24,13 +23,15 @@ def write_outputs(out: Path, sparse: Sparse) -> dict[str, str]:
     Returns:
         The digest of every file by its name.
     """
-    aside = out / f".sparse.{os.getpid()}"
-    shutil.rmtree(aside, ignore_errors=True)
+    aside, old = out / ".sparse.new", out / ".sparse.old"
+    for left in (aside, old):
+        shutil.rmtree(left, ignore_errors=True)
     for i, model in enumerate(sparse.models):
         write_colmap(model, aside / str(i) if i else aside, binary=True)
     if (out / "sparse").exists():
-        shutil.rmtree(out / "sparse")
+        (out / "sparse").rename(old)
     aside.rename(out / "sparse")
+    shutil.rmtree(old, ignore_errors=True)
     write_ply(out / "points.ply", sparse.scene.points, sparse.scene.colors)
     files = sorted(path for path in (out / "sparse").rglob("*") if path.is_file())
     return {path.relative_to(out).as_posix(): file_digest(path) for path in [*files, out / "points.ply"]}

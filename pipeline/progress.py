@@ -96,10 +96,9 @@ class _Counting:
             self.show_part(task, node, done / max(total, 1))
 
     def done(self, outcome: Outcome) -> None:
-        record = outcome.record
-        for warning in (*outcome.notices, *(record.warnings if record else ())):
+        for warning in outcome.warnings:
             self.warn(warning)
-        if record is None:
+        if not outcome.is_done:
             return
         with self.lock:
             node = self.nodes[outcome.id[0]]

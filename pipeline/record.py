@@ -88,7 +88,7 @@ def write_record(path: Path, record: dict[str, Any]) -> None:
     """Write a record aside and rename it, so that it is whole or the old one; one line per task."""
     tasks = ",\n  ".join(_json(task) for task in record["tasks"])
     head = json.dumps({**record, "tasks": []}, indent=1, ensure_ascii=False, default=str)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside = path.with_name(f".{path.name}.new")
     aside.write_text(head.replace('"tasks": []', f'"tasks": [\n  {tasks}\n ]' if tasks else '"tasks": []'), "utf-8")
     aside.replace(path)
 

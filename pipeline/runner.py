@@ -11,7 +11,7 @@ import os
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import dask.threaded
@@ -30,6 +30,10 @@ REPAIRS = 3
 """How often a run starts over because something in the store turned out to be damaged."""
 
 
+PATIENCE = 10
+"""Seconds to wait for a cluster's scheduler."""
+
+
 class Scheduler(Protocol):
     """Computes a Dask graph and calls back for every result."""
 
@@ -38,10 +42,17 @@ class Scheduler(Protocol):
 
 @dataclass
 class Execution:
-    """What a run did: every task's outcome, in the order of the graph and of the items."""
+    """What a run did.
 
-    outcomes: dict[TaskId, Outcome] = field(default_factory=dict)
-    common: dict[str, Ingredients] = field(default_factory=dict)
+    Attributes:
+        outcomes: every task's, in the order of the graph and of the items.
+        common: the ingredients that the items of each node share.
+        notices: what a person should know of the store.
+    """
+
+    outcomes: dict[TaskId, Outcome]
+    common: dict[str, Ingredients]
+    notices: list[str]
 
     @property
     def failed(self) -> Outcome | None:
@@ -51,12 +62,8 @@ class Execution:
     @property
     def warnings(self) -> list[str]:
         """What the stages and the store warned of, each once."""
-        said: dict[str, None] = {}
-        for outcome in self.outcomes.values():
-            said |= dict.fromkeys(outcome.notices)
-            if outcome.record:
-                said |= dict.fromkeys(outcome.record.warnings)
-        return list(said)
+        said = (sentence for outcome in self.outcomes.values() for sentence in outcome.warnings)
+        return list(dict.fromkeys([*self.notices, *said]))
 
 
 def cores() -> int:
@@ -80,9 +87,20 @@ def cluster_scheduler(address: str) -> Scheduler:
     """A Dask cluster; its workers must reach the photos and the store under the same addresses."""
 
     def compute(tasks: dict[TaskId, Any], on_done: Callable[[Outcome], None]) -> None:
-        from distributed import Client, as_completed
+        try:
+            from distributed import Client, as_completed
 
-        with Client(address) as client:
+            client = Client(address, timeout=PATIENCE)
+        except ImportError as error:
+            raise StageFailure(
+                "no-cluster", "Running on a cluster needs the package distributed.",
+                hint="pip install 'diptych[cluster]'",
+            ) from error  # fmt: skip
+        except (OSError, ValueError) as error:
+            raise StageFailure(
+                "no-cluster", f"There is no Dask scheduler at {address}.", hint="Start one with: dask scheduler"
+            ) from error
+        with client:
             futures = client.get(tasks, list(tasks), sync=False)
             for _, outcome in as_completed(futures, with_results=True):
                 on_done(outcome)
@@ -109,15 +127,17 @@ def execute(
     place = Workplace(uuid.uuid4().hex, store, max(1, cores() // workers), cores(), device)
     store.sweep()
     common = {vertex.name: stage_ingredients(vertex.stage, device) for vertex in graph.vertices}
+    notices: list[str] = []
     with _listened(place.run, reporter):
         for _ in range(REPAIRS):
             run = _Run(graph, collection, place, common, seed, reporter)
             damaged = run.finish(scheduler)
             if not damaged:
-                return Execution(run.outcomes, common)
+                return Execution(run.outcomes, common, notices)
             for artifact in damaged:
                 store.discard(artifact)
-                reporter.warn("A stored result was damaged; it is computed again.")
+                notices.append(f"The stored result {artifact[:12]} was damaged; it is computed again.")
+                reporter.warn(notices[-1])
     raise StageFailure(
         "store-damaged", f"What is written to the store {store.address} does not stay as it is.",
         hint="Check the disk, or choose another place with --store.",
@@ -146,11 +166,11 @@ class _Run:
             damaged = {outcome.damaged for outcome in self.outcomes.values() if outcome.damaged}
             if damaged or not all(outcome.is_done for outcome in self.outcomes.values()):
                 return damaged
+            pending = [vertex for vertex in pending if vertex not in batch]
             try:
-                self._read_pairs(batch)
+                self._read(batch, last=not pending)
             except DamagedArtifact as error:
                 return {error.artifact}
-            pending = [vertex for vertex in pending if vertex not in batch]
         return set()
 
     def _batch(self, pending: list[Vertex]) -> list[Vertex]:
@@ -182,11 +202,14 @@ class _Run:
         """What a task waits for: outcomes that are there, and for the others their names, which Dask fills in."""
         return [self.outcomes.get(name, name) for name in task.upstream]
 
-    def _read_pairs(self, batch: list[Vertex]) -> None:
+    def _read(self, batch: list[Vertex], last: bool) -> None:
+        """Read the pairs that were chosen, and at the end what the run was made for: that it can be read."""
         for vertex in batch:
-            record = self.outcomes[vertex.name, ""].record if vertex.slot.type is Pairs else None
-            if record:
-                self.pairs[vertex.name] = self.place.store.read(record.output, Pairs)
+            outcome = self.outcomes.get((vertex.name, ""))
+            if outcome and outcome.record and (vertex.slot.type is Pairs or (last and vertex is batch[-1])):
+                value = self.place.store.read(outcome.record.output, vertex.slot.type)
+                if isinstance(value, Pairs):
+                    self.pairs[vertex.name] = value
 
 
 @contextmanager

@@ -138,6 +138,13 @@ class Outcome:
         """Whether there is a result."""
         return self.record is not None
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the store and the stage warned of, with the photos it is about."""
+        said = self.record.warnings if self.record else ()
+        about = f"{_names(self.id[1])}: " if self.id[1] else ""
+        return (*self.notices, *(f"{about}{sentence}" for sentence in said))
+
 
 @dataclass(frozen=True)
 class Workplace:
@@ -205,7 +212,11 @@ def look_up(store: Store, key: str, task: TaskId) -> tuple[KeyRecord | None, tup
 def describe(task: TaskId) -> str:
     """A task in words: ``features of a.jpg``."""
     node, item = task
-    return f"{node} of {item.replace('|', ' and ')}" if item else node
+    return f"{node} of {_names(item)}" if item else node
+
+
+def _names(item: str) -> str:
+    return item.replace("|", " and ")
 
 
 def _do(task: Task, place: Workplace, key: str, inputs: dict[str, Any]) -> KeyRecord:

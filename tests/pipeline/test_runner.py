@@ -171,11 +171,13 @@ def test_warnings_are_said_again_from_the_store(
     plain = toy.with_(features=Corners(warns=True))
     for _ in range(2):
         result = dp.run(photos, out=tmp_path / "out", recipe=plain)
-        assert result.record["warnings"] == ["The photo is plain."]
-        assert capsys.readouterr().err.count("warning: The photo is plain.") == 1
+        names = result.scene.names
+        assert result.record["warnings"] == [f"{name}: The photo is plain." for name in names]
+        said = capsys.readouterr().err
+        assert [said.count(f"warning: {name}: The photo is plain.\n") for name in names] == [1] * 4
 
 
-@pytest.mark.parametrize("slot", ["features", "pairs", "matches", "tracks", "sparse"])
+@pytest.mark.parametrize("slot", ["features", "pairs", "matches", "two_views", "tracks", "sparse"])
 def test_a_damaged_artifact_is_made_again_and_said(
     photos: Path, toy: dp.Recipe, tmp_path: Path, ran: Ran, slot: str
 ) -> None:
@@ -194,20 +196,25 @@ def test_a_damaged_artifact_is_made_again_and_said(
     assert tree(out / "store" / "artifacts") == whole
 
 
-def test_an_input_that_turns_out_damaged_is_made_again(
-    photos: Path, toy: dp.Recipe, tmp_path: Path, ran: Ran, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("slot", "again"), [("features", {"Corners": 1, "Line": 1}), ("pairs", None), ("sparse", None)]
+)
+def test_what_turns_out_damaged_is_made_again(
+    photos: Path, toy: dp.Recipe, tmp_path: Path, ran: Ran, slot: str, again: dict[str, int] | None
 ) -> None:
     """From afar only the length is looked at, so the damage shows when the bytes are read."""
     where = f"memory://{tmp_path}"
     first = dp.run(photos, out=tmp_path / "out", recipe=toy, store=where, progress=False)
     ran()
     store = Store(where)
-    task = next(task for task in first.record["tasks"] if task["node"] == "features")
+    task = next(task for task in first.record["tasks"] if task["node"] == slot)
     path = store._artifact(task["output"])
     store._fs.pipe_file(path, store._fs.cat_file(path)[:-1] + b"\x7f")
-    second = dp.run(photos, out=tmp_path / "2", recipe=toy.set(["sparse.step=2"]), store=where, progress=False)
-    assert kinds(ran()) == {"Corners": 1, "Line": 1}
+    later = toy.set(["sparse.step=2"]) if again else toy
+    second = dp.run(photos, out=tmp_path / "2", recipe=later, store=where, progress=False)
+    assert kinds(ran()) == (again or {{"pairs": "EveryPair", "sparse": "Line"}[slot]: 1})
     assert (second.scene.points == first.scene.points).all()
+    assert "was damaged; it is computed again." in second.record["warnings"][0]
 
 
 def test_a_photo_that_changes_during_the_run_is_noticed(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
@@ -263,16 +270,23 @@ dp.run({str(photos)!r}, out={str(out)!r}, recipe=toy, workers=2, progress=False)
 
 def test_a_cluster_gives_the_same_bytes(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
-    here = str(Path(__file__).parent)
     expected = dp.run(photos, out=tmp_path / "local", recipe=toy, progress=False).record["outputs"]
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None, protocol="tcp"
     ) as cluster:
         address = cluster.scheduler_address
-        assert here in sys.path
         result = dp.run(photos, out=tmp_path / "far", recipe=toy, cluster=address, progress=False)
     assert result.record["outputs"] == expected
     assert all(task["status"] == "ran" for task in result.record["tasks"])
+
+
+def test_a_cluster_that_is_not_there_is_told(
+    photos: Path, toy: dp.Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("diptych.pipeline.runner.PATIENCE", 1)
+    with pytest.raises(StageFailure, match="no-cluster"):
+        dp.run(photos, out=tmp_path / "out", recipe=toy, cluster="tcp://127.0.0.1:9", progress=False)
 
 
 def test_stages_of_a_run_survive_the_way_to_a_worker(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
