@@ -66,7 +66,9 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--no-peer", action="store_true", help="leave COLMAP out")
-    parser.add_argument("--set", action="append", default=[], metavar="NODE.NAME=VALUE", help="passed on to diptych run")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NODE.NAME=VALUE", help="passed on to diptych run"
+    )
     arguments = parser.parse_args()
     table = Table("set", "program", "photos", "points", "error px", "position mean", "rotation °", "s", "GiB", "steps")
     with tempfile.TemporaryDirectory(prefix="diptych-benchmark-") as scratch:
@@ -75,7 +77,9 @@ def main() -> None:
             if not (arguments.data / data.folder).is_dir():
                 print(f"{name}: {data.folder} is not there, left out")
                 continue
-            runs = {"diptych": lambda data=data: run_diptych(arguments.data, data, Path(scratch, "ours"), arguments.set)}
+            runs = {
+                "diptych": lambda data=data: run_diptych(arguments.data, data, Path(scratch, "ours"), arguments.set)
+            }
             if not arguments.no_peer:
                 runs["colmap"] = lambda data=data: run_colmap(arguments.data, data, Path(scratch, "peer"))
             for program, run in runs.items():
@@ -85,7 +89,15 @@ def main() -> None:
 
 def run_diptych(root: Path, data: DataSet, out: Path, settings: list[str]) -> Outcome:
     """``diptych run`` with a cold store."""
-    command = [sys.executable, "-m", "diptych.pipeline.cli", "run", str(root / data.folder / "images"), "--out", str(out)]
+    command = [
+        sys.executable,
+        "-m",
+        "diptych.pipeline.cli",
+        "run",
+        str(root / data.folder / "images"),
+        "--out",
+        str(out),
+    ]
     command += ["--camera", data.camera] if data.camera else []
     command += [word for setting in settings for word in ("--set", setting)]
     seconds, peak, status = measure(command, out)
@@ -99,7 +111,12 @@ def run_diptych(root: Path, data: DataSet, out: Path, settings: list[str]) -> Ou
 
 def run_colmap(root: Path, data: DataSet, out: Path) -> Outcome:
     """COLMAP's pipeline through pycolmap."""
-    command = [sys.executable, str(Path(__file__).with_name("colmap_peer.py")), str(root / data.folder / "images"), str(out)]
+    command = [
+        sys.executable,
+        str(Path(__file__).with_name("colmap_peer.py")),
+        str(root / data.folder / "images"),
+        str(out),
+    ]
     command += ["--camera", data.camera] if data.camera else []
     _, peak, status = measure(command, out)
     spent: dict[str, float] = json.loads((out / "seconds.json").read_text()) if status == 0 else {}

@@ -12,6 +12,7 @@ from .failure import StageFailure
 from .geometry.resection import Resection, resect
 from .reconstruction import Reconstruction
 from .scene import Features, Pairs, Photos, Scene, Sparse, Tracks, TwoView
+from .self_calibration import check_pairs, check_scene
 from .stage import Context, Stage
 from .view_graph import initial_pairs, visibility_scores
 
@@ -67,8 +68,10 @@ class Incremental(Stage):
         """Models of the collection, largest first.
 
         Raises:
-            StageFailure: no pair of photos can start a model; the code says what the pairs lack.
+            StageFailure: no pair of photos can start a model (the code says what the pairs lack), or
+                ``wrong-calibration``.
         """
+        check_pairs(photos, pairs, two_views)
         free = np.ones(len(photos), bool)
         seed = int(rng.integers(2**31))
         models: list[Scene] = []
@@ -85,6 +88,8 @@ class Incremental(Stage):
             reasons = {**growing.reasons, **reasons}
         if not models:
             raise _no_model(two_views)
+        for scene in models:
+            check_scene(scene, context)
         models.sort(key=lambda scene: (-len(scene.names), -len(scene.points)))
         return Sparse(models=tuple(models), missing=_missing(photos, pairs, two_views, models, reasons))
 

@@ -61,8 +61,13 @@ def collection(
         flat = np.ones(points)
         features.append(
             Features(
-                xy=xy, scale=flat, angle=flat, score=flat, color=np.full((points, 3), [10, 20, 30]),
-                descriptors=np.zeros((points, 8), np.uint8), kind="synthetic",
+                xy=xy,
+                scale=flat,
+                angle=flat,
+                score=flat,
+                color=np.full((points, 3), [10, 20, 30]),
+                descriptors=np.zeros((points, 8), np.uint8),
+                kind="synthetic",
             )  # fmt: skip
         )
     indices = [(i, j) for i in range(count) for j in range(i + 1, count)]
@@ -80,9 +85,13 @@ def collection(
         translation = translations[j] - rotation @ translations[i]
         two_views.append(
             TwoView(
-                kind="calibrated" if len(matches) > 30 else "none", matches=matches if len(matches) > 30 else [],
-                rotation=rotation, translation=translation / np.linalg.norm(translation),
-                fundamental=np.zeros((3, 3)), homography=np.zeros((3, 3)), angle=float(np.degrees(abs(angle[j] - angle[i]))),
+                kind="calibrated" if len(matches) > 30 else "none",
+                matches=matches if len(matches) > 30 else [],
+                rotation=rotation,
+                translation=translation / np.linalg.norm(translation),
+                fundamental=np.zeros((3, 3)),
+                homography=np.zeros((3, 3)),
+                angle=float(np.degrees(abs(angle[j] - angle[i]))),
             )  # fmt: skip
         )
     names = tuple(f"{photo:03d}.jpg" for photo in range(count))
