@@ -22,7 +22,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Path-trace a sample scene: photos, cameras, depth and mesh.")
     parser.add_argument("--scene", choices=SCENES, default="courtyard")
     parser.add_argument("--out", type=Path, help="folder to write to (default: beside this script)")
-    parser.add_argument("--samples", type=int, default=192, help="light paths a pixel, a multiple of 16")
+    parser.add_argument(
+        "--samples", type=int, default=16, help="light paths a pixel to the sun and to the sky each, by 16"
+    )
     parser.add_argument("--size", type=int, nargs=2, default=(960, 640), metavar=("WIDTH", "HEIGHT"))
     parser.add_argument("--views", type=int, nargs="*", help="only these views, counted from 0")
     given = parser.parse_args()

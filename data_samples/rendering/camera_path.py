@@ -64,7 +64,7 @@ def walk(
 ) -> Views:
     """A hand-held walk around ``target``: azimuth in degrees (0 is towards -y), distance and eye height of each step.
 
-    ``sway`` is the spread in metres of the steps and, fivefold, of the point looked at; the camera rolls by a degree.
+    ``sway`` is the spread in metres of the steps and, doubled, of the point looked at; the camera rolls by a degree.
     """
     count = len(azimuths)
     angle = np.radians(azimuths)
@@ -72,5 +72,5 @@ def walk(
     centers = np.stack([np.sin(angle) * reach, -np.cos(angle) * reach, np.asarray(heights, float)], axis=1)
     centers[:, :2] += np.asarray(target, float)[:2]
     centers += sway * rng.standard_normal((count, 3))
-    targets = np.asarray(target, float) + 5 * sway * rng.standard_normal((count, 3)) * (1.0, 0.4, 0.4)
+    targets = np.asarray(target, float) + 2 * sway * rng.standard_normal((count, 3))
     return Views(lens, *looking(centers, targets, rng.standard_normal(count)))

@@ -87,7 +87,7 @@ def brick_wall(rng: np.random.Generator) -> list[Part]:
 
 def ivy(rng: np.random.Generator) -> list[Part]:
     """Ivy that climbs the brick wall from the far corner."""
-    count = 2600
+    count = 2400
     stems = rng.uniform(0, 1, (count, 2))
     along = 6.9 + 1.45 * (stems[:, 0] ** 0.6)
     up = 2.7 * stems[:, 1] * np.clip((along - 6.7) / 1.1, 0.12, 1)
@@ -519,7 +519,7 @@ def lamp_post(rng: np.random.Generator) -> list[Part]:
 def boulder(rng: np.random.Generator) -> list[Part]:
     """A weathered boulder with two pebbles, as free as form gets."""
     rocks = []
-    for (x, y), radius, flat in (((2.75, 1.75), 0.36, 0.72), ((2.28, 1.55), 0.13, 0.65), ((3.1, 2.25), 0.19, 0.7)):
+    for (x, y), radius, flat in (((1.66, 4.55), 0.33, 0.75), ((1.22, 4.22), 0.12, 0.65), ((2.0, 4.95), 0.17, 0.7)):
         rock = ball(radius, 48 if radius > 0.3 else 24)
         rock = rock.displaced(
             radius * (0.16 * waves(rock.vertices, 1.6 * radius, rng) + 0.035 * waves(rock.vertices, 0.4 * radius, rng))

@@ -9,6 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
+TILE = 0.8
+"""Metres that a repeating texture covers on a box."""
+
 
 @dataclass(frozen=True)
 class Mesh:
@@ -29,10 +32,6 @@ class Mesh:
         c, s = np.cos(np.radians(turn)), np.sin(np.radians(turn))
         rotation = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
         return replace(self, vertices=scale * self.vertices @ rotation.T + np.asarray(offset, float))
-
-    def tilted(self, rotation: np.ndarray) -> Mesh:
-        """The mesh under a rotation matrix (3, 3) about the origin."""
-        return replace(self, vertices=self.vertices @ rotation.T)
 
     def displaced(self, amount: np.ndarray) -> Mesh:
         """The mesh with every vertex moved along its normal by ``amount`` (V,)."""
@@ -194,8 +193,8 @@ def courses(
     return laid[laid[:, 3] - laid[:, 1] > 2 * joint]
 
 
-def box(size: Sequence[float], center: Sequence[float] = (0, 0, 0), chamfer: float = 0.004, tile: float = 0.8) -> Mesh:
-    """A box with bevelled edges; a texture repeats every ``tile`` metres, its x along the longer side of each face."""
+def box(size: Sequence[float], center: Sequence[float] = (0, 0, 0), chamfer: float = 0.004) -> Mesh:
+    """A box with bevelled edges; a texture spans :data:`TILE` metres, its x along the longer side of each face."""
     half = np.asarray(size, float) / 2
     start = np.modf(np.asarray(center, float) @ [[3.71, 5.13], [7.37, 1.91], [2.23, 9.41]])[0]
     faces = []
@@ -218,7 +217,7 @@ def box(size: Sequence[float], center: Sequence[float] = (0, 0, 0), chamfer: flo
                 + lift[..., None] * normal
             )
             along, across = (uu, vv) if a >= b else (vv, uu)
-            faces.append(lattice(points, start + np.stack([along, across], axis=-1) / tile))
+            faces.append(lattice(points, start + np.stack([along, across], axis=-1) / TILE))
     return joined(faces).moved(center)
 
 

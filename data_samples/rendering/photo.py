@@ -14,6 +14,9 @@ from .camera_path import Lens
 SENSOR_WIDTH = 13.2
 """Width of the imagined sensor in millimetres (the one-inch type, 13.2 x 8.8 mm)."""
 
+FULL_WELL = 8.0
+"""Where the sensor saturates; white on the photo is 1."""
+
 
 def develop(radiance: np.ndarray, exposure: float, rng: np.random.Generator) -> np.ndarray:
     """Linear radiance (H, W, 3) to an sRGB photo (H, W, 3) in uint8.
@@ -22,11 +25,11 @@ def develop(radiance: np.ndarray, exposure: float, rng: np.random.Generator) -> 
     the filmic curve that rolls off the highlights.
     """
     height, width = radiance.shape[:2]
-    light = cv2.GaussianBlur(radiance * exposure, (0, 0), 0.45 * width / 960)
+    light = cv2.GaussianBlur(np.minimum(radiance * exposure, FULL_WELL), (0, 0), 0.45 * width / 960)
     y, x = np.mgrid[:height, :width]
     radius = np.hypot(x - width / 2, y - height / 2) / np.hypot(width / 2, height / 2)
     light = light * (1 - 0.14 * radius**2)[..., None]
-    light = light + np.sqrt(np.maximum(light, 0) * 1.2e-4 + 2.5e-6) * rng.standard_normal(light.shape)
+    light = light + np.sqrt(np.maximum(light, 0) * 6e-5 + 1.5e-6) * rng.standard_normal(light.shape)
     return (srgb(filmic(np.maximum(light, 0))) * 255 + 0.5).astype(np.uint8)
 
 

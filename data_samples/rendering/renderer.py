@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -10,43 +11,46 @@ import numpy as np
 from .camera_path import Views
 from .meshes import Mesh
 from .photo import srgb
-from .scene import Material, Part, SampleScene
+from .scene import Material, Part, SampleScene, Sky
 
 mi: Any = import_module("mitsuba")  # its types depend on the variant that is chosen when the program runs
-mi.set_variant("llvm_ad_rgb", "scalar_rgb")
+mi.set_variant("llvm_ad_rgb")
 
 SAMPLES_A_PASS = 16
 """A pass is stratified within the pixel (correlated multi-jittered sampling), which halves the grain."""
 
 
-def load(scene: SampleScene) -> Any:
-    """The scene in Mitsuba's memory."""
-    sky = scene.sky
-    content: dict[str, Any] = {
-        "type": "scene",
-        "integrator": {"type": "path", "max_depth": 5},
-        "sky": {
-            "type": "sunsky", "sun_direction": list(sky.sun_direction), "sun_aperture": sky.sun_diameter,
-            "turbidity": sky.turbidity, "sun_scale": sky.sun_scale, "sky_scale": sky.sky_scale,
-        },
-    }  # fmt: skip
-    for number, part in enumerate(scene.parts):
-        content[f"part{number}"] = _shape(part)
-    return mi.load_dict(content)
+@dataclass(frozen=True)
+class World:
+    """A scene in the path tracer's memory, once under the sun alone and once under the sky alone.
+
+    Light adds up, so a photo is the sum of the two. Traced together, every path would have to choose one of them,
+    and that choice alone makes most of the grain.
+    """
+
+    under_sun: Any
+    under_sky: Any
 
 
-def radiance(world: Any, views: Views, index: int, size: tuple[int, int], samples: int) -> np.ndarray:
-    """Linear RGB (H, W, 3) of one view, box-filtered, averaged over passes in a fixed order."""
+def load(scene: SampleScene) -> World:
+    """Hand a scene over to the path tracer."""
+    shapes = {f"part{number}": _shape(part) for number, part in enumerate(scene.parts)}
+    return World(_lit(shapes, scene.sky, sun=1.0, sky=0.0), _lit(shapes, scene.sky, sun=0.0, sky=1.0))
+
+
+def radiance(world: World, views: Views, index: int, size: tuple[int, int], samples: int) -> np.ndarray:
+    """Linear RGB (H, W, 3) of one view, box-filtered: ``samples`` paths a pixel to the sun and as many to the sky."""
     sensor = _sensor(views, index, size)
     passes = max(1, round(samples / SAMPLES_A_PASS))
     total = np.zeros((size[1], size[0], 3))
     for number in range(passes):
-        image = mi.render(world, sensor=sensor, spp=SAMPLES_A_PASS, seed=1000 * index + number)
-        total += np.minimum(np.array(image)[..., :3], 60.0)
+        for light in (world.under_sun, world.under_sky):
+            image = mi.render(light, sensor=sensor, spp=SAMPLES_A_PASS, seed=1000 * index + number)
+            total += np.array(image)[..., :3]
     return total / passes
 
 
-def surface(world: Any, views: Views, index: int, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def surface(world: World, views: Views, index: int, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """What one ray through the centre of every pixel meets.
 
     Returns:
@@ -59,11 +63,26 @@ def surface(world: Any, views: Views, index: int, size: tuple[int, int]) -> tupl
     length = np.linalg.norm(rays, axis=1)
     directions = rays / length[:, None] @ rotation
     center = np.broadcast_to(-rotation.T @ translation, directions.shape)
-    hit = world.ray_intersect(mi.Ray3f(mi.Point3f(np.float32(center).T), mi.Vector3f(np.float32(directions).T)))
+    hit = world.under_sky.ray_intersect(
+        mi.Ray3f(mi.Point3f(np.float32(center).T), mi.Vector3f(np.float32(directions).T))
+    )
     distance = np.array(hit.t, dtype=np.float64)
     depth = np.where(np.isfinite(distance), distance / length, 0.0).reshape(height, width)
     albedo = np.array(hit.bsdf().eval_diffuse_reflectance(hit, hit.is_valid())).T.reshape(height, width, 3)
     return depth, (srgb(np.clip(albedo, 0, 1)) * 255 + 0.5).astype(np.uint8)
+
+
+def _lit(shapes: dict[str, Any], light: Sky, sun: float, sky: float) -> Any:
+    """The shapes under sun and sky of these relative strengths."""
+    emitter = {
+        "type": "sunsky",
+        "sun_direction": list(light.sun_direction),
+        "sun_aperture": light.sun_diameter,
+        "turbidity": light.turbidity,
+        "sun_scale": sun,
+        "sky_scale": sky,
+    }
+    return mi.load_dict({"type": "scene", "integrator": {"type": "path", "max_depth": 5}, "light": emitter, **shapes})
 
 
 def _sensor(views: Views, index: int, size: tuple[int, int]) -> Any:
@@ -110,8 +129,5 @@ def _bsdf(material: Material) -> dict[str, Any]:
     if material.roughness >= 1.0:
         surface = {"type": "diffuse", "reflectance": color}
     else:
-        surface = {
-            "type": "principled", "base_color": color,
-            "roughness": material.roughness, "metallic": material.metallic, "specular": 0.5,
-        }  # fmt: skip
+        surface = {"type": "principled", "base_color": color, "roughness": material.roughness, "specular": 0.5}
     return {"type": "twosided", "surface": surface}

@@ -17,12 +17,10 @@ class Material:
     Attributes:
         texture: sRGB image (H, W, 3), uint8; a single colour is an image of one pixel.
         roughness: 1 is matt and has no gloss at all, small values shine.
-        metallic: 1 for bare metal.
     """
 
     texture: np.ndarray
     roughness: float = 1.0
-    metallic: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -37,13 +35,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Sky:
-    """Sun and sky: direction towards the sun, apparent diameter of the sun in degrees, haze, and their strengths."""
+    """Sun and sky: direction towards the sun, its apparent diameter in degrees (wider softens shadows), and haze."""
 
     sun_direction: tuple[float, float, float]
     sun_diameter: float = 1.5
     turbidity: float = 3.5
-    sun_scale: float = 1.0
-    sky_scale: float = 1.0
 
 
 @dataclass(frozen=True)
