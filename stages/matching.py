@@ -7,6 +7,7 @@ single precision, any tile size, number of threads or device) is exact, so all g
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -50,13 +51,10 @@ class NearestNeighbour(Stage):
             return Matches(np.empty((0, 2), np.int32), np.empty(0, np.float32))
         torch.set_num_threads(context.threads)
         if context.device == "cpu":
-            nearest, of_rows, of_columns = _search_in_tiles(first, second)
+            nearest, of_rows, of_columns = search_in_tiles(first, second)
         else:
             nearest, of_rows, of_columns = _search_by_torch(first, second, context.device)
-        least, runner_up = of_rows[0], np.minimum(of_rows[1], of_columns[1, nearest])
-        mutual = least == of_columns[0, nearest]
-        chosen = np.flatnonzero(mutual & (least < self.ratio**2 * runner_up))
-        return most_alike_first(first, second, np.column_stack([chosen, nearest[chosen]]), self.max_distance)
+        return most_alike_first(first, second, sure_pairs(nearest, of_rows, of_columns, self.ratio), self.max_distance)
 
 
 class Flann(Stage):
@@ -131,12 +129,30 @@ def most_alike_first(first: np.ndarray, second: np.ndarray, indices: np.ndarray,
     return Matches(indices[order], similarity[order])
 
 
+Bar = Callable[[np.ndarray, slice, slice], None]
+
+BARRED = -(2**28)
+"""A product less than any true one: it stands for a distance beyond all that are compared."""
+
 Search = tuple[np.ndarray, np.ndarray, np.ndarray]
 """The nearest column of each row, and the two least squared distances of each row (2, N) and each column (2, M)."""
 
 
-def _search_in_tiles(first: np.ndarray, second: np.ndarray) -> Search:
-    """Search on the CPU: a tile of products from the matrix units is swept while it is in the cache."""
+def sure_pairs(nearest: np.ndarray, of_rows: np.ndarray, of_columns: np.ndarray, ratio: float) -> np.ndarray:
+    """Rows and columns that are each other's nearest and pass the ratio test both ways, shape (M, 2)."""
+    least, runner_up = of_rows[0], np.minimum(of_rows[1], of_columns[1, nearest])
+    mutual = least == of_columns[0, nearest]
+    chosen = np.flatnonzero(mutual & (least < ratio**2 * runner_up))
+    return np.column_stack([chosen, nearest[chosen]])
+
+
+def search_in_tiles(first: np.ndarray, second: np.ndarray, bar: Bar | None = None) -> Search:
+    """Search on the CPU: a tile of products from the matrix units is swept while it is in the cache.
+
+    Args:
+        bar: called with each tile of products and the rows and columns it covers, to write :data:`BARRED` over pairs
+            that must not be matched.
+    """
     a, b, form = (_as_signed_bytes if first.dtype == np.uint8 and _has_byte_products() else _as_floats)(first, second)
     squares = [np.einsum("nd,nd->n", each, each, dtype=form) for each in (a, b)]
     far = np.iinfo(np.int32).max if form == np.int32 else np.float32(np.inf)
@@ -151,6 +167,8 @@ def _search_in_tiles(first: np.ndarray, second: np.ndarray) -> Search:
         for left in range(0, len(second), width):
             across = slice(left, left + width)
             tile = multiply(a[down], b[:, across]).numpy()
+            if bar:
+                bar(tile, down, across)
             _sweep(
                 tile, squares[0][down], squares[1][across], left, far,
                 nearest[down], of_rows[0, down], of_rows[1, down], of_columns[0, across], of_columns[1, across],
@@ -211,7 +229,7 @@ def _sweep(products, squares_a, squares_b, left, far, nearest, row, row_2, colum
         if least >= row_2[r]:
             continue
         at = 0
-        while distances[at] != least:
+        while at + 1 < len(distances) and distances[at] != least:
             at += 1
         distances[at] = far
         runner_up = far

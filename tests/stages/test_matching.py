@@ -37,7 +37,7 @@ def test_every_way_gives_the_exact_distances(
     if way == "device":
         found = matching._search_by_torch(first, second, "cpu")
     else:
-        found = matching._search_in_tiles(first, second)
+        found = matching.search_in_tiles(first, second)
     true = plain_search(first, second)
     assert (found[1] == true[1]).all()
     assert (found[2] == true[2]).all()
