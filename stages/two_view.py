@@ -29,17 +29,16 @@ from .geometry.epipolar import (
     triangulation_angle,
 )
 from .geometry.projection import undistort
-from .scene import Camera, Features, Matches, Pair, TwoView, TwoViewKind
+from .scene import Camera, Features, FocalSource, Matches, Pair, TwoView, TwoViewKind
 from .stage import Stage
 
 Distance = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """From a model and two sets of positions to the distance of each pair from it, in pixels."""
 
-TRUSTED_CALIBRATION = 0.95
-"""With a right calibration the essential matrix explains at least this share of what the fundamental matrix does."""
-
-GUESSED_CALIBRATION = 0.5
-"""The same for a guessed focal length, which is only to give a first pose and is refined later."""
+RIGHT_CALIBRATION: dict[FocalSource, float] = {"calibrated": 0.95, "exif": 0.8, "guess": 0.5}
+"""The share of what the fundamental matrix explains that the essential matrix must explain too, by how well the focal
+length is known. One from EXIF or a guess only has to give a first pose: it is refined later, and so is the distortion.
+"""
 
 FLAT = 0.8
 """A homography that explains this share of what the epipolar geometry does is taken for a plane or a rotation."""
@@ -159,11 +158,11 @@ class RobustTwoView(Stage):
         if len(matches) < _LEAST_MATCHES:
             return _two_view("none")
         points = Correspondences.of(camera, features, matches.indices)
-        trusted = "guess" not in (camera.first.focal, camera.second.focal)
-        verdict, inliers = self._judge(points, self.estimate(points, seed), trusted)
+        share = min(RIGHT_CALIBRATION[each.focal] for each in (camera.first, camera.second))
+        verdict, inliers = self._judge(points, self.estimate(points, seed), share)
         return dataclasses.replace(verdict, matches=matches.indices[inliers])
 
-    def _judge(self, points: Correspondences, models: Models, trusted: bool) -> tuple[TwoView, np.ndarray]:
+    def _judge(self, points: Correspondences, models: Models, share: float) -> tuple[TwoView, np.ndarray]:
         """The verdict, and which matches it rests on, shape (M,)."""
         free = self._agree(sampson_distance, models.fundamental, points)
         flat = self._agree(homography_distance, models.homography, points)
@@ -174,9 +173,9 @@ class RobustTwoView(Stage):
         motion = max((self._motion(points, each) for each in essentials), key=lambda each: each.in_front.sum())
         rigid = motion.agrees
 
-        share = TRUSTED_CALIBRATION if trusted else GUESSED_CALIBRATION
+        trusted = share == RIGHT_CALIBRATION["calibrated"]
         calibrated = rigid.sum() + _BY_CHANCE >= share * free.sum()
-        # A guessed focal length bends the rigid geometry, and the matches it loses are no worse than the others.
+        # A rough focal length bends the rigid geometry, and the matches it loses are no worse than the others.
         inliers = rigid if calibrated and (trusted or rigid.sum() > free.sum()) else free
         if inliers.sum() < max(self.min_inliers, self.min_inlier_ratio * len(points)):
             return _two_view("none"), np.zeros(len(points), bool)
@@ -227,9 +226,8 @@ class RobustTwoView(Stage):
     def _turn(self, points: Correspondences, flat: np.ndarray, trusted: bool) -> tuple[np.ndarray, np.ndarray]:
         """The rotation about the camera's centre that fits best, and the matches it explains by itself, shape (M,).
 
-        A focal length that was guessed is freed, for with a wrong one no rotation would fit.
+        A rough focal length is freed, for with a wrong one no rotation would fit.
         """
-
         scale = 1.0 if trusted else _focal_scale(points[flat])
         turn, _ = _best_turn(points[flat], scale)
         return turn, self._agree(homography_distance, _turning_homography(points, turn, scale), points)

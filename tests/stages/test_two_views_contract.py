@@ -66,10 +66,10 @@ def test_a_plane_with_parallax_is_planar(stage: Any, seed: int) -> None:
 
 @each_verifier
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("focal", ["calibrated", "guess"])
+@pytest.mark.parametrize("focal", ["calibrated", "exif", "guess"])
 def test_a_turn_about_the_centre_is_a_pure_rotation(stage: Any, seed: int, focal: Any) -> None:
-    guessed = dataclasses.replace(CAMERA, params=(1200.0, 500.0, 400.0), focal="guess")
-    pair = view_pair("rotation", seed=seed, told=guessed if focal == "guess" else None)
+    rough = dataclasses.replace(CAMERA, params=(1200.0, 500.0, 400.0), focal=focal)
+    pair = view_pair("rotation", seed=seed, told=None if focal == "calibrated" else rough)
     view = verify(stage, pair)
     assert view.kind == "pure_rotation" and not view.has_pose
     assert not view.translation.any() and not view.fundamental.any() and view.homography.any()
@@ -111,8 +111,9 @@ def test_a_wrong_calibration_is_uncalibrated(stage: Any) -> None:
 
 
 @each_verifier
-def test_a_guessed_focal_length_gives_a_first_pose_and_loses_no_match(stage: Any) -> None:
-    guess = dataclasses.replace(CAMERA, params=(1100.0, 500.0, 400.0), focal="guess")
+@pytest.mark.parametrize(("focal", "length"), [("guess", 1100.0), ("exif", 960.0)])
+def test_a_rough_focal_length_gives_a_first_pose_and_loses_no_match(stage: Any, focal: Any, length: float) -> None:
+    guess = dataclasses.replace(CAMERA, params=(length, 500.0, 400.0), focal=focal)
     pair = view_pair("general", told=guess)
     view = verify(stage, pair)
     assert view.kind == "calibrated" and view.has_pose
