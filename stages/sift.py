@@ -68,7 +68,7 @@ class Sift(Stage):
         if not len(chosen):
             context.warn("A photo shows nothing to find a keypoint at: it is too dark, too smooth or masked out.")
             return self._features([], factor, np.empty((0, _DESCRIPTOR_LENGTH)), decode(photo))
-        # The pyramid is cheaper to build again than the descriptors of all that was found are to compute.
+        # On a photo full of detail it is cheaper to build the pyramid again than to describe all that was found.
         keypoints, descriptors = sift.compute(searched, [found[int(i)] for i in chosen])
         return self._features(list(keypoints), factor, descriptors, decode(photo))
 
