@@ -35,6 +35,8 @@ class Incremental(Stage):
         loss, loss_scale: robust loss of the bundle adjustment, its scale in pixels.
         refine: which intrinsics of cameras without calibration are refined.
         local_photos: neighbours that are adjusted together with a new photo.
+        finest: share of each photo's observations to which the cameras are adjusted at last: those with the finest
+            keypoints, which are located best; 1 for all.
         growth: the model is adjusted as a whole whenever its photos have grown by this factor.
         min_model: photos that a second or later model needs.
     """
@@ -49,9 +51,10 @@ class Incremental(Stage):
     min_inliers: int = 15
     min_inlier_ratio: float = 0.2
     loss: str = "soft_l1"
-    loss_scale: float = 1.0
+    loss_scale: float = 0.5
     refine: tuple[str, ...] = ("focal", "distortion")
     local_photos: int = 6
+    finest: float = 0.6
     growth: float = 1.25
     min_model: int = 3
 
@@ -133,6 +136,10 @@ class _Growth:
         self._settle()
         while self._register_all(free):
             self._settle()
+        if self.stage.finest < 1:
+            options = self._options(50, self.stage.refine)
+            self.model.adjust_to_finest(options, self.stage.finest, threads=self.context.threads)
+            self.model.filter()
 
     def _register_all(self, free: np.ndarray) -> bool:
         """Register every photo that fits; whether there was one."""
@@ -148,7 +155,7 @@ class _Growth:
                 self._adjust_all()
                 adjusted_at = registered
             else:
-                model.adjust(self._options(8), around=self._neighbours(photo), threads=self.context.threads)
+                model.adjust_around(self._neighbours(photo), self._options(8), threads=self.context.threads)
                 model.filter()
         return int(model.registered.sum()) > before
 

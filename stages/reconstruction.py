@@ -18,7 +18,7 @@ class Reconstruction:
     """Poses, points and the observations that belong to them, over the tracks of a collection.
 
     Everything is a flat array over all photos (N), tracks (T) or observations (M, sorted by track); a track without a
-    point is NaN, and ``used`` tells which observations agree with their track's point.
+    point is NaN, ``used`` tells which observations agree with their track's point, and ``scale`` is that of their keypoints.
 
     Args:
         max_error: largest reprojection error in pixels of an observation that is used.
@@ -40,9 +40,11 @@ class Reconstruction:
         self._by_photo = np.argsort(tracks.photo, kind="stable")
         self._photo_start = np.searchsorted(tracks.photo[self._by_photo], np.arange(len(photos) + 1))
         self.xy = np.zeros((len(tracks.track), 2))
+        self.scale = np.zeros(len(tracks.track))
         for photo in range(len(photos)):
             seen = self.observations_of(photo)
             self.xy[seen] = features[photo].xy[tracks.keypoint[seen]]
+            self.scale[seen] = features[photo].scale[tracks.keypoint[seen]]
         self.rays = np.zeros_like(self.xy)
         for camera in range(len(self.cameras)):
             self._undistort(camera)
@@ -121,20 +123,49 @@ class Reconstruction:
         self.used &= keep[self.tracks.track]
         return int(np.count_nonzero(before & ~self.used))
 
-    def adjust(self, options: BundleOptions, *, around: np.ndarray | None = None, threads: int = 1) -> None:
-        """Bundle adjustment of everything, or of the photos ``around`` and their points, the rest held fixed."""
-        tracks = np.arange(len(self.tracks)) if around is None else self.tracks_of(around)
+    def adjust(self, options: BundleOptions, *, threads: int = 1) -> None:
+        """Bundle adjustment of everything."""
+        self._adjust(np.flatnonzero(self.used), options, threads)
+
+    def adjust_around(self, photos: np.ndarray, options: BundleOptions, *, threads: int = 1) -> None:
+        """Bundle adjustment of some photos and their points, all other photos and the intrinsics held fixed."""
+        tracks = self.tracks_of(photos)
         seen = self._seen(tracks[self.has_point[tracks]])
-        seen = seen[self.used[seen]]
+        self._adjust(seen[self.used[seen]], options, threads, free_photos=photos, free_cameras=False)
+
+    def adjust_to_finest(self, options: BundleOptions, share: float, *, threads: int = 1) -> None:
+        """Bundle adjustment of the cameras to the keypoints that are located best; of the points to all.
+
+        A keypoint is located as well as it is fine: of each photo's observations this share takes part, the finest.
+        """
+        used = np.flatnonzero(self.used)
+        photo, track = self.tracks.photo[used], self.tracks.track[used]
+        order = np.lexsort((self.scale[used], photo))
+        count = np.bincount(photo, minlength=len(self.photos))
+        rank = np.empty(len(used), np.int64)
+        rank[order] = np.arange(len(used)) - np.repeat(np.cumsum(count) - count, count)
+        fine = rank < share * count[photo]
+        fine &= np.bincount(track[fine], minlength=len(self.tracks))[track] >= 2
+        if np.isin(photo, photo[fine]).all():
+            self._adjust(used[fine], options, threads)
+            self._adjust(used, options, threads, free_photos=np.empty(0, np.int64), free_cameras=False)
+
+    def _adjust(
+        self,
+        seen: np.ndarray,
+        options: BundleOptions,
+        threads: int,
+        *,
+        free_photos: np.ndarray | None = None,
+        free_cameras: bool = True,
+    ) -> None:
         photos = np.unique(self.tracks.photo[seen])
         scene, points = self._scene(photos, seen)
-        held = np.array([camera.focal == "calibrated" for camera in scene.cameras])
-        if around is None:
-            adjusted, _ = adjust(scene, options, fixed_cameras=held, threads=threads)
-        else:
-            adjusted, _ = adjust(
-                scene, options, fixed_photos=~np.isin(photos, around), fixed_cameras=np.ones_like(held), threads=threads
-            )
+        adjusted, _ = adjust(
+            scene, options, threads=threads,
+            fixed_photos=None if free_photos is None else ~np.isin(photos, free_photos),
+            fixed_cameras=np.array([not free_cameras or camera.focal == "calibrated" for camera in scene.cameras]),
+        )  # fmt: skip
         self.rotations[photos], self.translations[photos] = adjusted.rotations, adjusted.translations
         self.points[points] = adjusted.points
         for camera, (old, new) in enumerate(zip(scene.cameras, adjusted.cameras, strict=True)):

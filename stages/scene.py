@@ -55,7 +55,8 @@ class Camera:
         names = CAMERA_MODELS[self.model]
         object.__setattr__(self, "params", tuple(float(value) for value in self.params))
         if len(self.params) != len(names):
-            raise ValueError(f"Camera.params: {self.model} has {len(names)} ({', '.join(names)}), got {len(self.params)}")
+            expected = f"{len(names)} ({', '.join(names)})"
+            raise ValueError(f"Camera.params: {self.model} has {expected}, got {len(self.params)}")
         if self.width < 1 or self.height < 1:
             raise ValueError(f"Camera: expected a positive size, got {self.width}x{self.height}")
         if not np.isfinite(self.params).all() or min(self.focal_lengths) <= 0:

@@ -68,7 +68,7 @@ def collection(
                 color=np.full((points, 3), [10, 20, 30]),
                 descriptors=np.zeros((points, 8), np.uint8),
                 kind="synthetic",
-            )  # fmt: skip
+            )
         )
     indices = [(i, j) for i in range(count) for j in range(i + 1, count)]
     two_views = []
@@ -92,7 +92,7 @@ def collection(
                 fundamental=np.zeros((3, 3)),
                 homography=np.zeros((3, 3)),
                 angle=float(np.degrees(abs(angle[j] - angle[i]))),
-            )  # fmt: skip
+            )
         )
     names = tuple(f"{photo:03d}.jpg" for photo in range(count))
     photos = Photos(names=names, cameras=(prior,), camera_of=np.zeros(count), gps=np.full((count, 3), np.nan))

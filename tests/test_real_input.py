@@ -1,4 +1,4 @@
-"""Whole runs on the sample photos, spoilt in every way a user's photos are: a model, or one sentence that says why not."""
+"""Whole runs on the sample photos, spoilt as users' photos are: a model, or a sentence that says why not."""
 
 from __future__ import annotations
 
