@@ -18,7 +18,7 @@ class Reconstruction:
     """Poses, points and the observations that belong to them, over the tracks of a collection.
 
     Everything is a flat array over all photos (N), tracks (T) or observations (M, sorted by track); a track without a
-    point is NaN, ``used`` tells which observations agree with their track's point, and ``scale`` is that of their keypoints.
+    point is NaN, ``used`` tells which observations agree with their track's point, ``scale`` is their keypoints'.
 
     Args:
         max_error: largest reprojection error in pixels of an observation that is used.
