@@ -23,6 +23,7 @@ BUILT_IN: dict[str, str] = {
     "PoseLibTwoView": "diptych.stages.two_view",
     "OpenCVTwoView": "diptych.stages.two_view",
     "ColmapTwoView": "diptych.stages.colmap",
+    "GuidedMatching": "diptych.stages.guided_matching",
     "UnionFindTracks": "diptych.stages.tracks",
     "Incremental": "diptych.stages.incremental",
     "ColmapIncremental": "diptych.stages.colmap_mapping",
