@@ -10,12 +10,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +20,7 @@ from diptych.stages.evaluation import evaluate
 from diptych.stages.failure import StageFailure
 from diptych.stages.formats.colmap import read_colmap
 from diptych.stages.formats.truth import read_truth
+from processes import diptych, measure
 from rich.console import Console
 from rich.table import Table
 
@@ -89,28 +87,22 @@ def main() -> None:
 
 def run_diptych(root: Path, data: DataSet, out: Path, settings: list[str]) -> Outcome:
     """``diptych run`` with a cold store."""
-    command = [
-        sys.executable,
-        "-m",
-        "diptych.pipeline.cli",
-        "run",
-        str(root / data.folder / "images"),
-        "--out",
-        str(out),
-    ]
+    shutil.rmtree(out, ignore_errors=True)
+    command = diptych("run", root / data.folder / "images", "--out", out)
     command += ["--camera", data.camera] if data.camera else []
     command += [word for setting in settings for word in ("--set", setting)]
-    seconds, peak, status = measure(command, out)
+    ended = measure(command)
     spent: dict[str, float] = {}
     if (out / "run.json").exists():
         for task in json.loads((out / "run.json").read_text())["tasks"]:
             spent[task["node"]] = spent.get(task["node"], 0.0) + (task.get("seconds") or 0.0)
     detail = ", ".join(f"{node} {value:.1f}" for node, value in spent.items() if value >= 0.05)
-    return Outcome(seconds, peak, out / "sparse" if status == 0 else None, detail)
+    return Outcome(ended.seconds, ended.peak_gib, out / "sparse" if ended.status == 0 else None, detail)
 
 
 def run_colmap(root: Path, data: DataSet, out: Path) -> Outcome:
     """COLMAP's pipeline through pycolmap."""
+    shutil.rmtree(out, ignore_errors=True)
     command = [
         sys.executable,
         str(Path(__file__).with_name("colmap_peer.py")),
@@ -118,20 +110,11 @@ def run_colmap(root: Path, data: DataSet, out: Path) -> Outcome:
         str(out),
     ]
     command += ["--camera", data.camera] if data.camera else []
-    _, peak, status = measure(command, out)
-    spent: dict[str, float] = json.loads((out / "seconds.json").read_text()) if status == 0 else {}
+    ended = measure(command)
+    spent: dict[str, float] = json.loads((out / "seconds.json").read_text()) if ended.status == 0 else {}
     model = out / "sparse"
     detail = ", ".join(f"{step} {value:.1f}" for step, value in spent.items())
-    return Outcome(sum(spent.values()), peak, model if model.is_dir() else None, detail)
-
-
-def measure(command: list[str], out: Path) -> tuple[float, float, int]:
-    """Wall seconds, peak resident GiB and exit status of a command, its output folder removed before."""
-    shutil.rmtree(out, ignore_errors=True)
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    return time.perf_counter() - started, usage.ru_maxrss / 2**20, os.waitstatus_to_exitcode(status)
+    return Outcome(sum(spent.values()), ended.peak_gib, model if model.is_dir() else None, detail)
 
 
 def row(root: Path, data: DataSet, outcome: Outcome) -> list[str]:
