@@ -6,7 +6,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
+
+# OpenMP's threads spin while they wait, so on a busy machine two that share a core make matching ten times slower.
+# They ask once, when their library is loaded, and every command, program and cluster worker comes through here before.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 if TYPE_CHECKING:
     from .api import Result, evaluate, explain, export, plan, reproduce, run

@@ -21,7 +21,7 @@ from ..stages.scene import Scene, Sparse
 from ..stages.stage import SLOTS
 from .collection import Collection, Options
 from .graph import Graph
-from .outputs import export_scene, write_outputs
+from .outputs import clear_outputs, export_scene, write_outputs
 from .planning import NodeChange, NodePlan
 from .planning import explain as explain_graph
 from .planning import plan as plan_graph
@@ -104,7 +104,8 @@ def run(
     """Reconstruct a folder of photos.
 
     What the store already has is not done again. ``out`` gets ``sparse/`` (COLMAP), ``points.ply``, ``run.json``,
-    ``report.html`` and, unless another is given, ``store/``.
+    ``report.html`` and, unless another is given, ``store/``. What an earlier run wrote there is removed as soon as the
+    photos are read, but for the store; ``run.json`` is written last, so without it a run has not come to its end.
 
     Args:
         photos: a folder of JPEG, PNG or TIFF files.
@@ -240,6 +241,7 @@ class _Job:
         _check_device(self.request.device)
         with _writing(self.out):
             store = open_store(self.store, self.out)
+            clear_outputs(self.out)
         execution = execute(
             graph, collection, store, seed=self.request.seed, workers=self.request.workers,
             device=self.request.device, cluster=cluster, reporter=reporter,
@@ -247,16 +249,16 @@ class _Job:
         failed = execution.failed
         failure = failure_of(failed) if failed else None
         sparse = _sparse(graph, execution, store)
-        with _writing(self.out):
+        with _writing(self.out, failure):
             outputs = write_outputs(self.out, sparse) if sparse else {}
             record = make_record(
                 graph, self.recipe.name, collection, self.request, store, execution,
                 seconds=time.perf_counter() - began, warnings=list(said | dict.fromkeys(execution.warnings)),
                 failure=failure, outputs=outputs,
             )  # fmt: skip
-            write_record(self.out / "run.json", record)
             if failure or sparse:
                 _write_report(self.out, collection, sparse, record)
+            write_record(self.out / "run.json", record)
         if failure:
             raise failure
         return Result(self.out, record, store)
@@ -276,13 +278,16 @@ def _write_report(out: Path, collection: Collection, sparse: Sparse | None, reco
 
 
 @contextmanager
-def _writing(out: Path) -> Iterator[None]:
-    """Make the output folder, and say it plainly where it cannot be written to."""
+def _writing(out: Path, failure: StageFailure | None = None) -> Iterator[None]:
+    """Make the output folder, and say it plainly where it cannot be written to.
+
+    After a failure that is said instead: a full disk spoils the store and the output folder alike.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
-        raise StageFailure(
+        raise failure or StageFailure(
             "not-writable", f"The output folder {out} cannot be written to: {error.strerror or error}.",
             hint="Make room, or choose another with --out; what was computed is kept in the store.",
         ) from error  # fmt: skip

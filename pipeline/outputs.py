@@ -16,22 +16,34 @@ from .record import file_digest
 
 FORMATS = ("colmap", "ply", "nerfstudio", "bundler")
 
+UNFINISHED = ".sparse.new"
+"""Where models are written before they are whole."""
+
+
+def clear_outputs(out: Path) -> None:
+    """Remove what an earlier run left in an output folder, so that nothing there is older than the last run.
+
+    ``run.json`` goes first and is written last: where it lies, the rest is whole and of the same run.
+    """
+    for name in ("run.json", "report.html", "points.ply"):
+        (out / name).unlink(missing_ok=True)
+    for name in ("sparse", UNFINISHED):
+        if (out / name).exists():
+            shutil.rmtree(out / name)
+
 
 def write_outputs(out: Path, sparse: Sparse) -> dict[str, str]:
     """Write ``sparse/`` (the largest model, and further ones in ``sparse/1`` and so on) and ``points.ply``.
 
+    Args:
+        out: the output folder, cleared by :func:`clear_outputs`.
+
     Returns:
         The digest of every file by its name.
     """
-    aside, old = out / ".sparse.new", out / ".sparse.old"
-    for left in (aside, old):
-        shutil.rmtree(left, ignore_errors=True)
     for i, model in enumerate(sparse.models):
-        write_colmap(model, aside / str(i) if i else aside, binary=True)
-    if (out / "sparse").exists():
-        (out / "sparse").rename(old)
-    aside.rename(out / "sparse")
-    shutil.rmtree(old, ignore_errors=True)
+        write_colmap(model, out / UNFINISHED / str(i) if i else out / UNFINISHED, binary=True)
+    (out / UNFINISHED).rename(out / "sparse")
     write_ply(out / "points.ply", sparse.scene.points, sparse.scene.colors)
     files = sorted(path for path in (out / "sparse").rglob("*") if path.is_file())
     return {path.relative_to(out).as_posix(): file_digest(path) for path in [*files, out / "points.ply"]}

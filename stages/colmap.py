@@ -15,6 +15,9 @@ from .two_view import Correspondences, Models, RobustTwoView
 
 __all__ = ["ColmapTwoView", "pycolmap"]
 
+# What matters is told by failures and warnings of our own.
+pycolmap.logging.minloglevel = pycolmap.logging.ERROR.value
+
 
 class ColmapTwoView(RobustTwoView):
     """LO-RANSAC as in COLMAP (Schönberger and Frahm 2016), seeded so that two runs agree.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -107,14 +107,18 @@ class ColmapGlobal(Stage):
 
 
 def _map(
-    mapping: object, options: object, photos: Photos, features: Sequence[Features], pairs: Pairs,
+    mapping: Callable[..., dict[int, pycolmap.Reconstruction]],
+    options: object,
+    photos: Photos,
+    features: Sequence[Features],
+    pairs: Pairs,
     two_views: Sequence[TwoView],
-) -> Sparse:  # fmt: skip
+) -> Sparse:
     with tempfile.TemporaryDirectory(prefix="diptych-") as scratch:
         database, out = Path(scratch, "database.db"), Path(scratch, "models")
         out.mkdir()
         _write_database(database, photos, features, pairs, two_views)
-        found = mapping(database, scratch, out, options)  # type: ignore[operator]
+        found = mapping(database, scratch, out, options)
         models: list[Scene] = []
         for reconstruction in found.values():
             folder = out / f"model-{len(models)}"
@@ -160,7 +164,7 @@ def _write_database(
                 database.write_two_view_geometry(int(first), int(second), _geometry(view))
 
 
-def _geometry(view: TwoView) -> object:
+def _geometry(view: TwoView) -> pycolmap.TwoViewGeometry:
     geometry = pycolmap.TwoViewGeometry()
     geometry.config = pycolmap.TwoViewGeometryConfiguration.__members__[_CONFIGURATIONS[view.kind]]
     geometry.inlier_matches = view.matches.astype(np.uint32)

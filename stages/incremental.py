@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .bundle import BundleOptions
+from .bundle import BundleOptions, Intrinsics, Loss
 from .failure import StageFailure
 from .geometry.resection import Resection, resect
 from .reconstruction import Reconstruction
@@ -50,9 +50,9 @@ class Incremental(Stage):
     resection_error: float = 8.0
     min_inliers: int = 15
     min_inlier_ratio: float = 0.2
-    loss: str = "soft_l1"
+    loss: Loss = "soft_l1"
     loss_scale: float = 0.5
-    refine: tuple[str, ...] = ("focal", "distortion")
+    refine: tuple[Intrinsics, ...] = ("focal", "distortion")
     local_photos: int = 6
     finest: float = 0.6
     growth: float = 1.25
@@ -217,7 +217,7 @@ class _Growth:
             if np.count_nonzero(before != model.used) < 0.001 * np.count_nonzero(model.used):
                 break
 
-    def _options(self, iterations: int, refine: tuple[str, ...] = ()) -> BundleOptions:
+    def _options(self, iterations: int, refine: tuple[Intrinsics, ...] = ()) -> BundleOptions:
         return BundleOptions(
             loss=self.stage.loss, loss_scale=self.stage.loss_scale, refine=refine, max_iterations=iterations
         )

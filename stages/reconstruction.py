@@ -59,7 +59,7 @@ class Reconstruction:
         """Mean focal length of each photo in pixels, shape (N,)."""
         return np.array([np.mean(camera.focal_lengths) for camera in self.cameras])[self.photos.camera_of]
 
-    def observations_of(self, photo: int) -> np.ndarray:
+    def observations_of(self, photo: int | np.integer) -> np.ndarray:
         """The observations of a photo, as indices."""
         return self._by_photo[self._photo_start[photo] : self._photo_start[photo + 1]]
 

@@ -86,7 +86,7 @@ def collection(
         two_views.append(
             TwoView(
                 kind="calibrated" if len(matches) > 30 else "none",
-                matches=matches if len(matches) > 30 else [],
+                matches=matches if len(matches) > 30 else np.empty((0, 2)),
                 rotation=rotation,
                 translation=translation / np.linalg.norm(translation),
                 fundamental=np.zeros((3, 3)),
@@ -96,7 +96,7 @@ def collection(
         )
     names = tuple(f"{photo:03d}.jpg" for photo in range(count))
     photos = Photos(names=names, cameras=(prior,), camera_of=np.zeros(count), gps=np.full((count, 3), np.nan))
-    pairs = Pairs(indices=indices)
+    pairs = Pairs(indices=np.array(indices))
     tracks = UnionFindTracks().run(features=tuple(features), pairs=pairs, two_views=tuple(two_views))
     empty = np.empty(0)
     truth = Scene(

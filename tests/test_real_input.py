@@ -20,6 +20,12 @@ SAMPLE = Path(__file__).parents[1] / "data_samples" / "courtyard"
 QUICK = ("--set", "features.max_keypoints=1500")
 
 
+def read(path: Path) -> np.ndarray:
+    image = cv2.imread(str(path))
+    assert image is not None
+    return image
+
+
 def diptych(*arguments: object, status: int = 0) -> str:
     """What a command prints, both streams together."""
     done = CliRunner().invoke(app, [str(argument) for argument in arguments])
@@ -41,7 +47,7 @@ def photos(tmp_path: Path) -> Path:
     folder = tmp_path / "photos"
     folder.mkdir()
     for path in sorted((SAMPLE / "photos").glob("*.jpg"))[3:8]:
-        half = cv2.resize(cv2.imread(str(path)), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        half = cv2.resize(read(path), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         cv2.imwrite(str(folder / path.name), half, [cv2.IMWRITE_JPEG_QUALITY, 95])
     return folder
 
@@ -49,7 +55,7 @@ def photos(tmp_path: Path) -> Path:
 def rewrite(folder: Path, change: Callable[[np.ndarray], np.ndarray], suffix: str = ".jpg") -> None:
     """Put every photo of a folder through a change, and save it with this suffix."""
     for path in sorted(folder.iterdir()):
-        image = cv2.imread(str(path))
+        image = read(path)
         path.unlink()
         cv2.imwrite(str(path.with_suffix(suffix)), change(image))
 
@@ -138,7 +144,7 @@ def test_identical_photos(photos: Path, tmp_path: Path) -> None:
 
 def test_the_same_view_saved_twice(photos: Path, tmp_path: Path) -> None:
     first, second, *others = sorted(photos.iterdir())
-    cv2.imwrite(str(second), cv2.imread(str(first)), [cv2.IMWRITE_JPEG_QUALITY, 80])
+    cv2.imwrite(str(second), read(first), [cv2.IMWRITE_JPEG_QUALITY, 80])
     for path in others:
         path.unlink()
     said = diptych("run", photos, "--out", tmp_path / "out", *QUICK, status=2)
@@ -164,7 +170,7 @@ def test_no_overlap(photos: Path, tmp_path: Path) -> None:
 
 
 def test_pure_rotation(photos: Path, tmp_path: Path) -> None:
-    source = cv2.imread(str(SAMPLE / "photos" / "courtyard_03.jpg"))
+    source = read(SAMPLE / "photos" / "courtyard_03.jpg")
     matrix = np.array([[800.0, 0, 480], [0, 800, 320], [0, 0, 1]])
     small = np.array([[800.0, 0, 240], [0, 800, 160], [0, 0, 1]])
     for angle, path in zip(np.radians([-8, -4, 0, 4, 8]), sorted(photos.iterdir()), strict=True):

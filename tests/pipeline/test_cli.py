@@ -197,6 +197,25 @@ def test_an_interrupted_run_says_so_and_goes_on(photos: Path, recipe: Path, tmp_
     assert re.search(r"1[5-6] tasks ran, [3-4] came", diptych(*command))
 
 
+@pytest.mark.parametrize(("given", "kept"), [({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")])
+def test_threads_wait_passively_unless_the_user_says_otherwise(given: dict[str, str], kept: str) -> None:
+    """It must be said before anything that brings OpenMP is loaded, also where a cluster's worker unpickles a task."""
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"} | given
+    script = """
+import os, pickle, sys
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("torch", "pycolmap", "numba", "scipy", "cv2", "numpy"):
+            print(name, os.environ.get("OMP_WAIT_POLICY"))
+sys.meta_path.insert(0, Watch())
+pickle.loads(b"cdiptych.pipeline.tasks\\nperform\\n.")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert {line.split()[1] for line in done.stdout.splitlines()} == {kept}
+
+
 def test_help_is_light() -> None:
     """Nothing heavy is imported before a command needs it."""
     heavy = ("numpy", "cv2", "torch", "dask", "rich.progress", "pycolmap", "scipy", "numba")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import io
 import os
 import pickle
@@ -140,6 +142,32 @@ def test_a_failing_item_keeps_what_is_done(photos: Path, toy: dp.Recipe, tmp_pat
     assert not [line for line in ran() if "Corners 161" not in line and "EveryPair" in line]
 
 
+def test_nothing_in_out_is_older_than_the_last_run(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
+    def left(recipe: dp.Recipe, folder: Path = photos, until: str | None = None) -> set[str]:
+        with contextlib.suppress(StageFailure):
+            dp.run(folder, out=tmp_path / "out", recipe=recipe, until=until, progress=False)
+        return {path.name for path in (tmp_path / "out").iterdir()} - {"store"}
+
+    everything = {"sparse", "points.ply", "run.json", "report.html"}
+    assert left(toy) == everything
+    assert left(toy, tmp_path / "nowhere") == everything, "what cannot begin takes nothing away"
+    assert left(toy.with_(features=Corners(fails_above=130))) == {"run.json", "report.html"}
+    assert left(toy) == everything
+    assert left(toy, until="matches") == {"run.json"}
+
+
+def test_a_failure_is_said_though_out_is_full_as_well(
+    photos: Path, toy: dp.Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, record: dict[str, object]) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("diptych.pipeline.api.write_record", refuse)
+    for recipe, code in ((toy, "not-writable"), (toy.with_(features=Corners(fails_above=130)), "too-bright")):
+        with pytest.raises(StageFailure, match=code):
+            dp.run(photos, out=tmp_path / "out", recipe=recipe, progress=False)
+
+
 class Crashes(Corners):
     """Has a defect."""
 
@@ -244,6 +272,7 @@ def test_a_killed_run_goes_on_where_it_was(photos: Path, toy: dp.Recipe, tmp_pat
     """Killed at several moments, it ends with the same bytes, and nothing that was finished is done again."""
     expected = dp.run(photos, out=tmp_path / "whole", recipe=toy, progress=False).record["outputs"]
     log, out = tmp_path / "killed.log", tmp_path / "out"
+    dp.run(photos, out=out, recipe=toy, seed=1, store=str(tmp_path / "other"), progress=False)
     script = f"""
 import diptych.pipeline as dp
 from toys import *
@@ -260,6 +289,8 @@ dp.run({str(photos)!r}, out={str(out)!r}, recipe=toy, workers=2, progress=False)
                 process.kill()
             time.sleep(0.01)
         assert process.wait(timeout=120) == (0 if kill_at is None else -signal.SIGKILL)
+        if kill_at:
+            assert {path.name for path in out.iterdir()} == {"store"}, "an earlier run must not pass for this one"
         started = len(log.read_text().splitlines())
     record = dp.Result.load(out).record
     assert record["outputs"] == expected

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pickle
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -151,7 +151,8 @@ def test_robust_loss_finds_what_the_inliers_say() -> None:
     outliers = np.random.default_rng(3).random(len(truth.obs_xy)) < 0.05
     xy = truth.obs_xy + outliers[:, None] * 40.0
     start = disturb(dataclasses.replace(truth, obs_xy=xy), 0.002)
-    for loss, worst in (("cauchy", 0.5), ("soft_l1", 0.7), ("huber", 0.7), ("linear", 40.0)):
+    allowed: dict[Loss, float] = {"cauchy": 0.5, "soft_l1": 0.7, "huber": 0.7, "linear": 40.0}
+    for loss, worst in allowed.items():
         found, _ = adjust(start, BundleOptions(loss=loss, refine=()))
         errors = np.median(reprojection_errors(found)[~outliers])
         assert errors < worst
@@ -193,7 +194,7 @@ def test_gauge_is_held_and_the_optimum_does_not_depend_on_it() -> None:
     baseline = np.abs(scene.rotations[5] @ (scene.centers[5] - scene.centers[0]))
     assert free.translations[5, np.argmax(baseline)] == scene.translations[5, np.argmax(baseline)]
     for fixed in ({"fixed_photos": [2]}, {"fixed_points": [7]}, {"fixed_points": [7, 9]}):
-        held = {name: np.array(indices) for name, indices in fixed.items()}
+        held: dict[str, Any] = {name: np.array(indices) for name, indices in fixed.items()}
         assert adjust(scene, exact, **held)[1].cost_after == pytest.approx(report.cost_after, rel=1e-9)
     # Three points or two photos leave no freedom, so holding wrong ones costs something.
     assert adjust(scene, exact, fixed_points=np.arange(3))[1].cost_after > 1.0001 * report.cost_after

@@ -49,7 +49,7 @@ def test_auto_tells_cameras_lenses_sizes_and_folders_apart() -> None:
         Source("x/1", LARGE, PHONE),
         Source("y/2", LARGE, PHONE),
         Source("y/3", LARGE, TELE),
-        Source("y/4", LARGE[::-1], PHONE),
+        Source("y/4", (3000, 4000), PHONE),
         Source("y/5", LARGE, Exif()),
         Source("x/6", LARGE, Exif()),
         Source("x/7", SMALL, Exif()),

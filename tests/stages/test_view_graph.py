@@ -11,12 +11,12 @@ from diptych.stages.view_graph import initial_pairs, visibility_scores
 
 def view(kind: Any, matches: int, angle: float) -> TwoView:
     return TwoView(
-        kind=kind, matches=np.zeros((matches, 2)), rotation=np.eye(3), translation=[1, 0, 0],
+        kind=kind, matches=np.zeros((matches, 2)), rotation=np.eye(3), translation=np.array([1, 0, 0]),
         fundamental=np.zeros((3, 3)), homography=np.zeros((3, 3)), angle=angle,
     )  # fmt: skip
 
 
-PAIRS = Pairs(indices=[(0, 1), (0, 2), (0, 3), (1, 2), (1, 3)])
+PAIRS = Pairs(indices=np.array([(0, 1), (0, 2), (0, 3), (1, 2), (1, 3)]))
 VIEWS = (
     view("calibrated", 300, 4.0), view("calibrated", 200, 20.0), view("planar", 400, 20.0),
     view("pure_rotation", 900, 0.0), view("none", 0, 0.0),

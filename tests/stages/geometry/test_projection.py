@@ -36,8 +36,8 @@ def test_agrees_with_pycolmap(camera: Camera) -> None:
     theirs = pycolmap.Camera(model=camera.model, width=640, height=480, params=list(camera.params))
     points = points_in_view()
     xy = projection.project(camera, points)
-    np.testing.assert_allclose(xy, theirs.img_from_cam(points), atol=1e-10)
-    np.testing.assert_allclose(projection.undistort(camera, xy), theirs.cam_from_img(xy), atol=1e-9)
+    np.testing.assert_allclose(xy, np.asarray(theirs.img_from_cam(points)), atol=1e-10)
+    np.testing.assert_allclose(projection.undistort(camera, xy), np.asarray(theirs.cam_from_img(xy)), atol=1e-9)
 
 
 @every_model
