@@ -240,7 +240,7 @@ def survives_a_kill(bench: Bench, whole: Run, moment: str, is_reached: Callable[
 
 
 def finished_keys(out: Path) -> dict[str, tuple[int, int]]:
-    """For every finished key in the store of a folder, inode and time of its file, which change if it is written anew."""
+    """For every finished key in the store of a folder, inode and time of its file: both change if it is rewritten."""
     files = (out / "store" / "keys").glob("*/*.json")
     return {file.stem: (file.stat().st_ino, file.stat().st_mtime_ns) for file in files}
 

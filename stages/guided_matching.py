@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-import torch
 from numba import njit
 
 from .geometry.epipolar import homogeneous, sampson_distance
@@ -43,7 +42,6 @@ class GuidedMatching(Stage):
         first, second = comparable(features)
         if not two_views.fundamental.any() or min(len(first), len(second)) < 2:
             return two_views
-        torch.set_num_threads(context.threads)
         start = pinhole_positions(camera.first, features.first.xy)
         end = pinhole_positions(camera.second, features.second.xy)
         lines = homogeneous(start) @ two_views.fundamental.T
@@ -53,7 +51,7 @@ class GuidedMatching(Stage):
             # A pair at Sampson distance d may lie farther than d from one line alone: look wider, and measure later.
             _bar_far_from_lines(products, lines[rows], end[columns], 2 * self.max_error)
 
-        found = sure_pairs(*search_in_tiles(first, second, bar), self.ratio)
+        found = sure_pairs(*search_in_tiles(first, second, bar, context.threads), self.ratio)
         found = most_alike_first(first, second, found, self.max_distance).indices
         error = sampson_distance(two_views.fundamental, start[found[:, 0]], end[found[:, 1]])
         added = found[(error < self.max_error) & _unused(found, two_views.matches)]

@@ -2,6 +2,8 @@
 
 Squared distances between ``uint8`` descriptors are whole numbers below 2^24. Every way to compute them here (integer or
 single precision, any tile size, number of threads or device) is exact, so all give the same matches, byte for byte.
+
+Torch is imported where it multiplies: it takes a second, which a run that finds its matches in the store saves.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from llvmlite import binding
 from numba import njit
 
@@ -49,9 +50,8 @@ class NearestNeighbour(Stage):
         first, second = comparable(features)
         if min(len(first), len(second)) < 2:
             return Matches(np.empty((0, 2), np.int32), np.empty(0, np.float32))
-        torch.set_num_threads(context.threads)
         if context.device == "cpu":
-            nearest, of_rows, of_columns = search_in_tiles(first, second)
+            nearest, of_rows, of_columns = search_in_tiles(first, second, threads=context.threads)
         else:
             nearest, of_rows, of_columns = _search_by_torch(first, second, context.device)
         return most_alike_first(first, second, sure_pairs(nearest, of_rows, of_columns, self.ratio), self.max_distance)
@@ -146,13 +146,17 @@ def sure_pairs(nearest: np.ndarray, of_rows: np.ndarray, of_columns: np.ndarray,
     return np.column_stack([chosen, nearest[chosen]])
 
 
-def search_in_tiles(first: np.ndarray, second: np.ndarray, bar: Bar | None = None) -> Search:
+def search_in_tiles(first: np.ndarray, second: np.ndarray, bar: Bar | None = None, threads: int = 1) -> Search:
     """Search on the CPU: a tile of products from the matrix units is swept while it is in the cache.
 
     Args:
         bar: called with each tile of products and the rows and columns it covers, to write :data:`BARRED` over pairs
             that must not be matched.
+        threads: how many multiply.
     """
+    import torch
+
+    torch.set_num_threads(threads)
     a, b, form = (_as_signed_bytes if first.dtype == np.uint8 and _has_byte_products() else _as_floats)(first, second)
     squares = [np.einsum("nd,nd->n", each, each, dtype=form) for each in (a, b)]
     far = np.iinfo(np.int32).max if form == np.int32 else np.float32(np.inf)
@@ -178,6 +182,8 @@ def search_in_tiles(first: np.ndarray, second: np.ndarray, bar: Bar | None = Non
 
 def _search_by_torch(first: np.ndarray, second: np.ndarray, device: str) -> Search:
     """Search on a graphics card, a block of rows at a time."""
+    import torch
+
     a, b = (torch.from_numpy(each.astype(np.float32)).to(device) for each in (first, second))
     squares = (b * b).sum(1)
     of_columns = torch.full((2, len(b)), torch.inf, device=device)
@@ -195,6 +201,8 @@ def _search_by_torch(first: np.ndarray, second: np.ndarray, device: str) -> Sear
 @functools.cache
 def _has_byte_products() -> bool:
     """Whether products of bytes are exact here: without these instructions they saturate, or are slow."""
+    import torch
+
     features = binding.get_host_cpu_features()
     return torch.backends.mkldnn.is_available() and bool(features.get("avx512vnni") or features.get("avxvnni"))
 

@@ -10,9 +10,11 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from diptych.pipeline.cli import app
 from diptych.stages.formats.colmap import read_colmap
+from PIL import Image
 from toys import paint
 from typer.testing import CliRunner
 
@@ -222,6 +224,27 @@ def test_help_is_light() -> None:
     script = f"import sys, diptych.pipeline.cli; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_is_stored_is_had_without_torch(tmp_path: Path) -> None:
+    """It takes longer to import than all that a finished run does when it is run again."""
+    script = """
+import sys
+from diptych.pipeline import run
+run(sys.argv[1], out=sys.argv[2], until="matches", settings=["features.max_keypoints=50"], progress=False)
+print("torch" in sys.modules)
+"""
+    for i in range(3):
+        noise = np.random.default_rng(i).integers(0, 255, (60, 80), np.uint8)
+        Image.fromarray(noise).resize((320, 240)).save(tmp_path / f"{i}.png")
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", script, str(tmp_path), str(tmp_path / "out")],
+            capture_output=True, text=True, timeout=120, check=True,
+        ).stdout.strip()
+        for _ in range(2)
+    ]  # fmt: skip
+    assert said == ["True", "False"]
 
 
 def test_the_program_runs_by_itself(photos: Path, recipe: Path, tmp_path: Path) -> None:
