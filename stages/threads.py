@@ -23,17 +23,27 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
+def _release_control() -> None:
+    # From threadpoolctl 3.8 on, OpenBLAS obeys the thread that asked first and silently ignores all others.
+    for library in _controller().lib_controllers:
+        release = getattr(library, "clear_controlling_thread", None)
+        if release:
+            release(force=True)
+
+
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Hold BLAS at one thread: a sum split over several threads is rounded differently.
 
     The limit belongs to the process, so threads that ask for it at the same time share it, and the last one out lifts
-    it.
+    it. Where a library keeps a limit for each thread, each that comes in sets its own.
     """
     global _inside, _limiter
     with _lock:
+        _release_control()
+        limiter = _controller().limit(limits=1, user_api="blas")
         if _inside == 0:
-            _limiter = _controller().limit(limits=1, user_api="blas")
+            _limiter = limiter
         _inside += 1
     try:
         yield
@@ -41,7 +51,9 @@ def one_blas_thread() -> Iterator[None]:
         with _lock:
             _inside -= 1
             if _inside == 0:
+                _release_control()
                 _limiter.restore_original_limits()
+                _release_control()
 
 
 class Chunks:
