@@ -210,8 +210,8 @@ def moments(whole: Run) -> Iterator[tuple[str, Callable[[Path], bool]]]:
         count = i * len(whole.tasks) // (KILLS + 1)
         yield f"after {count} results", lambda out, count=count: len(finished_keys(out)) >= count
     *_, before, last = dict.fromkeys(task["node"] for task in whole.tasks)
-    middle = whole.tasks[-1]["seconds"] / 2
-    yield f"in {last}", lambda out: age(out / whole.key_file(before)) > middle
+    early = whole.tasks[-1]["seconds"] / 4
+    yield f"in {last}", lambda out: age(out / whole.key_file(before)) > early
     yield "while OUT is written", lambda out: age(out / whole.key_file(last)) > 0
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from .arrays import settle
+from .bundle import reprojection_errors
 from .failure import StageFailure
 from .geometry.alignment import align_cameras, align_cameras_robustly
-from .geometry.projection import project
 from .geometry.rotations import angle_between
 from .scene import Scene
 
@@ -147,18 +147,6 @@ def evaluate(scene: Scene, truth: Scene) -> Evaluation:
         reprojection_errors=reprojection_errors(scene),
         points=len(scene.points),
     )
-
-
-def reprojection_errors(scene: Scene) -> np.ndarray:
-    """Distance in pixels of each observation from its projected point, infinite behind the camera, shape (M,)."""
-    photo = scene.obs_photo
-    in_camera = np.einsum("mij,mj->mi", scene.rotations[photo], scene.points[scene.obs_point])
-    in_camera += scene.translations[photo]
-    errors = np.empty(len(photo))
-    for index, camera in enumerate(scene.cameras):
-        taken = scene.camera_of[photo] == index
-        errors[taken] = np.linalg.norm(project(camera, in_camera[taken]) - scene.obs_xy[taken], axis=1)
-    return errors
 
 
 def pose_auc(errors: np.ndarray, threshold: float) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .bundle import BundleOptions, adjust, reprojection_errors
+from .bundle import BundleOptions, adjust, point_errors
 from .coloring import mean_colors
 from .geometry.projection import undistort
 from .scene import Features, Photos, Scene, Tracks
@@ -176,11 +176,9 @@ class Reconstruction:
     def scene(self) -> Scene:
         """The model as it stands: registered photos, their cameras, and points with colours and errors."""
         scene, _ = self._scene(np.flatnonzero(self.registered), np.flatnonzero(self.used))
-        count = np.bincount(scene.obs_point, minlength=len(scene.points))
-        errors = np.bincount(scene.obs_point, reprojection_errors(scene), len(scene.points)) / count
         taken, camera_of = np.unique(scene.camera_of, return_inverse=True)
         cameras = tuple(scene.cameras[camera] for camera in taken)
-        scene = dataclasses.replace(scene, cameras=cameras, camera_of=camera_of, errors=errors)
+        scene = dataclasses.replace(scene, cameras=cameras, camera_of=camera_of, errors=point_errors(scene))
         return mean_colors(scene, self.photos, self.features)
 
     def _scene(self, photos: np.ndarray, seen: np.ndarray) -> tuple[Scene, np.ndarray]:

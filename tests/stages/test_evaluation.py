@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from diptych.stages.evaluation import AUC_DEGREES, Evaluation, evaluate, pose_auc, reprojection_errors
+from diptych.stages.bundle import reprojection_errors
+from diptych.stages.evaluation import AUC_DEGREES, Evaluation, evaluate, pose_auc
 from diptych.stages.failure import StageFailure
 from diptych.stages.geometry.alignment import Similarity, transform_scene
 from diptych.stages.geometry.projection import project

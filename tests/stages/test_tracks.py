@@ -21,8 +21,8 @@ def features(count: int) -> Features:
 
 def two_view(matches: list[tuple[int, int]]) -> TwoView:
     return TwoView(
-        kind="calibrated", matches=np.array(matches, int).reshape(-1, 2), rotation=np.eye(3), translation=np.array([1, 0, 0]),
-        fundamental=np.zeros((3, 3)), homography=np.zeros((3, 3)), angle=5.0,
+        kind="calibrated", matches=np.array(matches, int).reshape(-1, 2), rotation=np.eye(3),
+        translation=np.array([1, 0, 0]), fundamental=np.zeros((3, 3)), homography=np.zeros((3, 3)), angle=5.0,
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from diptych.stages.evaluation import reprojection_errors
+from diptych.stages.bundle import reprojection_errors
 from diptych.stages.failure import StageFailure
 from diptych.stages.formats.bundler import read_bundler
 from diptych.stages.geometry.projection import project
