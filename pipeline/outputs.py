@@ -19,12 +19,26 @@ FORMATS = ("colmap", "ply", "nerfstudio", "bundler")
 UNFINISHED = ".sparse.new"
 """Where models are written before they are whole."""
 
+OURS = ".diptych"
+"""Marks an output folder: what lies beside it was written by a run, and the next may remove it."""
+
 
 def clear_outputs(out: Path) -> None:
     """Remove what an earlier run left in an output folder, so that nothing there is older than the last run.
 
     ``run.json`` goes first and is written last: where it lies, the rest is whole and of the same run.
+
+    Raises:
+        StageFailure: ``foreign-output``, where files of these names lie in a folder that no run has written to.
     """
+    if not (out / OURS).exists():
+        foreign = [name for name in ("sparse", "points.ply", "report.html", "run.json") if (out / name).exists()]
+        if foreign:
+            raise StageFailure(
+                "foreign-output", f"{out} already holds {foreign[0]}, which no run of Diptych wrote there.",
+                hint="Choose another --out, or remove it yourself.",
+            )  # fmt: skip
+    (out / OURS).touch()
     for name in ("run.json", "report.html", "points.ply"):
         (out / name).unlink(missing_ok=True)
     for name in ("sparse", UNFINISHED):

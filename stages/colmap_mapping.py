@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from .bundle import Intrinsics
 from .colmap import pycolmap
 from .coloring import mean_colors
 from .failure import StageFailure
 from .formats.colmap import read_colmap
 from .scene import Features, Pairs, Photos, Scene, Sparse, TwoView
-from .stage import Context, Stage
+from .stage import Stage
 
 _CONFIGURATIONS = {
     "calibrated": "CALIBRATED",
@@ -25,89 +28,89 @@ _CONFIGURATIONS = {
 }
 
 
-class ColmapIncremental(Stage):
-    """COLMAP's incremental mapper on the run's own features and verified matches (Schönberger and Frahm 2016).
+Mapping = Callable[..., dict[int, pycolmap.Reconstruction]]
+"""One of pycolmap's mappers: from a database to models by number."""
 
-    It runs on one thread, because COLMAP's random numbers are seeded per thread.
+
+class ColmapMapper(Stage, ABC):
+    """What COLMAP's mappers have in common: the run's own features and verified matches, one seed, one thread.
+
+    One thread, because COLMAP's random numbers are seeded per thread.
+
+    Args:
+        min_model: photos that a model needs.
+    """
+
+    slot = "sparse"
+    libraries = ("numpy", "pycolmap")
+
+    min_model: int = 3
+
+    def run(
+        self,
+        photos: Photos,
+        features: tuple[Features, ...],
+        pairs: Pairs,
+        two_views: tuple[TwoView, ...],
+        rng: np.random.Generator,
+    ) -> Sparse:
+        """Models of the collection, largest first.
+
+        Raises:
+            StageFailure: COLMAP found no model.
+        """
+        mapping, options = self.mapper(photos)
+        options.random_seed = int(rng.integers(2**31))
+        options.num_threads = 1
+        options.min_model_size = min(self.min_model, len(photos))
+        return _map(mapping, options, photos, features, pairs, two_views)
+
+    @abstractmethod
+    def mapper(self, photos: Photos) -> tuple[Mapping, Any]:
+        """The mapper and its options, but for seed, threads and the least size of a model."""
+
+
+class ColmapIncremental(ColmapMapper):
+    """COLMAP's incremental mapper (Schönberger and Frahm 2016).
 
     Args:
         refine: which intrinsics of cameras without calibration are refined.
         min_model: photos that a model needs.
     """
 
-    slot = "sparse"
-    libraries = ("numpy", "pycolmap")
+    refine: tuple[Intrinsics, ...] = ("focal", "distortion")
 
-    refine: tuple[str, ...] = ("focal", "distortion")
-    min_model: int = 3
-
-    def run(
-        self,
-        photos: Photos,
-        features: tuple[Features, ...],
-        pairs: Pairs,
-        two_views: tuple[TwoView, ...],
-        rng: np.random.Generator,
-        context: Context,
-    ) -> Sparse:
-        """Models of the collection, largest first.
-
-        Raises:
-            StageFailure: COLMAP found no model.
-        """
+    def mapper(self, photos: Photos) -> tuple[Mapping, Any]:
+        """Incremental mapping that holds calibrated cameras."""
         options = pycolmap.IncrementalPipelineOptions()
-        options.random_seed = int(rng.integers(2**31))
-        options.num_threads = 1
-        options.min_model_size = min(self.min_model, len(photos))
         options.extract_colors = False
         options.ba_refine_focal_length = "focal" in self.refine
         options.ba_refine_principal_point = "principal_point" in self.refine
         options.ba_refine_extra_params = "distortion" in self.refine
         options.constant_cameras = {i + 1 for i, camera in enumerate(photos.cameras) if camera.focal == "calibrated"}
-        return _map(pycolmap.incremental_mapping, options, photos, features, pairs, two_views)
+        return pycolmap.incremental_mapping, options
 
 
-class ColmapGlobal(Stage):
-    """COLMAP's global mapper, GLOMAP, on the run's own features and verified matches (Pan et al. 2024).
+class ColmapGlobal(ColmapMapper):
+    """COLMAP's global mapper, GLOMAP: rotation averaging, global positioning, bundle adjustment (Pan et al. 2024).
 
-    Rotation averaging, global positioning, bundle adjustment. It refines the intrinsics of all cameras or of none: they
-    are held if every camera is calibrated.
+    It refines the intrinsics of all cameras or of none: they are held if every camera is calibrated.
 
     Args:
         min_model: photos that a model needs.
     """
 
-    slot = "sparse"
-    libraries = ("numpy", "pycolmap")
-
-    min_model: int = 3
-
-    def run(
-        self,
-        photos: Photos,
-        features: tuple[Features, ...],
-        pairs: Pairs,
-        two_views: tuple[TwoView, ...],
-        rng: np.random.Generator,
-        context: Context,
-    ) -> Sparse:
-        """Models of the collection, largest first.
-
-        Raises:
-            StageFailure: COLMAP found no model.
-        """
+    def mapper(self, photos: Photos) -> tuple[Mapping, Any]:
+        """Global mapping."""
         options = pycolmap.GlobalPipelineOptions()
-        options.random_seed = int(rng.integers(2**31))
-        options.num_threads = 1
-        options.min_model_size = min(self.min_model, len(photos))
         adjustment = options.mapper.bundle_adjustment
         if all(camera.focal == "calibrated" for camera in photos.cameras):
             adjustment.refine_focal_length = adjustment.refine_extra_params = False
-        return _map(pycolmap.global_mapping, options, photos, features, pairs, two_views)
+        return pycolmap.global_mapping, options
 
 
 def _map(
-    mapping: Callable[..., dict[int, pycolmap.Reconstruction]],
+    mapping: Mapping,
     options: object,
     photos: Photos,
     features: Sequence[Features],

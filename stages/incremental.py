@@ -173,7 +173,7 @@ class _Growth:
             inliers = int(result.inliers.sum())
             if inliers >= max(self.stage.min_inliers, self.stage.min_inlier_ratio * len(visible)):
                 if result.focal_factor != 1.0:
-                    model.set_camera(int(model.photos.camera_of[photo]), result.focal_factor)
+                    model.scale_focal(int(model.photos.camera_of[photo]), result.focal_factor)
                 model.register(int(photo), result.rotation, result.translation)
                 return int(photo)
             self.reasons[int(photo)] = f"only {inliers} of {len(visible)} visible points agree on a pose"

@@ -10,7 +10,7 @@ import numpy as np
 from .bundle import BundleOptions, adjust, point_errors
 from .coloring import mean_colors
 from .geometry.projection import undistort
-from .scene import Features, Photos, Scene, Tracks
+from .scene import CAMERA_MODELS, Features, Photos, Scene, Tracks
 from .triangulation import triangulate_tracks, widest_angles
 
 
@@ -68,11 +68,13 @@ class Reconstruction:
         seen = np.concatenate([self.observations_of(photo) for photo in photos] or [np.empty(0, np.int64)])
         return np.unique(self.tracks.track[seen])
 
-    def set_camera(self, camera: int, focal_factor: float) -> None:
+    def scale_focal(self, camera: int, factor: float) -> None:
         """Multiply the focal length of a camera."""
         old = self.cameras[camera]
-        two = len(set(old.focal_lengths)) == 2 or old.model in ("PINHOLE", "OPENCV", "OPENCV_FISHEYE")
-        params = tuple(value * focal_factor if i <= two else value for i, value in enumerate(old.params))
+        names = CAMERA_MODELS[old.model]
+        params = tuple(
+            value * factor if name.startswith("f") else value for name, value in zip(names, old.params, strict=True)
+        )
         self.cameras[camera] = dataclasses.replace(old, params=params)
         self._undistort(camera)
 

@@ -47,6 +47,7 @@ def test_a_run_gives_what_the_stages_make(photos: Path, toy: dp.Recipe, tmp_path
     assert len(result["matches"]["a.png|b.png"]) == 4
     assert {"cameras.bin", "images.bin", "points3D.bin"} <= tree(tmp_path / "out" / "sparse").keys()
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
+        ".diptych",
         "sparse",
         "points.ply",
         "run.json",
@@ -142,11 +143,21 @@ def test_a_failing_item_keeps_what_is_done(photos: Path, toy: dp.Recipe, tmp_pat
     assert not [line for line in ran() if "Corners 161" not in line and "EveryPair" in line]
 
 
+def test_what_others_put_into_out_is_left_alone(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
+    theirs = tmp_path / "out" / "sparse" / "cameras.bin"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_bytes(b"years of work")
+    with pytest.raises(StageFailure) as failure:
+        dp.run(photos, out=tmp_path / "out", recipe=toy, progress=False)
+    assert failure.value.code == "foreign-output"
+    assert theirs.read_bytes() == b"years of work"
+
+
 def test_nothing_in_out_is_older_than_the_last_run(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
     def left(recipe: dp.Recipe, folder: Path = photos, until: str | None = None) -> set[str]:
         with contextlib.suppress(StageFailure):
             dp.run(folder, out=tmp_path / "out", recipe=recipe, until=until, progress=False)
-        return {path.name for path in (tmp_path / "out").iterdir()} - {"store"}
+        return {path.name for path in (tmp_path / "out").iterdir()} - {"store", ".diptych"}
 
     everything = {"sparse", "points.ply", "run.json", "report.html"}
     assert left(toy) == everything
@@ -290,7 +301,9 @@ dp.run({str(photos)!r}, out={str(out)!r}, recipe=toy, workers=2, progress=False)
             time.sleep(0.01)
         assert process.wait(timeout=120) == (0 if kill_at is None else -signal.SIGKILL)
         if kill_at:
-            assert {path.name for path in out.iterdir()} == {"store"}, "an earlier run must not pass for this one"
+            assert {path.name for path in out.iterdir()} == {"store", ".diptych"}, (
+                "an earlier run must not pass for this one"
+            )
         started = len(log.read_text().splitlines())
     record = dp.Result.load(out).record
     assert record["outputs"] == expected
