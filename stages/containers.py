@@ -12,7 +12,7 @@ import struct
 import warnings
 import zlib
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from PIL import Image
 
@@ -79,15 +79,27 @@ def read_container(encoded: bytes) -> Container:
     raise ValueError("is no JPEG, PNG or TIFF image")
 
 
+_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, struct.error)
+"""What Pillow raises on damaged EXIF."""
+
+
 def read_tags(exif: bytes) -> Image.Exif:
     """The tags of an EXIF block; those that can be read, if it is damaged."""
     tags = Image.Exif()
     try:
         tags.load(exif)
         dict(tags)  # tags are converted when first asked for
-    except (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, struct.error):
+    except _DAMAGE:
         return Image.Exif()
     return tags
+
+
+def read_directory(tags: Image.Exif, tag: int) -> dict[int, Any]:
+    """The tags of a directory that an EXIF block points to; none if it is not there or the pointer is damaged."""
+    try:
+        return tags.get_ifd(tag)
+    except _DAMAGE:
+        return {}
 
 
 def _container(form: Literal["jpeg", "png", "tiff"], width: int, height: int, exif: bytes, alpha: bool) -> Container:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from .containers import read_tags
+from .containers import read_directory, read_tags
 
 _SENSIBLE = (0.3, 10.0)
 """Focal lengths outside this range, in units of the longer side, are taken for a mistake."""
@@ -53,7 +53,7 @@ def read_exif(block: bytes) -> Exif:
     if not block:
         return Exif()
     tags = read_tags(block)
-    details, place = tags.get_ifd(_EXIF_IFD), tags.get_ifd(_GPS_IFD)
+    details, place = read_directory(tags, _EXIF_IFD), read_directory(tags, _GPS_IFD)
     unit = _MILLIMETRES.get(details.get(_PLANE_UNIT, 2), math.nan)
     plane = _positive(details.get(_PLANE_X)), _positive(details.get(_PLANE_Y))
     sides = _positive(details.get(_RECORDED_WIDTH)), _positive(details.get(_RECORDED_HEIGHT))
