@@ -6,7 +6,9 @@ signature of ``run``:
 
 - each parameter is named after the slot that feeds it (``features``, ``two_views``, ...);
 - its annotation says how much of the slot it wants: ``Features`` is the one of this photo, ``Pair[Features]`` the two
-  of this pair, ``tuple[Features, ...]`` those of all photos in order;
+  of this pair, ``tuple[Features, ...]`` those of all photos in order, ``Sequence[View]`` the same but read one by one
+  when asked for, ``Around[View]`` the one of this photo and those of its neighbours;
+- an input with ``None`` as its default is optional: it is given where an earlier node fills its slot;
 - so a stage with a per-photo input runs once per photo, one with a ``Pair`` or a per-pair input once per pair, and one
   that takes whole collections once;
 - a parameter ``rng: np.random.Generator`` says that the stage draws; it is seeded by run seed, stage and item;
@@ -19,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, dataclass_transform
 
+from .dense import Cloud, DepthMap, Mesh, Neighbors, View
 from .scene import Camera, Features, Matches, Pairs, Photo, Photos, Sparse, Tracks, TwoView
 
 Extent = Literal["run", "photo", "pair"]
@@ -44,6 +47,7 @@ class Slot:
 SLOTS: dict[str, Slot] = {
     slot.name: slot
     for slot in (
+        Slot("name", str, "photo", source=True),
         Slot("photo", Photo, "photo", source=True),
         Slot("camera", Camera, "photo", source=True),
         Slot("photos", Photos, "run", source=True),
@@ -53,6 +57,12 @@ SLOTS: dict[str, Slot] = {
         Slot("two_views", TwoView, "pair"),
         Slot("tracks", Tracks, "run"),
         Slot("sparse", Sparse, "run"),
+        Slot("neighbors", Neighbors, "run"),
+        Slot("views", View, "photo"),
+        Slot("depths", DepthMap, "photo"),
+        Slot("fused", Cloud, "photo"),
+        Slot("cloud", Cloud, "run"),
+        Slot("mesh", Mesh, "run"),
     )
 }
 """Every slot in the order in which data flows."""
