@@ -19,11 +19,11 @@ class Source:
 
     Attributes:
         digest: of its content.
-        file: where a photo's bytes lie; None for what the store holds.
+        given: where a photo's bytes lie, or a photo's name; None for what the store holds.
     """
 
     digest: str
-    file: PhotoFile | None = None
+    given: PhotoFile | str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,7 @@ class Collection:
 
         cameras = [kept(camera) for camera in self.photos.cameras]
         return {
+            "name": tuple(Source(digest(name.encode()), name) for name in self.photos.names),
             "photo": tuple(Source(file.digest, file) for file in self.files),
             "camera": tuple(cameras[i] for i in self.photos.camera_of),
             "photos": (kept(self.photos),),

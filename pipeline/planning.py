@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..stages.scene import Pairs
 from .collection import Collection
 from .graph import Graph, Vertex
 from .keys import Ingredients, key_of, stage_ingredients
@@ -22,7 +21,7 @@ class NodePlan:
 
     Attributes:
         node, stage: names of the node and of its stage.
-        items: how many there are, None where the choice of pairs is not made yet.
+        items: how many there are, None where they are pairs that are not chosen yet.
         stored: how many results the store has.
         to_run: how many would run.
         unknown: how many depend on something that has to run first.
@@ -73,7 +72,8 @@ def plan(graph: Graph, collection: Collection, store: Store, *, seed: int = 0, d
     for vertex in graph.vertices:
         tasks, name, stage = walk.tasks[vertex.name], vertex.name, type(vertex.stage).__name__
         if tasks is None:
-            plans.append(NodePlan(name, stage, None, waits_for=walk.missing(vertex)))
+            items = walk.items(vertex)
+            plans.append(NodePlan(name, stage, items, unknown=items or 0, waits_for=walk.missing(vertex)))
             continue
         seen = [walk.seen[task.id] for task in tasks if task.id in walk.seen]
         stored = sum(one.output is not None for one in seen)
@@ -122,25 +122,31 @@ class _Walk:
     def __init__(self, graph: Graph, collection: Collection, store: Store, seed: int, device: str) -> None:
         self.graph = graph
         self.common = {vertex.name: stage_ingredients(vertex.stage, device) for vertex in graph.vertices}
+        self.names = collection.photos.names
         self.tasks: dict[str, list[Task] | None] = {}
         self.seen: dict[TaskId, _Seen] = {}
-        pairs: dict[str, Pairs] = {}
+        chosen = {name for vertex in graph.vertices for name in vertex.choices}
+        choices: dict[str, Any] = {}
         sources = collection.sources()
         for vertex in graph.vertices:
-            if vertex.pairs and vertex.pairs not in pairs:
+            if not choices.keys() >= set(vertex.choices):
                 self.tasks[vertex.name] = None
                 continue
-            chosen = pairs[vertex.pairs] if vertex.pairs else None
-            tasks = tasks_of(vertex, self.common[vertex.name], collection.photos.names, chosen, sources, seed)
+            tasks = tasks_of(vertex, self.common[vertex.name], self.names, choices, sources, seed)
             self.tasks[vertex.name] = tasks
             for task in tasks:
                 self._look(task, store)
-            if vertex.slot.type is Pairs:
-                pairs |= self._pairs(vertex, store)
+            made = self.seen.get((vertex.name, ""))
+            if vertex.name in chosen and made and made.output:
+                choices[vertex.name] = store.read(made.output, vertex.slot.type)
+
+    def items(self, vertex: Vertex) -> int | None:
+        """How many items a vertex has, before its tasks can be listed."""
+        return {"run": 1, "photo": len(self.names), "pair": None}[vertex.extent]
 
     def missing(self, vertex: Vertex) -> tuple[str, ...]:
         """The nodes right before this one whose results are not all there."""
-        before = dict.fromkeys([*(e.source for e in vertex.inputs if not e.is_source), *filter(None, [vertex.pairs])])
+        before = dict.fromkeys([*(e.source for e in vertex.inputs if not e.is_source), *vertex.choices])
         return tuple(name for name in before if not self._complete(name))
 
     def _complete(self, node: str) -> bool:
@@ -158,7 +164,3 @@ class _Walk:
         except DamagedArtifact:
             record = None
         self.seen[task.id] = _Seen({**task.common, **own}, record.output if record else None)
-
-    def _pairs(self, vertex: Vertex, store: Store) -> dict[str, Pairs]:
-        seen = self.seen.get((vertex.name, ""))
-        return {vertex.name: store.read(seen.output, Pairs)} if seen and seen.output else {}

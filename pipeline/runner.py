@@ -1,8 +1,8 @@
 """The runner: gives the graph's tasks to Dask, on this machine's threads or on a cluster.
 
 Tasks pass digests; values go through the store. All tasks whose items are known go to the scheduler at once, so that
-matching starts while other photos are still being described; only the choice of pairs is waited for, since what
-comes after it depends on what it says.
+matching starts while other photos are still being described; only the choices of pairs and of neighbours are waited
+for, since what comes after them depends on what they say.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import dask.threaded
 from dask.callbacks import Callback
 
 from ..stages.failure import StageFailure
-from ..stages.scene import Pairs
 from .collection import Collection
 from .graph import Graph, Vertex
 from .keys import Ingredients, stage_ingredients
@@ -155,7 +154,7 @@ class _Run:
         self.seed, self.reporter = seed, reporter
         self.sources = collection.sources(place.store)
         self.outcomes: dict[TaskId, Outcome] = {}
-        self.pairs: dict[str, Pairs] = {}
+        self.choices: dict[str, Any] = {}
 
     def finish(self, scheduler: Scheduler) -> set[str]:
         """Run everything; gives the digests of damaged artifacts that were met."""
@@ -168,22 +167,23 @@ class _Run:
                 return damaged
             pending = [vertex for vertex in pending if vertex not in batch]
             try:
-                self._read(batch, last=not pending)
+                self._read(batch, pending)
             except DamagedArtifact as error:
                 return {error.artifact}
         return set()
 
     def _batch(self, pending: list[Vertex]) -> list[Vertex]:
-        """What can go to the scheduler: everything, or what the next choice of pairs needs."""
+        """What can go to the scheduler: everything, or what the next choice needs."""
         for vertex in pending:
-            if vertex.pairs and vertex.pairs not in self.pairs:
-                needed = self.graph.needed_for(vertex.pairs)
-                return [vertex for vertex in pending if vertex.name in needed]
+            for choice in vertex.choices:
+                if choice not in self.choices:
+                    needed = self.graph.needed_for(choice)
+                    return [vertex for vertex in pending if vertex.name in needed]
         return pending
 
     def _tasks(self, vertex: Vertex) -> list[Task]:
-        pairs = self.pairs[vertex.pairs] if vertex.pairs else None
-        return tasks_of(vertex, self.common[vertex.name], self.collection.photos.names, pairs, self.sources, self.seed)
+        names = self.collection.photos.names
+        return tasks_of(vertex, self.common[vertex.name], names, self.choices, self.sources, self.seed)
 
     def _compute(self, tasks: list[Task], scheduler: Scheduler) -> None:
         for vertex in dict.fromkeys(task.vertex.name for task in tasks):
@@ -202,14 +202,13 @@ class _Run:
         """What a task waits for: outcomes that are there, and for the others their names, which Dask fills in."""
         return [self.outcomes.get(name, name) for name in task.upstream]
 
-    def _read(self, batch: list[Vertex], last: bool) -> None:
-        """Read the pairs that were chosen, and at the end what the run was made for: that it can be read."""
+    def _read(self, batch: list[Vertex], pending: list[Vertex]) -> None:
+        """Read the choices that were made, and at the end what the run was made for: that it can be read."""
+        chosen = {name for vertex in pending for name in vertex.choices}
         for vertex in batch:
             outcome = self.outcomes.get((vertex.name, ""))
-            if outcome and outcome.record and (vertex.slot.type is Pairs or (last and vertex is batch[-1])):
-                value = self.place.store.read(outcome.record.output, vertex.slot.type)
-                if isinstance(value, Pairs):
-                    self.pairs[vertex.name] = value
+            if outcome and outcome.record and (vertex.name in chosen or (not pending and vertex is batch[-1])):
+                self.choices[vertex.name] = self.place.store.read(outcome.record.output, vertex.slot.type)
 
 
 @contextmanager

@@ -7,12 +7,15 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 
+from ..stages.dense import Around
 from ..stages.failure import StageFailure
-from ..stages.scene import Pair, Pairs, Photo
+from ..stages.photos import PhotoFile
+from ..stages.scene import Pair
 from ..stages.stage import SLOTS, Context
 from ..stages.threads import one_blas_thread
 from .collection import Source
@@ -66,16 +69,17 @@ class Task:
 
 
 def tasks_of(
-    vertex: Vertex, common: Ingredients, names: Sequence[str], pairs: Pairs | None,
+    vertex: Vertex, common: Ingredients, names: Sequence[str], choices: Mapping[str, Any],
     sources: Mapping[str, tuple[Source, ...]], run_seed: int,
 ) -> list[Task]:  # fmt: skip
     """A vertex as tasks, one for each of its items.
 
     Args:
         names: of the photos.
-        pairs: those the vertex runs over, if it needs any.
+        choices: the results of the nodes that say what the vertex's tasks are, by node.
     """
-    couples = [(int(i), int(j)) for i, j in pairs.indices] if pairs is not None else []
+    couples = [(int(i), int(j)) for i, j in choices[vertex.pairs].indices] if vertex.pairs else []
+    neighbors = choices[vertex.neighbors] if vertex.neighbors else None
     everything = {
         "run": [""],
         "photo": list(names),
@@ -88,8 +92,10 @@ def tasks_of(
     }[vertex.extent]
 
     def wanted(edge: Input, place: int, photos: tuple[int, ...]) -> tuple[Source | TaskId, ...]:
-        if edge.form == "all":
+        if edge.form in ("all", "each"):
             at: Sequence[int] = range(len(everything[edge.extent]))
+        elif edge.form == "around" and neighbors is not None:
+            at = (*photos, *neighbors.of(photos[0]).tolist())
         elif edge.extent == "run":
             at = (0,)
         else:
@@ -106,6 +112,19 @@ def tasks_of(
         )
         for place, (item, photos) in enumerate(zip(everything[vertex.extent], members, strict=True))
     ]  # fmt: skip
+
+
+class Items(Sequence[Any]):
+    """What a slot holds of the whole collection, in order: an item is read when it is asked for, and not kept."""
+
+    def __init__(self, loads: Sequence[Callable[[], Any]]) -> None:
+        self._loads = loads
+
+    def __len__(self) -> int:
+        return len(self._loads)
+
+    def __getitem__(self, index: int | slice) -> Any:
+        return Items(self._loads[index]) if isinstance(index, slice) else self._loads[index]()
 
 
 @dataclass(frozen=True)
@@ -256,22 +275,27 @@ def _arguments(
     for edge, sources in zip(vertex.inputs, refs, strict=True):
         given = inputs[edge.parameter]
         digests = [given] if edge.form == "one" else given
-        values = [_load(ref, name, edge, store) for ref, name in zip(sources, digests, strict=True)]
-        arguments[edge.parameter] = _formed(edge.form, values)
+        loads = [partial(_load, ref, name, edge, store) for ref, name in zip(sources, digests, strict=True)]
+        arguments[edge.parameter] = _formed(edge.form, loads)
     return arguments
 
 
 def _load(ref: Source | TaskId, name: str, edge: Input, store: Store) -> Any:
-    if isinstance(ref, Source) and ref.file is not None:
-        photo: Photo = ref.file.load()
-        return photo
-    return store.read(name, SLOTS[edge.parameter].type)
+    given = ref.given if isinstance(ref, Source) else None
+    if isinstance(given, PhotoFile):
+        return given.load()
+    return store.read(name, SLOTS[edge.parameter].type) if given is None else given
 
 
-def _formed(form: Form, values: list[Any]) -> Any:
-    if form == "one":
-        return values[0]
-    return Pair(*values) if form == "pair" else tuple(values)
+def _formed(form: Form, loads: list[Callable[[], Any]]) -> Any:
+    if form == "each":
+        return Items(loads)
+    values = [load() for load in loads]
+    if form == "all":
+        return tuple(values)
+    if form == "pair":
+        return Pair(*values)
+    return Around(values[0], tuple(values[1:])) if form == "around" else values[0]
 
 
 def _peak_rss() -> int:

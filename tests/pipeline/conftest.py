@@ -10,8 +10,22 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from diptych.pipeline import Recipe
-from toys import Corners, Drawn, EveryPair, Line, OneTrackEach, SameIndex, paint
+from diptych.pipeline import Node, Recipe
+from toys import (
+    Agreed,
+    Corner,
+    Corners,
+    Developed,
+    Drawn,
+    EveryPair,
+    Gathered,
+    Layers,
+    Likeness,
+    Line,
+    OneTrackEach,
+    SameIndex,
+    paint,
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -25,6 +39,13 @@ def photos(tmp_path: Path) -> Path:
 @pytest.fixture
 def toy() -> Recipe:
     return Recipe([Corners(), EveryPair(), SameIndex(), Drawn(), OneTrackEach(), Line()], "toy")
+
+
+@pytest.fixture
+def dense(toy: Recipe) -> Recipe:
+    """The dense half after the toy recipe: depths are found, then found again from the first."""
+    further = [Likeness(), Developed(), Layers(), Node("refined", Layers(above=5.0)), Agreed(), Gathered(), Corner()]
+    return Recipe([*toy.nodes, *further], "dense")
 
 
 @pytest.fixture

@@ -6,10 +6,24 @@ import numpy as np
 import pytest
 from diptych.pipeline.graph import Graph
 from diptych.pipeline.recipe import Node, Recipe
+from diptych.stages.dense import Around, DepthMap, Mesh, View
 from diptych.stages.failure import StageFailure
 from diptych.stages.scene import Features, Matches, Pair, Pairs, Photo, Photos, TwoView
 from diptych.stages.stage import Context, Stage
-from toys import Corners, Drawn, EveryPair, Line, Nudge, OneTrackEach, SameIndex, SimilarPairs
+from toys import (
+    Corner,
+    Corners,
+    Developed,
+    Drawn,
+    EveryPair,
+    Layers,
+    Likeness,
+    Line,
+    Nudge,
+    OneTrackEach,
+    SameIndex,
+    SimilarPairs,
+)  # fmt: skip
 
 
 def edges(graph: Graph, name: str) -> dict[str, tuple[str, str]]:
@@ -39,6 +53,27 @@ def test_an_input_is_the_latest_earlier_node_of_its_slot() -> None:
     assert edges(graph, "features_2") == {"features": ("features", "one")}
     assert edges(graph, "more") == {"features": ("features_2", "one")}
     assert edges(graph, "matches") == {"features": ("more", "pair")}
+
+
+def test_neighbors_come_from_the_latest_node_that_says_them(dense: Recipe) -> None:
+    graph = Graph.of(dense)
+    assert edges(graph, "depths") == {"views": ("views", "around")}
+    assert edges(graph, "refined") == {"views": ("views", "around"), "depths": ("depths", "around")}
+    assert edges(graph, "fused")["depths"] == ("refined", "around")
+    assert edges(graph, "mesh") == {"views": ("views", "each"), "depths": ("refined", "each")}
+    assert (graph["depths"].extent, graph["mesh"].extent) == ("photo", "run")
+    assert (graph["depths"].neighbors, graph["depths"].choices) == ("neighbors", ("neighbors",))
+    assert graph["views"].choices == (), "a stage that reads the choice as an input has its tasks without it"
+    again = Graph.of(Recipe([*dense.nodes[:-1], Node("nearer", Likeness(count=1)), Node("last", Layers())]))
+    assert again["last"].neighbors == "nearer"
+    assert again.needed_for("last") >= {"nearer", "refined", "views", "sparse"}
+
+
+def test_an_optional_input_is_left_out_where_nothing_fills_its_slot(dense: Recipe) -> None:
+    graph = Graph.of(dense)
+    assert "depths" not in edges(graph, "depths")
+    assert "depths" in edges(graph, "refined")
+    assert "depths" not in graph.needed_for("depths") - {"depths"}
 
 
 def test_until_keeps_what_is_needed(toy: Recipe) -> None:
@@ -153,6 +188,40 @@ class Unresolvable(Stage):
         raise AssertionError
 
 
+class Late(Stage):
+    """Would do without views, but says so only in the type."""
+
+    slot = "depths"
+
+    def run(self, views: Around[View] | None) -> DepthMap:
+        raise AssertionError
+
+
+class AroundPairs(Stage):
+    """Takes the matches of a pair and its neighbours, which there are not."""
+
+    slot = "matches"
+
+    def run(self, matches: Around[Matches]) -> Matches:
+        raise AssertionError
+
+
+class AroundOnce(Stage):
+    """Takes a photo's views for a mesh of all."""
+
+    slot = "mesh"
+
+    def run(self, views: Around[View]) -> Mesh:
+        raise AssertionError
+
+
+class Photographed(Developed):
+    """A view without a choice of neighbours."""
+
+    def run(self, photo: Photo) -> View:  # pyright: ignore[reportIncompatibleMethodOverride]
+        raise AssertionError
+
+
 class Guided(Stage):
     """Takes matches of a pair and gives matches again."""
 
@@ -183,6 +252,15 @@ class Guided(Stage):
         ([SameIndex()], "missing-input", "takes 'features', which no earlier node fills"),
         ([Corners(), SameIndex()], "missing-input", "runs per pair, and no earlier node fills 'pairs'"),
         ([EveryPair(), OneTrackEach()], "missing-input", "takes 'features'"),
+        (
+            [Photographed(), Layers()],
+            "missing-input",
+            "takes 'views' of a photo's neighbours, and no earlier node",
+        ),
+        ([Photographed(), Corner()], "missing-input", "takes 'depths', which no earlier node fills"),
+        ([Photographed(), Late()], "wrong-input", "takes 'views' as Around[View] | None, but its default is not None"),
+        ([Corners(), EveryPair(), SameIndex(), AroundPairs()], "wrong-input", "takes 'matches' as Around[Matches]"),
+        ([Photographed(), AroundOnce()], "wrong-extent", "runs per photo, but 'mesh' is filled once"),
     ],
 )
 def test_what_does_not_fit_is_refused(stages: list[Stage], code: str, words: str) -> None:
@@ -220,8 +298,10 @@ def test_the_graph_draws_itself(toy: Recipe) -> None:
         "pair)",
         "<-",
         "matches,",
-        "features,",
+        "features",
+        "(two),",
         "camera",
+        "(two)",
     ]
     drawn = graph.mermaid()
     assert drawn.startswith("flowchart TD\n    photo[/photo/]\n")
@@ -233,6 +313,17 @@ def test_the_graph_draws_itself(toy: Recipe) -> None:
             )
     assert "features -->|two| matches" in drawn
     assert "photo --> features" in drawn
+
+
+def test_the_graph_draws_how_much_of_a_slot_is_taken(dense: Recipe) -> None:
+    lines = {line.split()[0]: line for line in Graph.of(dense).text().splitlines()}
+    assert lines["refined"].endswith("Layers (per photo) <- views (around), depths (around)")
+    assert lines["mesh"].endswith("Corner (once) <- views (one by one), refined (one by one)")
+    assert lines["cloud"].endswith("Gathered (once) <- fused (all)")
+    drawn = Graph.of(dense).mermaid().splitlines()
+    for arrow in ("views -->|around| refined", "neighbors -.-> refined", "pairs -.-> matches", "neighbors --> views"):
+        assert f"    {arrow}" in drawn
+    assert "    neighbors -.-> views" not in drawn
 
 
 def test_every_vertex_of_a_graph_was_asked_for() -> None:

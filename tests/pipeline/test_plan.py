@@ -30,7 +30,8 @@ def test_a_plan_before_anything_ran(photos: Path, toy: dp.Recipe, tmp_path: Path
     assert plan["features"] == NodePlan("features", "Corners", 4, to_run=4)
     assert plan["pairs"] == NodePlan("pairs", "EveryPair", 1, to_run=1)
     assert plan["matches"] == NodePlan("matches", "SameIndex", None, waits_for=("features", "pairs"))
-    assert plan["sparse"].items is None
+    waits_for = ("two_views", "tracks", "features", "pairs")
+    assert plan["sparse"] == NodePlan("sparse", "Line", 1, unknown=1, waits_for=waits_for)
     assert not (tmp_path / "out").exists(), "a plan leaves nothing behind"
 
 
@@ -58,6 +59,29 @@ def test_a_plan_does_what_the_run_then_does(photos: Path, toy: dp.Recipe, tmp_pa
         assert plan[node].items == len(mine)
         assert plan[node].stored == sum(task["hit"] for task in mine)
     assert plan["matches"].items is None, "which pairs there are is not known before the features"
+
+
+def test_a_plan_waits_for_the_choice_of_neighbors(photos: Path, dense: dp.Recipe, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    plan = planned(photos, out, dense)
+    assert plan["depths"] == NodePlan("depths", "Layers", 4, unknown=4, waits_for=("views", "neighbors"))
+    assert plan["refined"] == NodePlan("refined", "Layers", 4, unknown=4, waits_for=("views", "depths", "neighbors"))
+    assert plan["mesh"] == NodePlan("mesh", "Corner", 1, unknown=1, waits_for=("views", "refined"))
+    dp.run(photos, out=out, recipe=dense, until="neighbors", progress=False)
+    plan = planned(photos, out, dense)
+    assert plan["views"] == NodePlan("views", "Developed", 4, to_run=4)
+    assert plan["depths"] == NodePlan("depths", "Layers", 4, unknown=4, waits_for=("views",))
+    dp.run(photos, out=out, recipe=dense, progress=False)
+    assert all(one.stored == one.items for one in planned(photos, out, dense).values())
+    changed = dense.set(["neighbors.count=1"])
+    plan = planned(photos, out, changed)
+    assert plan["depths"] == NodePlan("depths", "Layers", 4, unknown=4, waits_for=("views", "neighbors"))
+    change = explained(photos, out, changed)
+    assert change["neighbors"] == NodeChange("neighbors", changed=(("parameters.count 2 -> 1", 1),))
+    assert change["depths"] == NodeChange("depths", waits_for=("views", "neighbors"))
+    assert explained(photos, out, dense.set(["refined.above=6"]))["refined"].changed == (
+        ("parameters.above 5.0 -> 6.0", 4),
+    )
 
 
 def test_explain_names_the_ingredient(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:

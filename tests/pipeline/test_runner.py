@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import io
 import os
 import pickle
@@ -11,8 +12,9 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import diptych.pipeline as dp
@@ -22,14 +24,17 @@ from diptych.pipeline.collection import Collection, Options
 from diptych.pipeline.graph import Graph
 from diptych.pipeline.keys import stage_ingredients
 from diptych.pipeline.progress import Bars
+from diptych.pipeline.record import outputs_of
 from diptych.pipeline.runner import execute
 from diptych.pipeline.store import Store
 from diptych.pipeline.tasks import Outcome, tasks_of
+from diptych.stages.dense import DepthMap, Mesh, View
 from diptych.stages.failure import StageFailure
-from diptych.stages.scene import Features, Matches, Pairs, Photo
-from diptych.stages.stage import Context
+from diptych.stages.photos import decode
+from diptych.stages.scene import Features, Matches, Pairs, Photo, TwoView
+from diptych.stages.stage import Context, Stage
 from PIL import Image
-from toys import Corners, Nudge, Rounded, SimilarPairs, paint, tree
+from toys import Corner, Corners, Nudge, Rounded, SimilarPairs, paint, tree
 
 Ran = Callable[[], list[str]]
 
@@ -115,6 +120,96 @@ def test_pairs_may_depend_on_features(photos: Path, toy: dp.Recipe, tmp_path: Pa
     result = dp.run(photos, out=tmp_path / "out", recipe=toy.with_(pairs=SimilarPairs()), workers=3, progress=False)
     assert kinds(ran()) == {"Corners": 4, "SimilarPairs": 1, "SameIndex": 3, "Drawn": 3, "OneTrackEach": 1, "Line": 1}
     assert list(result["two_views"]) == ["a.png|b.png", "b.png|c.png", "c.png|ein Bild größer 写真.png"]
+
+
+def test_a_view_is_measured_beside_its_neighbors(photos: Path, dense: dp.Recipe, tmp_path: Path, ran: Ran) -> None:
+    result = dp.run(photos, out=tmp_path / "out", recipe=dense, workers=3, progress=False)
+    assert kinds(ran())["Layers"] == 8
+    made = outputs_of(result.record)
+    views, refined = result["views"], result["depths"]
+    depths = {name: result.store.read(made["depths", name], DepthMap) for name in views}
+    neighbors = result["neighbors"][""]
+    names = list(views)
+    for i, name in enumerate(names):
+        around = [name, *(names[j] for j in neighbors.of(i))]
+        expected = 1 + sum(views[each].image.mean(axis=2) / 256**k for k, each in enumerate(around))
+        np.testing.assert_allclose(depths[name].depth, expected, rtol=1e-6)
+        expected = 4 + depths[name].depth + sum(depths[each].depth for each in around)
+        np.testing.assert_allclose(refined[name].depth, expected, rtol=1e-6)
+    mesh = result["mesh"][""]
+    np.testing.assert_allclose(mesh.vertices[:, 0], [2.0 + len(name) for name in names])
+    np.testing.assert_allclose(mesh.vertices[:, 1], [refined[name].depth.mean() for name in names], rtol=1e-6)
+    np.testing.assert_allclose(result["cloud"][""].points[:, 2], mesh.vertices[:, 1], rtol=1e-6)
+
+
+def test_the_key_of_a_view_holds_it_and_its_neighbors_only(photos: Path, dense: dp.Recipe, tmp_path: Path) -> None:
+    result = dp.run(photos, out=tmp_path / "out", recipe=dense, until="refined", progress=False)
+    tasks = {(task["node"], task["item"]): task for task in result.record["tasks"]}
+    names, neighbors = list(result["views"]), result["neighbors"][""]
+    for i, name in enumerate(names):
+        around = [name, *(names[j] for j in neighbors.of(i))]
+        inputs = tasks["refined", name]["inputs"]
+        assert inputs == {slot: [tasks[slot, each]["output"] for each in around] for slot in ("views", "depths")}
+        assert tasks["depths", name]["inputs"].keys() == {"views"}, "an optional input that is not there is not a part"
+
+
+def test_an_edited_photo_runs_only_the_views_that_see_it(
+    photos: Path, dense: dp.Recipe, tmp_path: Path, ran: Ran
+) -> None:
+    pairwise = dense.set(["neighbors.count=1"])
+    dp.run(photos, out=tmp_path / "out", recipe=pairwise, progress=False)
+    ran()
+    paint(photos / "ein Bild größer 写真.png", 165)
+    dp.run(photos, out=tmp_path / "out", recipe=pairwise, progress=False)
+    again = kinds(ran())
+    assert {stage: again[stage] for stage in ("Likeness", "Developed", "Layers", "Agreed", "Gathered", "Corner")} == {
+        "Likeness": 1, "Developed": 1, "Layers": 2, "Agreed": 1, "Gathered": 1, "Corner": 1,
+    }  # fmt: skip
+
+
+class Peeks(Stage):
+    """Looks at what it takes one by one."""
+
+    slot = "mesh"
+
+    def run(
+        self, name: Sequence[str], photo: Sequence[Photo], views: Sequence[View], two_views: Sequence[TwoView]
+    ) -> Mesh:
+        assert (len(name), len(photo), len(views), len(two_views)) == (4, 4, 4, 6)
+        assert list(name) == sorted(name)
+        assert [view.far - 2 for view in views] == [len(each) for each in name]
+        assert (decode(photo[-1]) == views[-1].image).all()
+        assert [view.far for view in views[1:3]] == [views[1].far, views[2].far]
+        assert {view.kind for view in two_views} == {"calibrated"}
+        forgotten = weakref.ref(views[0])
+        gc.collect()
+        assert forgotten() is None
+        with pytest.raises(IndexError):
+            views[4]
+        return Corner().run(views, [DepthMap.empty(view, "no depth") for view in views])
+
+
+def test_a_sequence_is_read_one_by_one(photos: Path, dense: dp.Recipe, tmp_path: Path) -> None:
+    result = dp.run(photos, out=tmp_path / "out", recipe=dense.with_(mesh=Peeks()), progress=False)
+    views = result["views"]
+    np.testing.assert_allclose(result["mesh"][""].vertices[:, 0], [view.far for view in views.values()])
+    task = result.record["tasks"][-1]
+    made = outputs_of(result.record)
+    assert task["inputs"]["views"] == [made["views", name] for name in views]
+
+
+def test_what_turns_out_damaged_while_a_stage_reads_is_made_again(
+    photos: Path, dense: dp.Recipe, tmp_path: Path, ran: Ran
+) -> None:
+    where = f"memory://{tmp_path}"
+    first = dp.run(photos, out=tmp_path / "out", recipe=dense, store=where, progress=False)
+    ran()
+    store = Store(where)
+    path = store._artifact(outputs_of(first.record)["views", "b.png"])
+    store._fs.pipe_file(path, store._fs.cat_file(path)[:-1] + b"\x7f")
+    second = dp.run(photos, out=tmp_path / "2", recipe=dense.set(["mesh.lift=1"]), store=where, progress=False)
+    assert kinds(ran()) == {"Developed": 1, "Corner": 2}
+    assert (second["mesh"][""].vertices[:, :2] == first["mesh"][""].vertices[:, :2]).all()
 
 
 def test_until_stops_there(photos: Path, toy: dp.Recipe, tmp_path: Path, ran: Ran) -> None:
@@ -291,7 +386,7 @@ toy = dp.Recipe([Corners(), EveryPair(), SameIndex(), Drawn(), OneTrackEach(), L
 dp.run({str(photos)!r}, out={str(out)!r}, recipe=toy, workers=2, progress=False)
 """
     here = str(Path(__file__).parent)
-    env = {**os.environ, "PYTHONPATH": here, "TOY_LOG": str(log), "TOY_SLEEP": "0.1"}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([here, *sys.path]), "TOY_LOG": str(log), "TOY_SLEEP": "0.1"}
     started = 0
     for kill_at in (3, 12, None):
         process = subprocess.Popen([sys.executable, "-c", script], env=env)
@@ -337,8 +432,8 @@ def test_stages_of_a_run_survive_the_way_to_a_worker(photos: Path, toy: dp.Recip
     collection = Collection.read(photos, Options(), lambda _: None, 1)
     names, sources = collection.photos.names, collection.sources()
     for vertex in Graph.of(toy).vertices:
-        chosen = Pairs(np.array([[0, 1]])) if vertex.pairs else None
-        tasks = tasks_of(vertex, stage_ingredients(vertex.stage), names, chosen, sources, 0)
+        choices = {"pairs": Pairs(np.array([[0, 1]]))}
+        tasks = tasks_of(vertex, stage_ingredients(vertex.stage), names, choices, sources, 0)
         assert pickle.loads(pickle.dumps(tasks)) == tasks
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
+from diptych.stages.dense import Around, Cloud, DepthMap, Mesh, Neighbors, View
 from diptych.stages.failure import StageFailure
 from diptych.stages.photos import decode
 from diptych.stages.scene import Camera, Features, Matches, Pair, Pairs, Photo, Photos, Scene, Sparse, Tracks, TwoView
@@ -173,3 +175,89 @@ class Line(Stage):
             np.zeros((points, 3)), np.ones(points), tracks.photo, tracks.track, xy, tracks.keypoint,
         )  # fmt: skip
         return Sparse((scene,))
+
+
+class Likeness(Stage):
+    """The neighbours of a photo are those most like it in brightness."""
+
+    slot = "neighbors"
+    count: int = 2
+
+    def run(self, features: tuple[Features, ...], sparse: Sparse) -> Neighbors:
+        note(self, len(sparse.scene.names))
+        brightness = np.array([float(f.descriptors.mean()) for f in features])
+        order = np.argsort(abs(brightness[:, None] - brightness), axis=1, kind="stable")[:, 1 : self.count + 1]
+        n, most = order.shape
+        plain = np.ones(n * most)
+        start = np.arange(n + 1) * most
+        return Neighbors(start, order.ravel(), plain, plain, np.ones(n), np.full(n, 9.0), ("",) * n)
+
+
+class Developed(Stage):
+    """The photo as a view; its far end is the length of the photo's name."""
+
+    slot = "views"
+
+    def run(self, name: str, photo: Photo, neighbors: Neighbors) -> View:
+        note(self, name)
+        pixels = decode(photo)
+        height, width = pixels.shape[:2]
+        camera = Camera("PINHOLE", width, height, (30, 30, width / 2, height / 2))
+        everywhere = np.ones((height, width), bool)
+        return View(pixels, everywhere, camera, np.eye(3), np.zeros(3), neighbors.near[0], 2.0 + len(name))
+
+
+class Layers(Stage):
+    """Depth is the brightness of a view and its neighbours, above the depths that there are."""
+
+    slot = "depths"
+    above: float = 1.0
+    heavy: int = 0
+
+    def run(self, views: Around[View], context: Context, depths: Around[DepthMap] | None = None) -> DepthMap:
+        around = (views.reference, *views.sources)
+        note(self, [round(float(view.image.mean()), 3) for view in around])
+        context.progress(1, 2)
+        depth = np.full(views.reference.mask.shape, self.above, np.float64)
+        for i, view in enumerate(around):
+            depth += view.image.mean(axis=2) / 256**i
+        if depths:
+            depth += depths.reference.depth + sum(each.depth for each in depths.sources)
+        nothing = np.zeros(depth.shape)
+        return DepthMap(depth, np.zeros((*depth.shape, 3)), nothing, nothing)
+
+
+class Agreed(Stage):
+    """One point in the middle of every view."""
+
+    slot = "fused"
+
+    def run(self, views: Around[View], depths: Around[DepthMap]) -> Cloud:
+        depth = float(depths.reference.depth.mean())
+        note(self, round(depth, 3))
+        far = [view.far for view in (views.reference, *views.sources)]
+        return Cloud([far[:1] * 2 + [depth]], [[0, 0, -1]], [[0, 0, 0]], [len(far)], [0])  # pyright: ignore
+
+
+class Gathered(Stage):
+    """The points of all views."""
+
+    slot = "cloud"
+
+    def run(self, fused: tuple[Cloud, ...]) -> Cloud:
+        note(self, len(fused))
+        fields = ("points", "normals", "colors", "views", "spread")
+        return Cloud(*(np.concatenate([getattr(cloud, field) for cloud in fused]) for field in fields))
+
+
+class Corner(Stage):
+    """A vertex for every view, which is read when its turn comes."""
+
+    slot = "mesh"
+    lift: float = 0.0
+
+    def run(self, views: Sequence[View], depths: Sequence[DepthMap]) -> Mesh:
+        note(self, (len(views), len(depths)))
+        vertices = [[view.far, float(depth.depth.mean()), self.lift] for view, depth in zip(views, depths, strict=True)]
+        n = len(vertices)
+        return Mesh(vertices, [[0, 1, n - 1]], np.zeros((n, 3)), np.zeros((n, 3)))  # pyright: ignore
