@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..stages.dense import Cloud, DepthMap, Mesh, Neighbors, View
 from ..stages.failure import StageFailure
 from ..stages.scene import Scene, Sparse
-from ..stages.stage import SLOTS
 from .collection import Collection, Options
 from .graph import Graph
-from .outputs import clear_outputs, export_scene, write_outputs
+from .outputs import clear_outputs, export_result, write_outputs
 from .planning import NodeChange, NodePlan
 from .planning import explain as explain_graph
 from .planning import plan as plan_graph
@@ -30,8 +30,9 @@ from .recipe import Node as Node
 from .recipe import Recipe
 from .record import Request, make_record, options_of, outputs_of, read_record, recipe_tables, write_record
 from .reproduction import Reproduction, compare_records
-from .runner import Execution, cores, execute, failure_of
-from .store import DamagedArtifact, Store
+from .results import Dense, Items, Results
+from .runner import cores, execute, failure_of
+from .store import Store
 
 if TYPE_CHECKING:
     from ..stages.evaluation import Evaluation
@@ -58,7 +59,7 @@ class Result:
         """All models.
 
         Raises:
-            StageFailure: ``no-result``.
+            StageFailure: ``no-result``; so do the others below.
         """
         return self["sparse"][""]
 
@@ -67,22 +68,50 @@ class Result:
         """The largest model."""
         return self.sparse.scene
 
-    def __getitem__(self, slot: str) -> dict[str, Any]:
-        """The last results of a slot or node by item: ``result["features"]["a.jpg"]``.
+    @property
+    def neighbors(self) -> Neighbors:
+        """The neighbours and the depth range of every photo."""
+        return self["neighbors"][""]
+
+    @property
+    def views(self) -> Items[View]:
+        """The photos without distortion, by name; each is read when it is asked for."""
+        return self["views"]
+
+    @property
+    def depths(self) -> Items[DepthMap]:
+        """The depth maps, by the photo's name; each is read when it is asked for."""
+        return self["depths"]
+
+    @property
+    def cloud(self) -> Cloud:
+        """The points on surfaces."""
+        return self["cloud"][""]
+
+    @property
+    def mesh(self) -> Mesh:
+        """The surface."""
+        return self["mesh"][""]
+
+    @property
+    def dense(self) -> Dense:
+        """What there is of the dense half, absent where the run did not get there."""
+        return self._results.dense
+
+    def __getitem__(self, slot: str) -> Items[Any]:
+        """The last results of a slot or node by item, each read when asked for: ``result["features"]["a.jpg"]``.
 
         Raises:
-            StageFailure: ``no-result``, where the run did not get there or the store has lost it.
+            StageFailure: ``no-result``, where the run did not get there, or on reading where the store has lost it.
         """
-        nodes = {node[by]: node for by in ("name", "slot") for node in self.record["recipe"]["nodes"]}
-        name, kind = (nodes[slot]["name"], SLOTS[nodes[slot]["slot"]].type) if slot in nodes else ("", Any)
-        found = {item: digest for (node, item), digest in outputs_of(self.record).items() if node == name}
-        if not found:
+        if not (found := self._results[slot]):
             raise StageFailure("no-result", f"The run in {self.out} gave no {slot!r}.")
-        try:
-            return {item: self.store.read(digest, kind) for item, digest in found.items()}
-        except DamagedArtifact as error:
-            sentence = f"The store {self.store.address} no longer holds the {slot!r} of {self.out}."
-            raise StageFailure("no-result", sentence, hint="Run it again.") from error
+        return found
+
+    @property
+    def _results(self) -> Results:
+        slots = {node["name"]: node["slot"] for node in self.record["recipe"]["nodes"]}
+        return Results(slots, outputs_of(self.record), self.store)
 
     @staticmethod
     def load(out: str | Path) -> Result:
@@ -103,9 +132,10 @@ def run(
 ) -> Result:  # fmt: skip
     """Reconstruct a folder of photos.
 
-    What the store already has is not done again. ``out`` gets ``sparse/`` (COLMAP), ``points.ply``, ``run.json``,
-    ``report.html`` and, unless another is given, ``store/``. What an earlier run wrote there is removed as soon as the
-    photos are read, but for the store; ``run.json`` is written last, so without it a run has not come to its end.
+    What the store already has is not done again. ``out`` gets ``sparse/`` (COLMAP), ``points.ply``, ``depths/``,
+    ``cloud.ply``, ``mesh.ply``, ``report.html``, ``run.json`` and, unless another is given, ``store/``. What an earlier
+    run wrote there is removed as soon as the photos are read, but for the store; ``run.json`` is written last, so
+    without it a run has not come to its end.
 
     Args:
         photos: a folder of JPEG, PNG or TIFF files.
@@ -206,12 +236,13 @@ def evaluate(out: str | Path, *, truth: str | Path) -> Evaluation:
 
 
 def export(out: str | Path, *, to: str, path: str | Path) -> None:
-    """Write the largest model of a run for another program: ``colmap``, ``ply``, ``nerfstudio`` or ``bundler``.
+    """Write what a run made for another program; see :func:`diptych.pipeline.outputs.export_result` for ``to``.
 
     Raises:
         StageFailure: ``unknown-format``, ``no-result`` or ``not-writable``.
     """
-    export_scene(Result.load(out).scene, to, Path(path))
+    result = Result.load(out)
+    export_result(result.sparse, result.dense, to, Path(path))
 
 
 def open_store(address: str | None, out: Path) -> Store:
@@ -248,33 +279,34 @@ class _Job:
         )  # fmt: skip
         failed = execution.failed
         failure = failure_of(failed) if failed else None
-        sparse = _sparse(graph, execution, store)
+        results = Results(
+            {vertex.name: vertex.slot.name for vertex in graph.vertices},
+            {outcome.id: outcome.record.output for outcome in execution.outcomes.values() if outcome.record}, store,
+        )  # fmt: skip
+        sparse, dense = results.sparse, results.dense
         with _writing(self.out, failure):
-            outputs = write_outputs(self.out, sparse) if sparse else {}
+            outputs = write_outputs(self.out, sparse, dense, self.request.workers) if sparse else {}
             record = make_record(
                 graph, self.recipe.name, collection, self.request, store, execution,
                 seconds=time.perf_counter() - began, warnings=list(said | dict.fromkeys(execution.warnings)),
                 failure=failure, outputs=outputs,
             )  # fmt: skip
             if failure or sparse:
-                _write_report(self.out, collection, sparse, record)
+                _write_report(self.out, collection, sparse, dense, record)
             write_record(self.out / "run.json", record)
         if failure:
             raise failure
         return Result(self.out, record, store)
 
 
-def _sparse(graph: Graph, execution: Execution, store: Store) -> Sparse | None:
-    """The models, if the run came so far."""
-    last = graph.last("sparse")
-    outcome = execution.outcomes.get((last.name, "")) if last else None
-    return store.read(outcome.record.output, Sparse) if outcome and outcome.record else None
-
-
-def _write_report(out: Path, collection: Collection, sparse: Sparse | None, record: dict[str, Any]) -> None:
+def _write_report(
+    out: Path, collection: Collection, sparse: Sparse | None, dense: Dense, record: dict[str, Any]
+) -> None:
     from .report.page import write_report
 
-    write_report(out / "report.html", photos=collection.photos, files=collection.files, sparse=sparse, record=record)
+    write_report(
+        out / "report.html", photos=collection.photos, files=collection.files, sparse=sparse, dense=dense, record=record
+    )
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -36,7 +37,7 @@ class _Plain(TyperGroup):
 
 app = typer.Typer(
     name="diptych", cls=_Plain, no_args_is_help=True, add_completion=False, rich_markup_mode="rich",
-    help="Photogrammetry as a graph of stages: photos in, cameras and points out, every step cached by its content.",
+    help="Photogrammetry as a graph of stages: photos in, cameras and surfaces out, every step cached by its content.",
     pretty_exceptions_enable=False,
 )  # fmt: skip
 
@@ -57,6 +58,9 @@ class Format(StrEnum):
     ply = "ply"
     nerfstudio = "nerfstudio"
     bundler = "bundler"
+    colmap_dense = "colmap-dense"
+    cloud = "cloud"
+    mesh = "mesh"
 
 
 PhotosFolder = Annotated[Path, typer.Argument(metavar="PHOTOS", help="Folder of JPEG, PNG or TIFF files.")]
@@ -190,10 +194,13 @@ def evaluate(
 @app.command(epilog=_example("diptych export out --to nerfstudio transforms.json"))
 def export(
     out: EarlierRun,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write; a folder for colmap.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write; a folder for colmap and colmap-dense.")],
     to: Annotated[Format, typer.Option("--to", help="What to write.")],
 ) -> None:
-    """Write the largest model of a run for another program."""
+    """Write the largest model of a run, its depth maps, cloud or mesh for another program.
+
+    ply holds the points of the sparse model; a mesh is PLY, OBJ or GLB by the suffix of FILE.
+    """
     from . import api
 
     api.export(out, to=to.value, path=file)
@@ -273,10 +280,39 @@ def _summarize(result: Result) -> None:
     console.print()
     console.print(f"[green]✓[/] [bold]{len(scene.names)} of {total} photos[/] registered{more}")
     console.print(f"  {len(scene.points):,} points, {len(scene.obs_point):,} observations, mean error {error:.3f} px")
+    for line in _dense_lines(result):
+        console.print(line, markup=False)
     console.print(f"  {record['seconds']:.1f} s; {ran} tasks ran, {len(record['tasks']) - ran} came from the store")
     for name, why in sparse.missing:
         console.print(f"  [yellow]not registered[/] {name}: {why}", markup=True)
-    console.print(f"  {result.out}{os.sep}  sparse, points.ply, report.html, run.json")
+    made = dict.fromkeys(name.partition("/")[0] for name in record["outputs"])
+    console.print(f"  {result.out}{os.sep}  {', '.join([*made, 'report.html', 'run.json'])}")
+
+
+def _dense_lines(result: Result) -> Iterator[str]:
+    """What the dense half made, and which views have no depth map and why."""
+    dense = result.dense
+    if views := len(dense.depths or dense.views):
+        missing, of = dense.missing, {}
+        for name, why in missing.items():
+            of.setdefault(why, []).append(name)
+        if missing:
+            yield f"  {len(missing)} of {views} views have no depth map:"
+        else:
+            yield f"  {views} {'depth maps' if dense.depths else 'views'}"
+        for why, names in of.items():
+            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            yield f"    {', '.join(names[:5])}{more}: {why}"
+    if dense.cloud is not None:
+        yield f"  {len(dense.cloud):,} points in cloud.ply, {_size(result.out / 'cloud.ply')}"
+    if dense.mesh is not None:
+        yield f"  {len(dense.mesh.triangles):,} triangles in mesh.ply, {_size(result.out / 'mesh.ply')}"
+
+
+def _size(path: Path) -> str:
+    """The size of a file as a person reads it."""
+    size = path.stat().st_size
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
 
 
 def main() -> None:

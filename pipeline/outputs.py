@@ -1,20 +1,35 @@
-"""What a run leaves for other programs: the models as COLMAP files and the points to look at."""
+"""What a run leaves for other programs: models as COLMAP files, depth maps as images, points, clouds and meshes."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
+import numpy as np
+
+from ..stages.dense import Cloud, Mesh
 from ..stages.failure import StageFailure
 from ..stages.formats.bundler import write_bundler
 from ..stages.formats.colmap import write_colmap
+from ..stages.formats.colmap_dense import pinhole_scene, write_colmap_dense
+from ..stages.formats.depth import write_depth
 from ..stages.formats.nerfstudio import write_nerfstudio
 from ..stages.formats.ply import write_ply
-from ..stages.scene import Scene, Sparse
+from ..stages.scene import Camera, Scene, Sparse
 from .parameters import nearest
 from .record import file_digest
+from .results import Dense
 
-FORMATS = ("colmap", "ply", "nerfstudio", "bundler")
+T = TypeVar("T")
+
+FORMATS = ("colmap", "ply", "nerfstudio", "bundler", "colmap-dense", "cloud", "mesh")
+
+FILES = ("run.json", "report.html", "points.ply", "cloud.ply", "mesh.ply", "mesh.glb")
+"""What a run writes beside the folders ``sparse`` and ``depths``; ``run.json`` is removed first and written last."""
 
 UNFINISHED = ".sparse.new"
 """Where models are written before they are whole."""
@@ -32,25 +47,31 @@ def clear_outputs(out: Path) -> None:
         StageFailure: ``foreign-output``, where files of these names lie in a folder that no run has written to.
     """
     if not (out / OURS).exists():
-        foreign = [name for name in ("sparse", "points.ply", "report.html", "run.json") if (out / name).exists()]
+        foreign = [name for name in ("sparse", "depths", *FILES) if (out / name).exists()]
         if foreign:
             raise StageFailure(
                 "foreign-output", f"{out} already holds {foreign[0]}, which no run of Diptych wrote there.",
                 hint="Choose another --out, or remove it yourself.",
             )  # fmt: skip
     (out / OURS).touch()
-    for name in ("run.json", "report.html", "points.ply"):
+    for name in FILES:
         (out / name).unlink(missing_ok=True)
-    for name in ("sparse", UNFINISHED):
+    for name in ("sparse", "depths", UNFINISHED):
         if (out / name).exists():
             shutil.rmtree(out / name)
 
 
-def write_outputs(out: Path, sparse: Sparse) -> dict[str, str]:
-    """Write ``sparse/`` (the largest model, and further ones in ``sparse/1`` and so on) and ``points.ply``.
+def write_outputs(out: Path, sparse: Sparse, dense: Dense, threads: int = 1) -> dict[str, str]:
+    """Write what there is of a run.
+
+    ``sparse/`` holds the largest model, and further ones in ``sparse/1`` and so on; ``points.ply`` its points.
+    ``depths/NAME.png`` are the depth maps of :mod:`diptych.stages.formats.depth`, and beside them lies a COLMAP model
+    in text of the pinhole cameras that they belong to. Then come ``cloud.ply`` and ``mesh.ply``, and for a mesh with a
+    texture ``mesh.glb``.
 
     Args:
         out: the output folder, cleared by :func:`clear_outputs`.
+        threads: how many depth maps to write at once.
 
     Returns:
         The digest of every file by its name.
@@ -59,22 +80,55 @@ def write_outputs(out: Path, sparse: Sparse) -> dict[str, str]:
         write_colmap(model, out / UNFINISHED / str(i) if i else out / UNFINISHED, binary=True)
     (out / UNFINISHED).rename(out / "sparse")
     write_ply(out / "points.ply", sparse.scene.points, sparse.scene.colors)
-    files = sorted(path for path in (out / "sparse").rglob("*") if path.is_file())
-    return {path.relative_to(out).as_posix(): file_digest(path) for path in [*files, out / "points.ply"]}
+    _write_depths(out / "depths", sparse.scene, dense, threads)
+    if dense.cloud is not None:
+        _write_cloud(out / "cloud.ply", dense.cloud)
+    if dense.mesh is not None:
+        _write_mesh(out / "mesh.ply", dense.mesh)
+    return {path.relative_to(out).as_posix(): file_digest(path) for path in _written(out)}
 
 
-def export_scene(scene: Scene, kind: str, path: Path) -> None:
-    """Write a model for another program.
+def _written(out: Path) -> Iterator[Path]:
+    for folder in ("sparse", "depths"):
+        yield from sorted(path for path in (out / folder).rglob("*") if path.is_file())
+    yield from (out / name for name in FILES if (out / name).exists())
+
+
+def _write_depths(folder: Path, scene: Scene, dense: Dense, threads: int) -> None:
+    """The depth maps, and the cameras and poses in which they stand."""
+
+    def write(name: str) -> tuple[str, Camera] | None:
+        depths, view = dense.depths[name], dense.views[name]
+        if depths.missing or view.missing:
+            return None
+        path = folder / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_depth(path, depths.depth)
+        return name, view.camera
+
+    with ThreadPoolExecutor(threads) as pool:
+        cameras = dict(filter(None, pool.map(write, dense.depths)))
+    if cameras:
+        points = ("points", "colors", "errors", "obs_photo", "obs_point", "obs_xy", "obs_keypoint")
+        poses = replace(pinhole_scene(scene, cameras), **dict.fromkeys(points, np.empty(0)))
+        write_colmap(poses, folder, binary=False)
+
+
+def export_result(sparse: Sparse, dense: Dense, kind: str, path: Path) -> None:
+    """Write what a run made for another program.
 
     Args:
-        kind: one of :data:`FORMATS`.
+        kind: one of :data:`FORMATS`: the largest model as ``colmap``, ``nerfstudio`` or ``bundler``, its points as
+            ``ply``, the ``cloud`` as PLY, the ``mesh`` as PLY, OBJ or GLB by the suffix, and ``colmap-dense`` for
+            COLMAP's dense folder with photos, depth and normal maps.
         path: the file, or for COLMAP the folder.
 
     Raises:
-        StageFailure: ``unknown-format``, or ``not-writable``.
+        StageFailure: ``unknown-format``, ``no-result`` where the run did not make it, or ``not-writable``.
     """
     if kind not in FORMATS:
         raise StageFailure("unknown-format", f"There is no format {kind!r}.", hint=nearest(kind, FORMATS))
+    scene = sparse.scene
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if kind == "colmap":
@@ -83,7 +137,27 @@ def export_scene(scene: Scene, kind: str, path: Path) -> None:
             write_ply(path, scene.points, scene.colors)
         elif kind == "nerfstudio":
             write_nerfstudio(scene, path)
-        else:
+        elif kind == "bundler":
             write_bundler(scene, path)
+        elif kind == "cloud":
+            _write_cloud(path, _made(dense.cloud, kind))
+        elif kind == "mesh":
+            _write_mesh(path, _made(dense.mesh, kind))
+        else:
+            write_colmap_dense(path, scene, _made(dense.views or None, "views"), dense.depths, dense.neighbors)
     except OSError as error:
         raise StageFailure("not-writable", f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def _made(value: T | None, what: str) -> T:
+    if value is None:
+        raise StageFailure("no-result", f"The run gave no {what!r}.", hint="Run it further: without --until.")
+    return value
+
+
+def _write_cloud(path: Path, cloud: Cloud) -> None:
+    write_ply(path, cloud.points, cloud.colors, cloud.normals)
+
+
+def _write_mesh(path: Path, mesh: Mesh) -> None:
+    write_ply(path, mesh.vertices, mesh.colors, mesh.normals, mesh.triangles)

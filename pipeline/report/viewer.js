@@ -10,7 +10,16 @@ const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a
 const unit = (a) => scale(a, 1 / (Math.hypot(...a) || 1));
 const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
 
-/* Shaders: points as discs, edges of the frusta as lines of even width, one photo in its frustum */
+/* Shaders: points as discs, surfaces as discs or triangles, edges of the frusta as lines of even width, one photo in its
+   frustum */
+
+const DISC = `
+  in vec3 tint;
+  void main() {
+    float radius = 2.0 * length(gl_PointCoord - 0.5), soft = fwidth(radius);
+    if (radius > 1.0) discard;
+    pixel = vec4(tint, 1.0 - smoothstep(1.0 - soft, 1.0, radius));
+  }`;
 
 const POINT = [`
   uniform mat4 clip; uniform float size, focus;
@@ -19,13 +28,23 @@ const POINT = [`
     gl_Position = clip * vec4(position, 1);
     gl_PointSize = size * clamp(focus / gl_Position.w, 0.6, 3.0);
     tint = color;
-  }`, `
-  in vec3 tint;
+  }`, DISC];
+
+/* Shading 0 is the colour of the photos, 1 a plain body lit from the eye, 2 the direction of the normal */
+const SURFACE = `
+  uniform mat4 clip; uniform float size, focus; uniform vec3 low, span, eye; uniform int shading;
+  in vec3 position, normal, color; out vec3 tint;
   void main() {
-    float radius = 2.0 * length(gl_PointCoord - 0.5), soft = fwidth(radius);
-    if (radius > 1.0) discard;
-    pixel = vec4(tint, 1.0 - smoothstep(1.0 - soft, 1.0, radius));
-  }`];
+    vec3 at = low + span * position;
+    gl_Position = clip * vec4(at, 1);
+    gl_PointSize = size * clamp(focus / gl_Position.w, 0.6, 3.0);
+    float light = abs(dot(normalize(normal + 1e-6), normalize(eye - at)));
+    tint = shading == 0 ? color : shading == 1 ? vec3(0.9, 0.88, 0.83) * (0.15 + 0.85 * light) : 0.5 + 0.5 * normal;
+  }`;
+const CLOUD = [SURFACE, DISC];
+const MESH = [SURFACE, `
+  in vec3 tint;
+  void main() { pixel = vec4(tint, 1); }`];
 
 const LINE = [`
   uniform mat4 clip; uniform vec2 screen; uniform float depth, width, chosen; uniform vec3 quiet, loud;
@@ -68,20 +87,24 @@ function program(gl, [vertex, fragment]) {
   return { made, at: (name) => gl.getUniformLocation(made, name) };
 }
 
-/* fields: name, number of components, type, in the order of the buffers they lie in */
+const TYPES = new Map([
+  [Uint8Array, "UNSIGNED_BYTE"], [Int8Array, "BYTE"], [Uint16Array, "UNSIGNED_SHORT"], [Float32Array, "FLOAT"]]);
+
+/* fields: name and number of components, in the order in which they lie in the buffer; whole numbers stand for 0 to 1,
+   or -1 to 1 */
 function vertices(gl, { made }, buffers, perInstance) {
   const array = gl.createVertexArray();
   gl.bindVertexArray(array);
   for (const { data, fields } of buffers) {
     gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
     gl.bufferData(gl.ARRAY_BUFFER, data, gl.STATIC_DRAW);
-    const bytes = data.BYTES_PER_ELEMENT, type = bytes === 1 ? gl.UNSIGNED_BYTE : gl.FLOAT;
+    const bytes = data.BYTES_PER_ELEMENT, type = gl[TYPES.get(data.constructor)];
     const stride = bytes * fields.reduce((sum, [, count]) => sum + count, 0);
     let offset = 0;
     for (const [name, count] of fields) {
       const place = gl.getAttribLocation(made, name);
       gl.enableVertexAttribArray(place);
-      gl.vertexAttribPointer(place, count, type, bytes === 1, stride, offset);
+      gl.vertexAttribPointer(place, count, type, bytes < 4, stride, offset);
       gl.vertexAttribDivisor(place, perInstance ? 1 : 0);
       offset += bytes * count;
     }
@@ -100,12 +123,26 @@ function load(gl, programs, packed) {
       [...apex, ...corner, ...corners[(i + 1) % 4], owner],
     ]));
   return {
-    ...packed, position, count: position.length / 3, edges: edges.length,
+    ...packed, position, count: position.length / 3, edges: edges.length, surfaces: {},
     points: vertices(gl, programs.point, [
       { data: position, fields: [["position", 3]] }, { data: bytesOf(packed.colors), fields: [["color", 3]] }]),
     lines: vertices(gl, programs.line, [
       { data: new Float32Array(edges.flat()), fields: [["apex", 3], ["from", 3], ["to", 3], ["owner", 1]] }], true),
   };
+}
+
+function loadSurface(gl, { made }, packed) {
+  const array = vertices(gl, { made }, [
+    { data: new Uint16Array(bytesOf(packed.positions).buffer), fields: [["position", 3]] },
+    { data: new Int8Array(bytesOf(packed.normals).buffer), fields: [["normal", 3]] },
+    { data: bytesOf(packed.colors), fields: [["color", 3]] }], false);
+  if (!packed.triangles) return { ...packed, array, count: bytesOf(packed.colors).length / 3 };
+  const triangles = new Uint32Array(bytesOf(packed.triangles).buffer);
+  gl.bindVertexArray(array);
+  gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, gl.createBuffer());
+  gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, triangles, gl.STATIC_DRAW);
+  gl.bindVertexArray(null);
+  return { ...packed, array, count: triangles.length };
 }
 
 /* The view: an orbit around a target, with `up` upright */
@@ -121,9 +158,10 @@ function axes(model, view) {
   return { right, up: cross(right, forward), forward };
 }
 
+const eyeOf = (model, view) => sub(view.target, scale(axes(model, view).forward, view.distance));
+
 function clipMatrix(model, view, aspect) {
-  const { right, up, forward } = axes(model, view);
-  const eye = sub(view.target, scale(forward, view.distance));
+  const { right, up, forward } = axes(model, view), eye = eyeOf(model, view);
   const near = view.distance / 200, far = view.distance * 5000;
   const x = scale(right, 1 / (TAN * aspect));
   const y = scale(up, 1 / TAN);
@@ -162,17 +200,21 @@ function firstView(model, aspect) {
 
 function startViewer(root) {
   const canvas = root.querySelector("canvas"), panel = root.querySelector(".chosen");
-  const select = root.querySelector("select");
+  const select = root.querySelector("[name=model]"), shading = root.querySelector("[name=shading]");
+  const layers = [...root.querySelectorAll("[name=layer]")];
   const gl = canvas.getContext("webgl2", { antialias: true, alpha: false });
   if (!gl) {
     root.classList.add("without-webgl");
     return;
   }
-  const programs = { point: program(gl, POINT), line: program(gl, LINE), picture: program(gl, PICTURE) };
+  const programs = {
+    point: program(gl, POINT), cloud: program(gl, CLOUD), mesh: program(gl, MESH), line: program(gl, LINE),
+    picture: program(gl, PICTURE),
+  };
   const packed = JSON.parse(document.getElementById("models").textContent), models = [];
   const sliders = { points: root.querySelector("[name=points]"), cameras: root.querySelector("[name=cameras]") };
   const bare = gl.createVertexArray(), texture = gl.createTexture();
-  let shown, model, view, chosen = -1, pictured = -1, waiting = false;
+  let shown, model, view, layer = "points", chosen = -1, pictured = -1, waiting = false;
 
   const aspect = () => canvas.clientWidth / canvas.clientHeight || 1;
   const frustumDepth = () => model.frustum * 2 ** sliders.cameras.value;
@@ -196,15 +238,25 @@ function startViewer(root) {
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
     gl.enable(gl.DEPTH_TEST);
 
-    const { point, line, picture } = programs;
-    gl.enable(gl.SAMPLE_ALPHA_TO_COVERAGE);
-    gl.useProgram(point.made);
-    gl.uniformMatrix4fv(point.at("clip"), false, clip);
-    gl.uniform1f(point.at("size"), sliders.points.value * ratio);
-    gl.uniform1f(point.at("focus"), view.distance);
-    gl.bindVertexArray(model.points);
-    gl.drawArrays(gl.POINTS, 0, model.count);
-    gl.disable(gl.SAMPLE_ALPHA_TO_COVERAGE);
+    const { line, picture } = programs, matter = programs[layer] ?? programs.point;
+    const surface = layer !== "points" && (model.surfaces[layer] ??= loadSurface(gl, matter, model[layer]));
+    gl.useProgram(matter.made);
+    gl.uniformMatrix4fv(matter.at("clip"), false, clip);
+    gl.uniform1f(matter.at("size"), sliders.points.value * ratio);
+    gl.uniform1f(matter.at("focus"), view.distance);
+    if (surface) {
+      gl.uniform3fv(matter.at("low"), surface.low);
+      gl.uniform3fv(matter.at("span"), surface.span);
+      gl.uniform3fv(matter.at("eye"), eyeOf(model, view));
+      gl.uniform1i(matter.at("shading"), shading.value);
+    }
+    gl.bindVertexArray(surface ? surface.array : model.points);
+    if (layer === "mesh") gl.drawElements(gl.TRIANGLES, surface.count, gl.UNSIGNED_INT, 0);
+    else {
+      gl.enable(gl.SAMPLE_ALPHA_TO_COVERAGE);
+      gl.drawArrays(gl.POINTS, 0, surface ? surface.count : model.count);
+      gl.disable(gl.SAMPLE_ALPHA_TO_COVERAGE);
+    }
 
     if (pictured >= 0) {
       const { apex, corners } = model.cameras[pictured];
@@ -260,9 +312,20 @@ function startViewer(root) {
     if (select) select.value = index;
     model = models[index] ??= load(gl, programs, packed[index]);
     for (const part of document.querySelectorAll("[data-model]")) part.hidden = +part.dataset.model !== index;
-    sliders.points.value = clamp(7.5 - Math.log10(model.count + 1), 1.5, 4.5);
+    for (const choice of layers) choice.parentElement.hidden = choice.value !== "points" && !model[choice.value];
+    for (const part of root.querySelectorAll(".layers, .shading")) part.hidden = !(model.cloud || model.mesh);
     choose(-1);
     reset();
+    showLayer(["mesh", "cloud"].find((name) => model[name]) ?? "points");
+  }
+
+  function showLayer(name) {
+    layer = name;
+    for (const choice of layers) choice.checked = choice.value === layer;
+    if (shading) shading.disabled = layer === "points";
+    sliders.points.disabled = layer === "mesh";
+    sliders.points.value = layer === "cloud" ? 2 : clamp(7.5 - Math.log10(model.count + 1), 1.5, 4.5);
+    redraw();
   }
 
   function pick(x, y) {
@@ -343,6 +406,8 @@ function startViewer(root) {
   for (const slider of Object.values(sliders)) slider.addEventListener("input", redraw);
   root.querySelector("[name=reset]").addEventListener("click", reset);
   select?.addEventListener("change", (event) => show(+event.target.value));
+  shading?.addEventListener("change", redraw);
+  for (const choice of layers) choice.addEventListener("change", () => showLayer(choice.value));
   document.querySelector(".photos")?.addEventListener("click", (event) => {
     const card = event.target.closest(".photo:not(.missing)");
     if (!card) return;

@@ -7,13 +7,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ...stages.dense import Cloud, Mesh
 from ...stages.scene import Camera, Scene
+from .surfaces import pack_cloud, pack_mesh
 
 MOST_POINTS = 1_000_000
 
 
-def pack(scene: Scene, photo_of: Mapping[str, int]) -> dict[str, object]:
-    """Points as base64 of float32 positions and uint8 colours, cameras as pyramids.
+def pack(
+    scene: Scene, photo_of: Mapping[str, int], cloud: Cloud | None = None, mesh: Mesh | None = None
+) -> dict[str, object]:
+    """Points as base64 of float32 positions and uint8 colours, cameras as pyramids, and the surfaces there are.
 
     Everything is moved and scaled so that the middle of the points is the origin and nine in ten of them lie within a
     distance of 1: a few far outliers and large world coordinates then cost neither the view nor its precision.
@@ -21,6 +25,7 @@ def pack(scene: Scene, photo_of: Mapping[str, int]) -> dict[str, object]:
     Args:
         scene: the model.
         photo_of: index of each photo in the page by its name.
+        cloud, mesh: of this model.
     """
     finite = np.flatnonzero(np.isfinite(scene.points).all(axis=1))
     shown = finite
@@ -42,6 +47,8 @@ def pack(scene: Scene, photo_of: Mapping[str, int]) -> dict[str, object]:
             {"photo": photo_of.get(name, -1), "name": name, "apex": apex.tolist(), "corners": rays.round(5).tolist()}
             for name, apex, rays in zip(scene.names, apexes.round(6), corners, strict=True)
         ],
+        **({"cloud": pack_cloud(cloud, middle, unit)} if cloud is not None and len(cloud) else {}),
+        **({"mesh": pack_mesh(mesh, middle, unit)} if mesh is not None and len(mesh.triangles) else {}),
     }
 
 
