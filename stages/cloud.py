@@ -61,7 +61,7 @@ def thinned(cloud: Cloud, voxel: float) -> Cloud:
     """
     if not len(cloud):
         return cloud
-    keys = _cells(cloud.points, voxel)
+    keys = cells(cloud.points, voxel)
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
     first = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
@@ -80,7 +80,7 @@ def thinned(cloud: Cloud, voxel: float) -> Cloud:
     return Cloud(points, normals, colors, views, np.sqrt(mean(np.square(cloud.spread))))
 
 
-def _cells(points: np.ndarray, voxel: float) -> np.ndarray:
+def cells(points: np.ndarray, voxel: float) -> np.ndarray:
     """A number for the cell of each point, int64, ascending with x, then y, then z."""
     keys = np.zeros(len(points), np.int64)
     for column in points.T:

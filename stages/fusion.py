@@ -171,8 +171,8 @@ class _Sums:
     def __init__(self, points: np.ndarray) -> None:
         self.points = points
         self.views = np.zeros(len(points), np.uint16)
-        self.weight, self.squared = np.zeros((2, len(points)))
-        self.offset, self.normal, self.color = np.zeros((3, *points.shape))
+        self.weight, self.squared = np.zeros(len(points)), np.zeros(len(points))
+        self.offset, self.normal, self.color = (np.zeros(points.shape) for _ in range(3))
 
     def add(self, pixel: np.ndarray, surface: np.ndarray, panel: _Panel) -> None:
         """One more view, by its pixel (-1 for none) and its surface at each point."""

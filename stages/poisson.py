@@ -1,0 +1,92 @@
+"""A mesh from a cloud with normals."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial import KDTree
+
+from .cloud import cells, thinned
+from .dense import Cloud, Mesh
+from .failure import StageFailure
+from .meshing import finished
+from .open3d import DISTRIBUTIONS, open3d
+from .stage import Context, Stage
+
+_MIN_POINTS = 100
+_CUBE = 1.1
+"""Side of the octree's cube over the longest side of the cloud."""
+
+_SHALLOWEST = 5
+_POINTS_IN_CELL = 4
+
+
+class Poisson(Stage):
+    """Screened Poisson surface reconstruction (Kazhdan and Hoppe 2013), trimmed to where there are points.
+
+    The surface is the level set of a function whose gradient follows the normals: it is closed, smooths noise away
+    and also spans what no camera saw, which is cut off again. The cloud is first thinned to one mean point for each
+    cell of the octree's finest level, so memory depends on the resolution and not on the number of points.
+
+    Args:
+        depth: of the octree: the surface has details of 1.1 x the cloud's longest side / 2^depth. 0 chooses the
+            deepest where the median point still shares its cell with three others.
+        max_depth: the deepest that is chosen; every level more takes up to four times the memory and the time.
+        support: vertices farther than this from the nearest point are cut off, in spacings of the points there (in
+            cells of the octree where the points are denser than these).
+        min_component: connected pieces with fewer triangles are removed.
+    """
+
+    slot = "mesh"
+    libraries = ("numpy", "scipy", *DISTRIBUTIONS)
+
+    depth: int = 0
+    max_depth: int = 11
+    support: float = 2.5
+    min_component: int = 100
+
+    def run(self, cloud: Cloud, context: Context) -> Mesh:
+        """Mesh a cloud; vertices take the colour of the nearest point.
+
+        Raises:
+            StageFailure: ``too-few-points``, or ``empty-mesh`` where nothing is left after trimming.
+        """
+        extent = float(np.ptp(cloud.points, axis=0).max(initial=0)) if len(cloud) else 0.0
+        if len(cloud) < _MIN_POINTS or extent == 0:
+            raise StageFailure(
+                "too-few-points",
+                f"A surface cannot be laid through {len(cloud)} points.",
+                hint="Look why so few pixels have a depth that other views confirm.",
+                points=len(cloud),
+                needed=_MIN_POINTS,
+            )
+        depth = self.depth or self._depth(cloud.points, _CUBE * extent)
+        cell = _CUBE * extent / 2**depth
+        cloud = thinned(cloud, cell)
+        vertices, triangles = _surface(cloud, depth)
+        tree = KDTree(cloud.points, balanced_tree=False, compact_nodes=False)
+        distance, nearest = tree.query(vertices, workers=context.threads)
+        supported = distance <= self.support * cell
+        lonely = np.flatnonzero(~supported)
+        around = tree.query(cloud.points[nearest[lonely]], k=[2, 3, 4, 5], workers=context.threads)[0].mean(axis=1)
+        supported[lonely] = distance[lonely] <= self.support * around
+        kept = triangles[supported[triangles].all(axis=1)]
+        return finished(vertices, kept, cloud.colors[nearest], self.min_component)
+
+    def _depth(self, points: np.ndarray, side: float) -> int:
+        for depth in range(self.max_depth, _SHALLOWEST, -1):
+            _, count = np.unique(cells(points, side / 2**depth), return_counts=True)
+            if np.median(np.repeat(count, count)) >= _POINTS_IN_CELL:
+                return depth
+        return _SHALLOWEST
+
+
+def _surface(cloud: Cloud, depth: int) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices (V, 3) and triangles (F, 3) of the closed surface."""
+    points = open3d.geometry.PointCloud()
+    points.points = open3d.utility.Vector3dVector(cloud.points.astype(np.float64))
+    points.normals = open3d.utility.Vector3dVector(cloud.normals.astype(np.float64))
+    # Its threads add in any order: only with one do two runs give the same bytes.
+    mesh, _ = open3d.geometry.TriangleMesh.create_from_point_cloud_poisson(
+        points, depth=depth, scale=_CUBE, n_threads=1
+    )
+    return np.asarray(mesh.vertices, np.float32), np.array(mesh.triangles)
