@@ -12,7 +12,9 @@ function startPictures() {
 
   function show(index) {
     at = (index + pictures.length) % pictures.length;
-    image.src = pictures[at].src;
+    const { src, naturalWidth, naturalHeight } = pictures[at];
+    image.src = src;
+    image.style.setProperty("--shape", naturalWidth / naturalHeight);
     image.alt = caption.textContent = pictures[at].alt;
   }
 

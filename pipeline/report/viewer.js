@@ -324,7 +324,7 @@ function startViewer(root) {
     for (const choice of layers) choice.checked = choice.value === layer;
     if (shading) shading.disabled = layer === "points";
     sliders.points.disabled = layer === "mesh";
-    sliders.points.value = layer === "cloud" ? 2 : clamp(7.5 - Math.log10(model.count + 1), 1.5, 4.5);
+    sliders.points.value = layer === "cloud" ? 2.5 : clamp(7.5 - Math.log10(model.count + 1), 1.5, 4.5);
     redraw();
   }
 
