@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
-import shutil
-import subprocess
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -22,75 +18,15 @@ from diptych.pipeline.report.measures import measure
 from diptych.pipeline.report.page import write_report
 from diptych.pipeline.report.viewer import pack
 from diptych.pipeline.report.words import seconds
-from diptych.stages.geometry.projection import project
 from diptych.stages.photos import PhotoFile, read_photos
-from diptych.stages.scene import Camera, Photos, Scene, Sparse
+from diptych.stages.scene import Photos, Sparse
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from tests.pipeline.pages import CHROMIUM, NOISE, Page, model, screenshot
+
 NASTY = '<b>&"photo" 写真.jpg'
-NOISE = 0.5
-
-
-class Page(HTMLParser):
-    """What a browser would see: the elements with their attributes, and the text outside scripts."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[str] = []
-        self.scripts: list[str] = []
-        self._inside = ""
-        self.feed(path.read_text("utf-8"))
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        self._inside = tag
-
-    def handle_endtag(self, tag: str) -> None:
-        self._inside = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._inside == "script":
-            self.scripts.append(data)
-        elif self._inside != "style":
-            self.texts.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.texts).split())
-
-    @property
-    def models(self) -> list[dict[str, Any]]:
-        return json.loads(self.scripts[0])
-
-    def all(self, tag: str, **attributes: str) -> list[dict[str, str | None]]:
-        return [
-            found for name, found in self.elements
-            if name == tag and all(found.get(key.rstrip("_")) == value for key, value in attributes.items())
-        ]  # fmt: skip
-
-
-def model(names: tuple[str, ...], points: int = 300, seed: int = 0) -> Scene:
-    """Photos on an arc around a ball of points that all of them see, measured with noise."""
-    rng = np.random.default_rng(seed)
-    camera = Camera("SIMPLE_RADIAL", 640, 480, (600.0, 320.0, 240.0, -0.03))
-    angle = np.linspace(-0.5, 0.5, len(names))
-    zero, one = np.zeros_like(angle), np.ones_like(angle)
-    rotations = np.stack(
-        [np.cos(angle), zero, -np.sin(angle), zero, one, zero, np.sin(angle), zero, np.cos(angle)], axis=1
-    ).reshape(-1, 3, 3)
-    translations = np.tile([0.0, 0.0, 5.0], (len(names), 1))
-    world = rng.uniform(-1, 1, (points, 3))
-    xy = np.stack([project(camera, world @ R.T + t) for R, t in zip(rotations, translations, strict=True)], axis=1)
-    return Scene(
-        cameras=(camera,), names=names, camera_of=np.zeros(len(names)), rotations=rotations, translations=translations,
-        points=world, colors=np.tile([255, 0, 255], (points, 1)), errors=np.full(points, NOISE),
-        obs_photo=np.tile(np.arange(len(names)), points), obs_point=np.repeat(np.arange(points), len(names)),
-        obs_xy=xy.reshape(-1, 2) + rng.normal(0, NOISE, (points * len(names), 2)),
-        obs_keypoint=np.full(points * len(names), -1),
-    )  # fmt: skip
 
 
 RECORD: dict[str, Any] = {
@@ -339,40 +275,23 @@ def test_durations_in_words(duration: float, words: str) -> None:
     assert seconds(duration) == words
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_browser_draws_the_points_and_the_chosen_camera(report: Path, tmp_path: Path, scheme: str) -> None:
     # Choose the second model's photo, then go back to the first: all of the page's script runs.
-    act = """<script>
-      const select = document.querySelector("select");
-      select.value = 1; select.dispatchEvent(new Event("change"));
-      select.value = 0; select.dispatchEvent(new Event("change"));
-      document.getElementById("photo-0").click();
-      scrollTo(0, 0);
-    </script></body>"""
-    acted = tmp_path / "acted.html"
-    acted.write_text(report.read_text("utf-8").replace("</body>", act), "utf-8")
-    done = subprocess.run(
-        [
-            str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu-sandbox", "--use-angle=swiftshader",
-            "--enable-unsafe-swiftshader", "--disable-quic", "--no-first-run", "--disable-background-networking",
-            "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--enable-logging=stderr",
-            f"--user-data-dir={tmp_path / 'profile'}", f"--screenshot={tmp_path / 'shot.png'}",
-            "--window-size=1200,1000", "--virtual-time-budget=4000",
-            *(["--force-dark-mode", "--blink-settings=preferredColorScheme=0"] if scheme == "dark" else []),
-            acted.as_uri(),
-        ],
-        capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
-    assert "CONSOLE" not in done.stderr, done.stderr
-    drawn = cv2.imread(str(tmp_path / "shot.png"))
-    assert drawn is not None
-    blue, green, red = (drawn[..., channel].astype(int) for channel in range(3))
+    drawn = screenshot(
+        report,
+        """
+        const select = document.querySelector("select");
+        select.value = 1; select.dispatchEvent(new Event("change"));
+        select.value = 0; select.dispatchEvent(new Event("change"));
+        document.getElementById("photo-0").click();
+        scrollTo(0, 0);
+        """,
+        *(["--force-dark-mode", "--blink-settings=preferredColorScheme=0"] if scheme == "dark" else []),
+    ).astype(int)
+    red, green, blue = drawn[..., 0], drawn[..., 1], drawn[..., 2]
     assert (drawn[5, 5].mean() < 60) == (scheme == "dark")
     assert ((red > 240) & (green < 20) & (blue > 240)).sum() > 1000  # the points, in their colour
     accent = (0xF0, 0x8A, 0x5D) if scheme == "dark" else (0xB8, 0x46, 0x1F)
-    frustum = np.abs(np.stack([red, green, blue], axis=-1) - accent).max(axis=-1) < 12
-    assert frustum.sum() > 100  # the chosen camera
+    assert (np.abs(drawn - accent).max(axis=-1) < 12).sum() > 100  # the chosen camera

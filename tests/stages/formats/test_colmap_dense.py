@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from pathlib import Path
 
 import cv2  # before pycolmap: it brings the zlib that pycolmap's PNG writer needs
@@ -19,9 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
-from synthetic_views import synthetic_views
+from tests.synthetic_views import synthetic_views
 
 DISTORTED = Camera("OPENCV", 200, 150, (230.0, 228.0, 101.0, 74.0, -0.12, 0.02, 1e-3, -2e-3))
 
