@@ -1,4 +1,4 @@
-"""Made-up results of the dense half, small and exactly known."""
+"""Made-up results of the dense half, small and exactly known, and stages that make such."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import Generic, TypeVar
 import numpy as np
 from diptych.pipeline.results import Dense
 from diptych.stages.dense import Cloud, DepthMap, Mesh, Neighbors, Reason, View
-from diptych.stages.scene import Camera, Scene
+from diptych.stages.photos import decode
+from diptych.stages.scene import Camera, Photo, Scene
+from diptych.stages.stage import Stage
 
 T = TypeVar("T")
 
@@ -92,3 +94,50 @@ def sphere(rings: int, radius: float = 1.0) -> Mesh:
     triangles = np.stack([np.stack([a, c, b], -1), np.stack([b, c, d], -1)]).reshape(-1, 3)
     normals = normals.reshape(-1, 3)
     return Mesh(radius * normals, triangles, normals, np.tile([0, 255, 255], (len(normals), 1)))
+
+
+class Flashlight(Stage):
+    """The photo as a view, where it is bright enough."""
+
+    slot = "views"
+    least: float = 100.0
+
+    def run(self, photo: Photo) -> View:
+        pixels = decode(photo)
+        height, width = pixels.shape[:2]
+        camera = Camera("PINHOLE", width, height, (30, 30, width / 2, height / 2))
+        why = "" if pixels.mean() >= self.least else "is too dark"
+        return View(pixels, np.ones((height, width)), camera, np.eye(3), np.zeros(3), 1.0, 9.0, why)
+
+
+class Wall(Stage):
+    """Every view looks at a wall 4 units off."""
+
+    slot = "depths"
+
+    def run(self, views: View) -> DepthMap:
+        if views.missing:
+            return DepthMap.empty(views, views.missing)
+        shape = views.mask.shape
+        facing = np.tile([0, 0, -1.0], (*shape, 1))
+        return DepthMap(np.full(shape, 4.0), facing, np.ones(shape), np.zeros(shape))
+
+
+class Ball(Stage):
+    """A sphere, whatever the depth maps say."""
+
+    slot = "cloud"
+
+    def run(self, depths: tuple[DepthMap, ...]) -> Cloud:
+        mesh = sphere(20)
+        n = len(mesh.vertices)
+        return Cloud(mesh.vertices, mesh.normals, mesh.colors, np.full(n, len(depths)), np.zeros(n))
+
+
+class Hull(Stage):
+    """The same sphere as a mesh."""
+
+    slot = "mesh"
+
+    def run(self, cloud: Cloud) -> Mesh:
+        return sphere(20)
