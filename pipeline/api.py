@@ -21,8 +21,9 @@ from ..stages.failure import StageFailure
 from ..stages.scene import Scene, Sparse
 from .collection import Collection, Options
 from .graph import Graph
+from .memory import allowed
 from .outputs import clear_outputs, export_result, write_outputs
-from .planning import NodeChange, NodePlan
+from .planning import NodeChange, NodePlan, check_memory
 from .planning import explain as explain_graph
 from .planning import plan as plan_graph
 from .progress import Reporter, Silent, reporter_for
@@ -127,8 +128,8 @@ class Result:
 def run(
     photos: str | Path, *, out: str | Path, recipe: str | Path | Recipe = "classical", settings: Settings = (),
     until: str | None = None, seed: int = 0, cameras: str = "auto", camera: str | None = None,
-    masks: str | Path | None = None, workers: int | None = None, device: str = "cpu", store: str | None = None,
-    cluster: str | None = None, progress: bool = True,
+    masks: str | Path | None = None, workers: int | None = None, memory: float | None = None, device: str = "cpu",
+    store: str | None = None, cluster: str | None = None, progress: bool = True,
 ) -> Result:  # fmt: skip
     """Reconstruct a folder of photos.
 
@@ -148,6 +149,8 @@ def run(
         camera: known calibration; see :func:`diptych.stages.calibration.prior_cameras`.
         masks: a folder of masks, black where keypoints must not lie.
         workers: how many items to work on at once, by default one per processor core; the result does not depend on it.
+        memory: GiB that the items worked on at once may need together, by default 80 % of what is available; where it
+            is short fewer are worked on at once. The result does not depend on it, and a cluster does not ask for it.
         device: ``cpu``, or a torch device such as ``cuda``.
         store: folder or fsspec address; by default ``DIPTYCH_STORE`` from the environment, else ``out/store``.
         cluster: address of a Dask scheduler to run on.
@@ -159,7 +162,8 @@ def run(
     job = _Job(Recipe.load(recipe).set(settings), Request(seed, until, workers or cores(), device), Path(out), store)
     reporter = reporter_for() if progress else Silent()
     try:
-        return job.run(Path(photos), Options(cameras, camera, Path(masks) if masks else None), reporter, cluster)
+        options = Options(cameras, camera, Path(masks) if masks else None)
+        return job.run(Path(photos), options, allowed(memory), reporter, cluster)
     finally:
         reporter.close()
 
@@ -241,8 +245,8 @@ def export(out: str | Path, *, to: str, path: str | Path) -> None:
     Raises:
         StageFailure: ``unknown-format``, ``no-result`` or ``not-writable``.
     """
-    result = Result.load(out)
-    export_result(result.sparse, result.dense, to, Path(path))
+    results = Result.load(out)._results
+    export_result(results.sparse, results.dense, to, Path(path))
 
 
 def open_store(address: str | None, out: Path) -> Store:
@@ -259,7 +263,7 @@ class _Job:
     out: Path
     store: str | None
 
-    def run(self, photos: Path, options: Options, reporter: Reporter, cluster: str | None) -> Result:
+    def run(self, photos: Path, options: Options, memory: int, reporter: Reporter, cluster: str | None) -> Result:
         began = time.perf_counter()
         graph = Graph.of(self.recipe, self.request.until)
         said: dict[str, None] = {}
@@ -272,10 +276,12 @@ class _Job:
         _check_device(self.request.device)
         with _writing(self.out):
             store = open_store(self.store, self.out)
+            if not cluster:
+                check_memory(graph, collection, store, memory, seed=self.request.seed, device=self.request.device)
             clear_outputs(self.out)
         execution = execute(
             graph, collection, store, seed=self.request.seed, workers=self.request.workers,
-            device=self.request.device, cluster=cluster, reporter=reporter,
+            device=self.request.device, memory=memory, cluster=cluster, reporter=reporter,
         )  # fmt: skip
         failed = execution.failed
         failure = failure_of(failed) if failed else None

@@ -79,6 +79,10 @@ Seed = Annotated[int, typer.Option("--seed", help="Seed of everything that draws
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Items worked on at once; one per core if not given.")
 ]
+Memory = Annotated[
+    float | None,
+    typer.Option("--memory", metavar="GIB", min=0.0, help="Memory to work in; 80 % of what is available if not given."),
+]
 StoreAddress = Annotated[
     str | None,
     typer.Option("--store", help="Folder or fsspec address; OUT/store if not given.", envvar="DIPTYCH_STORE"),
@@ -96,7 +100,7 @@ def _example(text: str) -> str:
 def run(
     photos: PhotosFolder, out: OutFolder, recipe: RecipeName = "classical", until: Until = None,
     settings: Settings = None, camera: CameraOption = None, cameras: Cameras = Grouping.auto, masks: Masks = None,
-    seed: Seed = 0, workers: Workers = None, store: StoreAddress = None, device: Device = "cpu",
+    seed: Seed = 0, workers: Workers = None, memory: Memory = None, store: StoreAddress = None, device: Device = "cpu",
     cluster: Cluster = None,
 ) -> None:  # fmt: skip
     """Reconstruct a folder of photos."""
@@ -104,7 +108,7 @@ def run(
 
     result = api.run(
         photos, out=out, recipe=recipe, settings=settings or (), until=until, seed=seed, cameras=cameras.value,
-        camera=camera, masks=masks, workers=workers, device=device, store=store, cluster=cluster,
+        camera=camera, masks=masks, workers=workers, memory=memory, device=device, store=store, cluster=cluster,
     )  # fmt: skip
     _summarize(result)
 
@@ -127,15 +131,16 @@ def plan(
         return "?" if count is None else str(count) if count else "·"
 
     _table(
-        ("node", "stage", "items", "stored", "would run", "not known yet"),
+        ("node", "stage", "items", "stored", "would run", "GiB each", "not known yet"),
         [
             (
                 p.node, p.stage, number(p.items), number(p.stored), number(p.to_run),
+                f"{p.memory / 2**30:.2f}" if p.memory else "·",
                 f"{'all' if p.items is None else p.unknown}, after {', '.join(p.waits_for)}" if p.waits_for else "·",
             )
             for p in plans
         ],
-        right=(2, 3, 4),
+        right=(2, 3, 4, 5),
     )  # fmt: skip
 
 

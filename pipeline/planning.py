@@ -10,6 +10,7 @@ from typing import Any
 from .collection import Collection
 from .graph import Graph, Vertex
 from .keys import Ingredients, key_of, stage_ingredients
+from .memory import needs, too_little
 from .record import differences, ingredients_of, name_differences
 from .store import DamagedArtifact, Store
 from .tasks import Task, TaskId, tasks_of
@@ -26,6 +27,7 @@ class NodePlan:
         to_run: how many would run.
         unknown: how many depend on something that has to run first.
         waits_for: the nodes they depend on.
+        memory: peak bytes of one item, 0 where it is not worth counting.
     """
 
     node: str
@@ -35,6 +37,7 @@ class NodePlan:
     to_run: int = 0
     unknown: int = 0
     waits_for: tuple[str, ...] = ()
+    memory: int = 0
 
 
 @dataclass(frozen=True)
@@ -68,19 +71,39 @@ class _Seen:
 def plan(graph: Graph, collection: Collection, store: Store, *, seed: int = 0, device: str = "cpu") -> list[NodePlan]:
     """What each node of a run would do; nothing is run."""
     walk = _Walk(graph, collection, store, seed, device)
+    needed = needs(graph, collection.photos)
     plans = []
     for vertex in graph.vertices:
-        tasks, name, stage = walk.tasks[vertex.name], vertex.name, type(vertex.stage).__name__
-        if tasks is None:
-            items = walk.items(vertex)
-            plans.append(NodePlan(name, stage, items, unknown=items or 0, waits_for=walk.missing(vertex)))
-            continue
-        seen = [walk.seen[task.id] for task in tasks if task.id in walk.seen]
+        tasks = walk.tasks[vertex.name]
+        items = walk.items(vertex) if tasks is None else len(tasks)
+        seen = [walk.seen[task.id] for task in tasks or () if task.id in walk.seen]
         stored = sum(one.output is not None for one in seen)
-        unknown = len(tasks) - len(seen)
-        waits_for = walk.missing(vertex) if unknown else ()
-        plans.append(NodePlan(name, stage, len(tasks), stored, len(seen) - stored, unknown, waits_for))
+        unknown = (items or 0) - len(seen)
+        waits_for = walk.missing(vertex) if unknown or tasks is None else ()
+        plans.append(
+            NodePlan(
+                vertex.name, type(vertex.stage).__name__, items, stored, len(seen) - stored, unknown, waits_for,
+                needed[vertex.name],
+            )
+        )  # fmt: skip
     return plans
+
+
+def check_memory(
+    graph: Graph, collection: Collection, store: Store, memory: int, *, seed: int = 0, device: str = "cpu"
+) -> None:
+    """See that every item that a run may have to make fits into memory.
+
+    Raises:
+        StageFailure: ``too-little-memory``.
+    """
+    needed = needs(graph, collection.photos)
+    large = [vertex for vertex in graph.vertices if needed[vertex.name] > memory]
+    if large:
+        plans = {one.node: one for one in plan(graph, collection, store, seed=seed, device=device)}
+        for vertex in large:
+            if plans[vertex.name].stored != plans[vertex.name].items:
+                raise too_little(graph, vertex, needed[vertex.name], memory)
 
 
 def explain(

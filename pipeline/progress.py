@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TextIO
 
 from .tasks import Outcome, TaskId
@@ -26,6 +26,9 @@ class Reporter(Protocol):
     def done(self, outcome: Outcome) -> None:
         """A task came to its end."""
 
+    def note(self, sentence: str) -> None:
+        """A person may like to know this."""
+
     def warn(self, sentence: str) -> None:
         """A person should know this."""
 
@@ -45,6 +48,9 @@ class Silent:
     def done(self, outcome: Outcome) -> None:
         pass
 
+    def note(self, sentence: str) -> None:
+        pass
+
     def warn(self, sentence: str) -> None:
         pass
 
@@ -60,19 +66,45 @@ def reporter_for(stream: TextIO | None = None) -> Reporter:
 
 @dataclass
 class _Node:
-    """How far a node is."""
+    """How far a node is.
+
+    Attributes:
+        stage: name of the stage.
+        total: number of items.
+        began: when the first item that the store did not have was begun.
+        moved: when it was last heard to be further.
+        finished, ran: items that are there, and those of them that the store did not have.
+        parts: how far along each item is that is being worked on.
+        said: when a line was last said of it.
+        bar: which bar shows it.
+    """
 
     stage: str
     total: int
-    began: float
+    began: float = 0.0
+    moved: float = 0.0
     finished: int = 0
     ran: int = 0
+    parts: dict[str, float] = field(default_factory=dict)
     said: float = 0.0
     bar: Any = None
 
     def state(self) -> str:
         stored = self.finished - self.ran
         return f"{self.finished}/{self.total}" + (f", {stored} stored" if stored else "")
+
+    @property
+    def reached(self) -> float:
+        """Items that are there, with the parts of those that are being worked on."""
+        return self.finished + sum(self.parts.values())
+
+    def left(self, now: float) -> float | None:
+        """Seconds until it is done at the pace of what was worked on; None while that is not known."""
+        worked = self.ran + sum(self.parts.values())
+        if not worked:
+            return None
+        pace = (self.moved - self.began) / worked
+        return max(0.0, pace * (self.total - self.reached) - (now - self.moved))
 
 
 class _Counting:
@@ -85,15 +117,17 @@ class _Counting:
 
     def start(self, node: str, stage: str, total: int) -> None:
         with self.lock:
-            self.nodes[node] = _Node(stage, total, time.monotonic())
+            self.nodes[node] = _Node(stage, total)
             self.show_start(node, self.nodes[node])
 
     def part(self, task: TaskId, done: int, total: int) -> None:
         with self.lock:
             node = self.nodes[task[0]]
-            if not node.finished and not done:
-                node.began = time.monotonic()
-            self.show_part(task, node, done / max(total, 1))
+            if done or not node.began:
+                node.moved = time.monotonic()
+                node.began = node.began or node.moved
+            node.parts[task[1]] = min(done / max(total, 1), 1.0)
+            self.show_part(task, node)
 
     def done(self, outcome: Outcome) -> None:
         for warning in outcome.warnings:
@@ -101,10 +135,18 @@ class _Counting:
         if not outcome.is_done:
             return
         with self.lock:
-            node = self.nodes[outcome.id[0]]
+            name, item = outcome.id
+            node = self.nodes[name]
+            node.parts.pop(item, None)
             node.finished += 1
-            node.ran += outcome.status == "ran"
-            self.show_done(outcome.id[0], node)
+            if outcome.status == "ran":
+                node.ran += 1
+                node.moved = time.monotonic()
+            self.show_done(name, node)
+
+    def note(self, sentence: str) -> None:
+        with self.lock:
+            self.show_note(sentence)
 
     def warn(self, sentence: str) -> None:
         with self.lock:
@@ -115,10 +157,13 @@ class _Counting:
     def show_start(self, name: str, node: _Node) -> None:
         pass
 
-    def show_part(self, task: TaskId, node: _Node, fraction: float) -> None:
+    def show_part(self, task: TaskId, node: _Node) -> None:
         pass
 
     def show_done(self, name: str, node: _Node) -> None:
+        pass
+
+    def show_note(self, sentence: str) -> None:
         pass
 
     def show_warning(self, sentence: str) -> None:
@@ -135,24 +180,26 @@ class Lines(_Counting):
         super().__init__()
         self.stream = stream
 
-    def show_part(self, task: TaskId, node: _Node, fraction: float) -> None:
-        self._now_and_then(task[0], node, fraction)
+    def show_part(self, task: TaskId, node: _Node) -> None:
+        self._now_and_then(task[0], node)
 
     def show_done(self, name: str, node: _Node) -> None:
         if node.finished == node.total:
-            self._say(f"{name}: {node.stage}, {node.state()}, {_duration(time.monotonic() - node.began)}")
+            self._say(f"{name}: {node.stage}, {node.state()}, {_duration(node.moved - node.began)}")
         else:
-            self._now_and_then(name, node, 0.0)
+            self._now_and_then(name, node)
+
+    def show_note(self, sentence: str) -> None:
+        self._say(sentence)
 
     def show_warning(self, sentence: str) -> None:
         self._say(f"warning: {sentence}")
 
-    def _now_and_then(self, name: str, node: _Node, fraction: float) -> None:
+    def _now_and_then(self, name: str, node: _Node) -> None:
         now = time.monotonic()
-        share = (node.finished + fraction) / node.total
-        if now - max(node.said, node.began) > EVERY and share > 0:
+        left = node.left(now)
+        if left is not None and now - max(node.said, node.began) > EVERY:
             node.said = now
-            left = (now - node.began) * (1 - share) / share
             self._say(f"{name}: {node.stage}, {node.state()}, about {_duration(left)} left")
 
     def _say(self, text: str) -> None:
@@ -165,7 +212,16 @@ class Bars(_Counting):
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.text import Text
+
+        class Left(ProgressColumn):
+            """The time that is left; rich's own column knows nothing of items that the store had."""
+
+            def render(self, task: Any) -> Text:
+                node: _Node = task.fields["node"]
+                left = node.left(time.monotonic())
+                return Text(f"{_duration(left)} left" if left else "", "dim")
 
         self.progress = Progress(
             SpinnerColumn(finished_text="[green]✓"),
@@ -173,8 +229,7 @@ class Bars(_Counting):
             BarColumn(bar_width=28),
             TextColumn("{task.fields[state]}"),
             TimeElapsedColumn(),
-            TextColumn("[dim]left"),
-            TimeRemainingColumn(),
+            Left(),
             TextColumn("[dim]{task.fields[item]}"),
             console=Console(file=stream),
         )
@@ -182,21 +237,22 @@ class Bars(_Counting):
 
     def show_start(self, name: str, node: _Node) -> None:
         node.bar = self.progress.add_task(
-            name, start=False, total=node.total, stage=node.stage, state=f"0/{node.total}", item=""
+            name, start=False, total=node.total, stage=node.stage, state=node.state(), item="", node=node
         )
 
-    def show_part(self, task: TaskId, node: _Node, fraction: float) -> None:
+    def show_part(self, task: TaskId, node: _Node) -> None:
         self.progress.start_task(node.bar)
-        if node.total == 1:
-            self.progress.update(node.bar, completed=fraction)
-        self.progress.update(node.bar, item=_escape(task[1].replace("|", " + ")))
+        self.progress.update(node.bar, completed=node.reached, item=_escape(task[1].replace("|", " + ")))
 
     def show_done(self, name: str, node: _Node) -> None:
         finished = node.finished == node.total
         self.progress.start_task(node.bar)
-        self.progress.update(node.bar, completed=node.finished, state=node.state())
+        self.progress.update(node.bar, completed=node.reached, state=node.state())
         if finished:
             self.progress.update(node.bar, item="")
+
+    def show_note(self, sentence: str) -> None:
+        self.progress.console.print(_escape(sentence), highlight=False)
 
     def show_warning(self, sentence: str) -> None:
         self.progress.console.print(f"[yellow]warning[/] {_escape(sentence)}", highlight=False)

@@ -8,6 +8,7 @@ for, since what comes after them depends on what they say.
 from __future__ import annotations
 
 import os
+import sys
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
@@ -21,9 +22,10 @@ from ..stages.failure import StageFailure
 from .collection import Collection
 from .graph import Graph, Vertex
 from .keys import Ingredients, stage_ingredients
+from .memory import Room, needs, statements
 from .progress import Reporter, Silent
 from .store import DamagedArtifact, Store
-from .tasks import Outcome, Task, TaskId, Workplace, describe, listeners, perform, stopped, tasks_of
+from .tasks import Outcome, Task, TaskId, Workplace, describe, listeners, perform, rooms, stopped, tasks_of
 
 REPAIRS = 3
 """How often a run starts over because something in the store turned out to be damaged."""
@@ -109,11 +111,15 @@ def cluster_scheduler(address: str) -> Scheduler:
 
 def execute(
     graph: Graph, collection: Collection, store: Store, *,
-    seed: int = 0, workers: int = 1, device: str = "cpu", cluster: str | None = None, reporter: Reporter | None = None,
+    seed: int = 0, workers: int = 1, device: str = "cpu", memory: int | None = None, cluster: str | None = None,
+    reporter: Reporter | None = None,
 ) -> Execution:  # fmt: skip
     """Run a graph on photos, taking from the store what it has.
 
     A task that fails stops the run: what is being worked on is finished and kept, nothing new is begun.
+
+    Args:
+        memory: bytes that the tasks of this machine may need together; as many run at once as fit, at least one.
 
     Returns:
         Every task's outcome, also where one failed.
@@ -123,11 +129,16 @@ def execute(
     """
     reporter = reporter or Silent()
     scheduler = cluster_scheduler(cluster) if cluster else threads_scheduler(workers)
-    place = Workplace(uuid.uuid4().hex, store, max(1, cores() // workers), cores(), device)
+    needed, room = needs(graph, collection.photos), Room(sys.maxsize if memory is None else memory)
+    place = Workplace(uuid.uuid4().hex, store, workers, cores(), device, needed)
     store.sweep()
     common = {vertex.name: stage_ingredients(vertex.stage, device) for vertex in graph.vertices}
     notices: list[str] = []
     with _listened(place.run, reporter):
+        if not cluster:
+            rooms[place.run] = room
+            for line in statements(graph, needed, room, workers):
+                reporter.note(line)
         for _ in range(REPAIRS):
             run = _Run(graph, collection, place, common, seed, reporter)
             damaged = run.finish(scheduler)
@@ -220,6 +231,7 @@ def _listened(run: str, reporter: Reporter) -> Any:
         # Also after Ctrl-C: threads of the pool must not begin what nobody waits for.
         stopped.add(run)
         listeners.pop(run, None)
+        rooms.pop(run, None)
 
 
 def failure_of(outcome: Outcome) -> StageFailure:

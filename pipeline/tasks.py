@@ -6,6 +6,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
@@ -21,6 +22,7 @@ from ..stages.threads import one_blas_thread
 from .collection import Source
 from .graph import Form, Input, Vertex
 from .keys import Ingredients, key_of, seed_of
+from .memory import Room
 from .store import DamagedArtifact, KeyRecord, Store
 
 TaskId = tuple[str, str]
@@ -114,7 +116,7 @@ def tasks_of(
     ]  # fmt: skip
 
 
-class Items(Sequence[Any]):
+class OneByOne(Sequence[Any]):
     """What a slot holds of the whole collection, in order: an item is read when it is asked for, and not kept."""
 
     def __init__(self, loads: Sequence[Callable[[], Any]]) -> None:
@@ -124,7 +126,7 @@ class Items(Sequence[Any]):
         return len(self._loads)
 
     def __getitem__(self, index: int | slice) -> Any:
-        return Items(self._loads[index]) if isinstance(index, slice) else self._loads[index]()
+        return OneByOne(self._loads[index]) if isinstance(index, slice) else self._loads[index]()
 
 
 @dataclass(frozen=True)
@@ -172,16 +174,18 @@ class Workplace:
     Attributes:
         run: a name for this run, unique among those of a process.
         store: where results are.
-        threads_per_item: threads a task may keep busy when others run beside it.
-        threads: threads a task may keep busy when it runs alone.
+        workers: how many tasks run at once.
+        threads: how many threads they may keep busy together.
         device: as in :class:`~diptych.stages.stage.Context`.
+        needs: peak bytes of one item of every node, 0 where it is not worth counting.
     """
 
     run: str
     store: Store
-    threads_per_item: int
+    workers: int
     threads: int
     device: str
+    needs: Mapping[str, int]
 
 
 Listener = Callable[[TaskId, int, int], None]
@@ -191,6 +195,9 @@ stopped: set[str] = set()
 
 listeners: dict[str, Listener] = {}
 """Who hears (task, done, total) of a run's tasks, in the process that started it."""
+
+rooms: dict[str, Room] = {}
+"""The memory that a run's tasks share, in the process that started it; elsewhere there is no limit."""
 
 
 def perform(task: Task, place: Workplace, upstream: list[Outcome]) -> Outcome:
@@ -205,7 +212,11 @@ def perform(task: Task, place: Workplace, upstream: list[Outcome]) -> Outcome:
         record, notices = look_up(place.store, key, task.id)
         if record is not None:
             return replace(blank, status="hit", record=record)
-        return replace(blank, status="ran", record=_do(task, place, key, inputs), notices=notices)
+        room = rooms.get(place.run)
+        with room.taken(place.needs[task.vertex.name]) if room else nullcontext():
+            if place.run in stopped:
+                return Outcome(task.id, "skipped")
+            return replace(blank, status="ran", record=_do(task, place, key, inputs), notices=notices)
     except DamagedArtifact as error:
         return replace(blank, status="damaged", damaged=error.artifact)
     except StageFailure as failure:
@@ -250,8 +261,8 @@ def _do(task: Task, place: Workplace, key: str, inputs: dict[str, Any]) -> KeyRe
         arguments["rng"] = np.random.default_rng(task.seed)
     if vertex.wants_context:
         progress = (lambda done, total: listener(task.id, done, total)) if listener else (lambda done, total: None)
-        threads = place.threads if alone else place.threads_per_item
-        arguments["context"] = Context(threads, place.device, progress, warnings.append)
+        beside = 1 if alone else _at_once(vertex, place)
+        arguments["context"] = Context(max(1, place.threads // beside), place.device, progress, warnings.append)
     clock = time.process_time if alone else time.thread_time
     wall, cpu = time.perf_counter(), clock()
     with one_blas_thread():
@@ -265,6 +276,12 @@ def _do(task: Task, place: Workplace, key: str, inputs: dict[str, Any]) -> KeyRe
     record = KeyRecord(key, output, size, ingredients, wall, cpu, _peak_rss(), tuple(warnings), time.time())
     place.store.finish(record)
     return record
+
+
+def _at_once(vertex: Vertex, place: Workplace) -> int:
+    """How many items of a vertex run beside each other."""
+    room = rooms.get(place.run)
+    return min(place.workers, room.holds(place.needs[vertex.name])) if room else place.workers
 
 
 def _arguments(
@@ -289,7 +306,7 @@ def _load(ref: Source | TaskId, name: str, edge: Input, store: Store) -> Any:
 
 def _formed(form: Form, loads: list[Callable[[], Any]]) -> Any:
     if form == "each":
-        return Items(loads)
+        return OneByOne(loads)
     values = [load() for load in loads]
     if form == "all":
         return tuple(values)

@@ -13,6 +13,8 @@ signature of ``run``:
   that takes whole collections once;
 - a parameter ``rng: np.random.Generator`` says that the stage draws; it is seeded by run seed, stage and item;
 - a parameter ``context: Context`` asks for what must not change the result: threads, device, progress.
+
+A stage whose items need much memory says how much in :meth:`Stage.footprint`: no more of them run at once than fit.
 """
 
 from __future__ import annotations
@@ -68,6 +70,26 @@ SLOTS: dict[str, Slot] = {
 """Every slot in the order in which data flows."""
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """How large a run is, as far as that can be said before it begins.
+
+    Attributes:
+        photos: number of photos.
+        images: (width, height) of the photos, or of the views made of them; each once.
+        neighbors: the most neighbours that a photo may have.
+    """
+
+    photos: int
+    images: tuple[tuple[int, int], ...]
+    neighbors: int = 0
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of the largest image."""
+        return max(width * height for width, height in self.images)
+
+
 def _silent(*_: object) -> None:
     """Discard progress and warnings: nobody listens."""
 
@@ -107,6 +129,18 @@ class Stage:
     differs_by_device: ClassVar[bool] = False
 
     run: ClassVar[Callable[..., Any]]
+
+    def footprint(self, sizes: Sizes) -> int:
+        """Peak memory of one ``run`` in bytes, inputs and result among it; 0 where it is not worth counting.
+
+        It never changes a result: the runner works on no more items at once than fit, and says beforehand what they
+        will need.
+        """
+        return 0
+
+    def resized(self, sizes: Sizes) -> Sizes:
+        """The sizes that the stages after this one meet: other ones after a stage that resizes or chooses."""
+        return sizes
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -10,22 +10,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from diptych.pipeline import Node, Recipe
-from toys import (
-    Agreed,
-    Corner,
-    Corners,
-    Developed,
-    Drawn,
-    EveryPair,
-    Gathered,
-    Layers,
-    Likeness,
-    Line,
-    OneTrackEach,
-    SameIndex,
-    paint,
-)  # fmt: skip
+from diptych.pipeline import Recipe
+from toys import DENSE, TOY, paint
 
 
 @pytest.fixture
@@ -38,14 +24,12 @@ def photos(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def toy() -> Recipe:
-    return Recipe([Corners(), EveryPair(), SameIndex(), Drawn(), OneTrackEach(), Line()], "toy")
+    return TOY
 
 
 @pytest.fixture
-def dense(toy: Recipe) -> Recipe:
-    """The dense half after the toy recipe: depths are found, then found again from the first."""
-    further = [Likeness(), Developed(), Layers(), Node("refined", Layers(above=5.0)), Agreed(), Gathered(), Corner()]
-    return Recipe([*toy.nodes, *further], "dense")
+def dense() -> Recipe:
+    return DENSE
 
 
 @pytest.fixture

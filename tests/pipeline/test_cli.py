@@ -84,8 +84,8 @@ def test_the_store_may_be_named_by_the_environment(
 def test_plan_shows_a_table(photos: Path, recipe: Path, finished: Path) -> None:
     lines = diptych("plan", photos, "--out", finished, "--recipe", recipe, "--set", "features.count=5").splitlines()
     assert lines[0].split("  ")[0] == "node"
-    assert lines[1].split() == ["features", "Corners", "4", "·", "4", "·"]
-    assert lines[3].split() == ["matches", "SameIndex", "6", "·", "·", "6,", "after", "features"]
+    assert lines[1].split() == ["features", "Corners", "4", "·", "4", "·", "·"]
+    assert lines[3].split() == ["matches", "SameIndex", "6", "·", "·", "·", "6,", "after", "features"]
 
 
 def test_explain_names_the_ingredient(photos: Path, recipe: Path, finished: Path) -> None:

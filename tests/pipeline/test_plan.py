@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import diptych.pipeline as dp
@@ -63,19 +64,21 @@ def test_a_plan_does_what_the_run_then_does(photos: Path, toy: dp.Recipe, tmp_pa
 
 def test_a_plan_waits_for_the_choice_of_neighbors(photos: Path, dense: dp.Recipe, tmp_path: Path) -> None:
     out = tmp_path / "out"
+    need = 1000 * 24 * 32 * 3
+    unknown = NodePlan("depths", "Layers", 4, unknown=4, waits_for=("views", "neighbors"), memory=need)
     plan = planned(photos, out, dense)
-    assert plan["depths"] == NodePlan("depths", "Layers", 4, unknown=4, waits_for=("views", "neighbors"))
-    assert plan["refined"] == NodePlan("refined", "Layers", 4, unknown=4, waits_for=("views", "depths", "neighbors"))
+    assert plan["depths"] == unknown
+    assert plan["refined"] == replace(unknown, node="refined", waits_for=("views", "depths", "neighbors"))
     assert plan["mesh"] == NodePlan("mesh", "Corner", 1, unknown=1, waits_for=("views", "refined"))
     dp.run(photos, out=out, recipe=dense, until="neighbors", progress=False)
     plan = planned(photos, out, dense)
     assert plan["views"] == NodePlan("views", "Developed", 4, to_run=4)
-    assert plan["depths"] == NodePlan("depths", "Layers", 4, unknown=4, waits_for=("views",))
+    assert plan["depths"] == replace(unknown, waits_for=("views",))
     dp.run(photos, out=out, recipe=dense, progress=False)
     assert all(one.stored == one.items for one in planned(photos, out, dense).values())
     changed = dense.set(["neighbors.count=1"])
     plan = planned(photos, out, changed)
-    assert plan["depths"] == NodePlan("depths", "Layers", 4, unknown=4, waits_for=("views", "neighbors"))
+    assert plan["depths"] == replace(unknown, memory=need * 2 // 3)
     change = explained(photos, out, changed)
     assert change["neighbors"] == NodeChange("neighbors", changed=(("parameters.count 2 -> 1", 1),))
     assert change["depths"] == NodeChange("depths", waits_for=("views", "neighbors"))

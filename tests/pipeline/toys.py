@@ -9,15 +9,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
+from diptych.pipeline import Node, Recipe
 from diptych.stages.dense import Around, Cloud, DepthMap, Mesh, Neighbors, View
 from diptych.stages.failure import StageFailure
 from diptych.stages.photos import decode
 from diptych.stages.scene import Camera, Features, Matches, Pair, Pairs, Photo, Photos, Scene, Sparse, Tracks, TwoView
-from diptych.stages.stage import Context, Stage
+from diptych.stages.stage import Context, Sizes, Stage
 from PIL import Image
 
 
@@ -192,19 +194,30 @@ class Likeness(Stage):
         start = np.arange(n + 1) * most
         return Neighbors(start, order.ravel(), plain, plain, np.ones(n), np.full(n, 9.0), ("",) * n)
 
+    def resized(self, sizes: Sizes) -> Sizes:
+        return replace(sizes, neighbors=min(self.count, sizes.photos - 1))
+
 
 class Developed(Stage):
     """The photo as a view; its far end is the length of the photo's name."""
 
     slot = "views"
+    max_size: int = 1000
 
     def run(self, name: str, photo: Photo, neighbors: Neighbors) -> View:
         note(self, name)
         pixels = decode(photo)
+        step = -(-max(pixels.shape) // self.max_size)
+        pixels = pixels[::step, ::step]
         height, width = pixels.shape[:2]
         camera = Camera("PINHOLE", width, height, (30, 30, width / 2, height / 2))
         everywhere = np.ones((height, width), bool)
         return View(pixels, everywhere, camera, np.eye(3), np.zeros(3), neighbors.near[0], 2.0 + len(name))
+
+    def resized(self, sizes: Sizes) -> Sizes:
+        steps = [-(-max(size) // self.max_size) for size in sizes.images]
+        images = ((-(-w // step), -(-h // step)) for (w, h), step in zip(sizes.images, steps, strict=True))
+        return replace(sizes, images=tuple(images))
 
 
 class Layers(Stage):
@@ -212,7 +225,6 @@ class Layers(Stage):
 
     slot = "depths"
     above: float = 1.0
-    heavy: int = 0
 
     def run(self, views: Around[View], context: Context, depths: Around[DepthMap] | None = None) -> DepthMap:
         around = (views.reference, *views.sources)
@@ -225,6 +237,9 @@ class Layers(Stage):
             depth += depths.reference.depth + sum(each.depth for each in depths.sources)
         nothing = np.zeros(depth.shape)
         return DepthMap(depth, np.zeros((*depth.shape, 3)), nothing, nothing)
+
+    def footprint(self, sizes: Sizes) -> int:
+        return 1000 * sizes.pixels * (1 + sizes.neighbors)
 
 
 class Agreed(Stage):
@@ -261,3 +276,12 @@ class Corner(Stage):
         vertices = [[view.far, float(depth.depth.mean()), self.lift] for view, depth in zip(views, depths, strict=True)]
         n = len(vertices)
         return Mesh(vertices, [[0, 1, n - 1]], np.zeros((n, 3)), np.zeros((n, 3)))  # pyright: ignore
+
+
+TOY = Recipe([Corners(), EveryPair(), SameIndex(), Drawn(), OneTrackEach(), Line()], "toy")
+
+DENSE = Recipe(
+    [*TOY.nodes, Likeness(), Developed(), Layers(), Node("refined", Layers(above=5.0)), Agreed(), Gathered(), Corner()],
+    "dense",
+)
+"""The dense half after the other: depths are found, then found again from the first."""
