@@ -30,6 +30,12 @@ BUILT_IN: dict[str, str] = {
     "ColmapGlobal": "diptych.stages.colmap_mapping",
     "TriangulateKnownPoses": "diptych.stages.known_poses",
     "BundleAdjustment": "diptych.stages.bundle",
+    "SharedPoints": "diptych.stages.neighbors",
+    "Undistort": "diptych.stages.undistortion",
+    "ConsistentPoints": "diptych.stages.fusion",
+    "MergedCloud": "diptych.stages.cloud",
+    "Poisson": "diptych.stages.poisson",
+    "Tsdf": "diptych.stages.tsdf",
 }
 """Diptych's own stages and the modules they live in, which are imported when they are asked for."""
 

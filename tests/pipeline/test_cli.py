@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from diptych.pipeline.cli import app
 from diptych.stages.formats.colmap import read_colmap
+from diptych.stages.stage import SLOTS
 from PIL import Image
 from toys import paint
 from typer.testing import CliRunner
@@ -112,7 +113,7 @@ def test_export_writes_for_others(finished: Path, tmp_path: Path, kind: str, fil
 
 def test_stages_lists_slots_implementations_and_parameters() -> None:
     said = diptych("stages")
-    for slot in ("features", "pairs", "matches", "two_views", "tracks", "sparse"):
+    for slot in (name for name, slot in SLOTS.items() if not slot.source):
         assert re.search(rf"^{slot}  \(", said, re.MULTILINE)
     assert re.search(r"^  Sift: \S", said, re.MULTILINE)
     assert re.search(r"^    max_keypoints: .* = \d+", said, re.MULTILINE)
