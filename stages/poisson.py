@@ -18,6 +18,7 @@ _CUBE = 1.1
 
 _SHALLOWEST = 5
 _POINTS_IN_CELL = 4
+_AROUND = 5
 
 
 class Poisson(Stage):
@@ -64,11 +65,13 @@ class Poisson(Stage):
         cloud = thinned(cloud, cell)
         vertices, triangles = _surface(cloud, depth)
         tree = KDTree(cloud.points, balanced_tree=False, compact_nodes=False)
-        distance, nearest = tree.query(vertices, workers=context.threads)
+        distance, nearest = map(np.asarray, tree.query(vertices, workers=context.threads))
         supported = distance <= self.support * cell
         lonely = np.flatnonzero(~supported)
-        around = tree.query(cloud.points[nearest[lonely]], k=[2, 3, 4, 5], workers=context.threads)[0].mean(axis=1)
-        supported[lonely] = distance[lonely] <= self.support * around
+        around, _ = tree.query(cloud.points[nearest[lonely]], k=_AROUND, workers=context.threads)
+        # The first of them is the point itself.
+        spacing = around.sum(axis=1) / (_AROUND - 1)
+        supported[lonely] = distance[lonely] <= self.support * spacing
         kept = triangles[supported[triangles].all(axis=1)]
         return finished(vertices, kept, cloud.colors[nearest], self.min_component)
 

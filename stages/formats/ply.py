@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from ..dense import Cloud, Mesh
 from ..failure import StageFailure
 from ..scene import Scene
 
@@ -28,12 +30,14 @@ class Ply:
         colors: RGB, uint8, shape (P, 3), or none.
         normals: shape (P, 3), or none.
         faces: vertex indices of triangles, int32, shape (F, 3), or none.
+        scalars: every other number of the vertices by its name, shape (P,).
     """
 
     points: np.ndarray
     colors: np.ndarray | None = None
     normals: np.ndarray | None = None
     faces: np.ndarray | None = None
+    scalars: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ def write_ply(
     colors: np.ndarray | None = None,
     normals: np.ndarray | None = None,
     faces: np.ndarray | None = None,
+    scalars: Mapping[str, np.ndarray] | None = None,
 ) -> None:
     """Write a cloud, or a mesh of triangles, as little-endian binary.
 
@@ -61,18 +66,23 @@ def write_ply(
         colors: RGB, 0 to 255, shape (P, 3).
         normals: shape (P, 3).
         faces: vertex indices of triangles, shape (F, 3).
+        scalars: further numbers of the points by their names, in the type they have, shape (P,).
     """
     fields = _fields(POSITION, points)
     if normals is not None:
         fields += _fields(NORMAL, normals)
     if colors is not None:
         fields += [(name, "u1") for name in COLOR]
+    scalars = scalars or {}
+    fields += [(name, column.dtype.str[1:]) for name, column in scalars.items()]
     vertices = np.empty(len(points), [(name, f"<{kind}") for name, kind in fields])
     for names, columns in ((POSITION, points), (NORMAL, normals), (COLOR, colors)):
         if columns is not None:
             for name, column in zip(names, np.asarray(columns).T, strict=True):
                 vertices[name] = column
-    stated = {"f4": "float", "f8": "double", "u1": "uchar"}
+    for name, column in scalars.items():
+        vertices[name] = column
+    stated = {SCALARS[name]: name for name in _OLD}
     header = ["ply", "format binary_little_endian 1.0", f"element vertex {len(points)}"]
     header += [f"property {stated[kind]} {name}" for name, kind in fields]
     triangles = np.empty(0 if faces is None else len(faces), [("length", "u1"), ("indices", "<i4", 3)])
@@ -126,11 +136,62 @@ def read_ply(path: str | Path) -> Ply:
         colors=None if colors is None else colors.astype(np.uint8),
         normals=_columns(vertices, NORMAL),
         faces=None if faces is None or lists is None else _triangles(faces[lists]),
+        scalars={name: column for name in _names(vertices) if (column := _scalar(vertices, name)) is not None},
+    )
+
+
+def write_cloud_ply(cloud: Cloud, path: str | Path) -> None:
+    """Write a cloud with normals and colours, and for each point its ``views`` (ushort) and ``spread`` (float)."""
+    scalars = {"views": cloud.views, "spread": cloud.spread}
+    write_ply(path, cloud.points, cloud.colors, cloud.normals, scalars=scalars)
+
+
+def read_cloud_ply(path: str | Path) -> Cloud:
+    """Read a cloud; what the file does not state is zero, colours are white.
+
+    Raises:
+        StageFailure: as :func:`read_ply`.
+    """
+    ply = read_ply(path)
+    none = np.zeros(len(ply.points))
+    return Cloud(
+        points=ply.points,
+        normals=np.zeros(ply.points.shape) if ply.normals is None else ply.normals,
+        colors=np.full(ply.points.shape, 255) if ply.colors is None else ply.colors,
+        views=ply.scalars.get("views", none),
+        spread=ply.scalars.get("spread", none),
+    )
+
+
+def write_mesh_ply(mesh: Mesh, path: str | Path) -> None:
+    """Write a mesh with normals and colours of its vertices; PLY has no agreed way to state a texture."""
+    write_ply(path, mesh.vertices, mesh.colors, mesh.normals, mesh.triangles)
+
+
+def read_mesh_ply(path: str | Path) -> Mesh:
+    """Read a mesh; without normals in the file they are zero, without colours it is white.
+
+    Raises:
+        StageFailure: as :func:`read_ply`.
+    """
+    ply = read_ply(path)
+    return Mesh(
+        vertices=ply.points,
+        triangles=np.zeros((0, 3)) if ply.faces is None else ply.faces,
+        normals=np.zeros(ply.points.shape) if ply.normals is None else ply.normals,
+        colors=np.full(ply.points.shape, 255) if ply.colors is None else ply.colors,
     )
 
 
 def _names(table: np.ndarray | None) -> tuple[str, ...]:
     return () if table is None else table.dtype.names or ()
+
+
+def _scalar(table: np.ndarray, name: str) -> np.ndarray | None:
+    """A column that is neither a list nor part of position, normal or colour."""
+    known = name in (*POSITION, *NORMAL, *COLOR) or name.startswith("length of ")
+    column = None if known or table[name].ndim > 1 else table[name]
+    return None if column is None else column.astype(column.dtype.newbyteorder("="))
 
 
 def _columns(table: np.ndarray, names: tuple[str, ...]) -> np.ndarray | None:
