@@ -88,7 +88,7 @@ def main() -> None:
 def run_diptych(root: Path, data: DataSet, out: Path, settings: list[str]) -> Outcome:
     """``diptych run`` with a cold store."""
     shutil.rmtree(out, ignore_errors=True)
-    command = diptych("run", root / data.folder / "images", "--out", out)
+    command = diptych("run", root / data.folder / "images", "--out", out, "--until", "sparse")
     command += ["--camera", data.camera] if data.camera else []
     command += [word for setting in settings for word in ("--set", setting)]
     ended = measure(command)

@@ -36,6 +36,7 @@ BUILT_IN: dict[str, str] = {
     "MergedCloud": "diptych.stages.cloud",
     "Poisson": "diptych.stages.poisson",
     "Tsdf": "diptych.stages.tsdf",
+    "TextureAtlas": "diptych.stages.texturing",
 }
 """Diptych's own stages and the modules they live in, which are imported when they are asked for."""
 

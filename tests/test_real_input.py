@@ -17,7 +17,8 @@ from diptych.stages.formats.truth import read_truth
 from typer.testing import CliRunner
 
 SAMPLE = Path(__file__).parents[1] / "data_samples" / "courtyard"
-QUICK = ("--set", "features.max_keypoints=1500")
+SPARSE = ("--until", "sparse")
+QUICK = (*SPARSE, "--set", "features.max_keypoints=1500")
 
 
 def read(path: Path) -> np.ndarray:
@@ -66,7 +67,7 @@ def registered(out: Path) -> int:
 
 def test_the_sample_is_reconstructed_as_its_truth_says(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    said = diptych("run", SAMPLE / "photos", "--out", out)
+    said = diptych("run", SAMPLE / "photos", "--out", out, *SPARSE)
     assert "12 of 12 photos registered" in said
     result = evaluate(read_colmap(out / "sparse"), read_truth(SAMPLE / "truth"))
     assert np.mean(result.position_errors) < 0.01  # metres, of a courtyard some ten metres wide
