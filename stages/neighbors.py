@@ -19,10 +19,14 @@ _APART = 3.0
 _SAME_SCALE = 1.5
 """A point may be this much larger in one photo than in the other before the pair counts less."""
 
+_LEAST = 0.01
+"""A source whose score is a smaller share of the best one's is none: it would bring errors, not depth."""
+
 _QUANTILES = 0.01, 0.99
-_MARGIN = 0.25
-"""The range holds these quantiles of the inverse depths of a photo's points, stretched to both sides by this share of
-their span, and by at least a twentieth of themselves: points lie on texture, and surfaces go on nearer and farther."""
+_NEARER, _FARTHER = 0.3, 0.15
+"""The range holds these quantiles of the inverse depths of a photo's points, stretched by these shares of their span
+towards the camera and away from it, and by at least a twentieth of themselves: points lie on texture, and surfaces go
+on nearer and farther. What is near moves most, and ground before the feet bears few points, so more is given there."""
 
 
 class SharedPoints(Stage):
@@ -34,8 +38,8 @@ class SharedPoints(Stage):
     scene, adds little and waits (both after Goesele et al. 2007). The largest model counts.
 
     The depth range of a photo reaches from the first to the last percentile of the inverse depths of its points,
-    stretched by a quarter of this span at either end. In inverse depth the margin is the same number of pixels of
-    parallax on both sides; the far end never lies beyond four times the farthest of these points.
+    stretched by 0.3 of this span towards the camera and by 0.15 away from it, at most to four times the farthest of
+    these points. Inverse depth is what parallax measures, so a share of it is a share of the pixels to search.
 
     Args:
         count: most neighbours of a photo.
@@ -109,9 +113,8 @@ def depth_range(depth: np.ndarray) -> tuple[float, float]:
         depth: positive, in any unit, shape (N,).
     """
     last, first = np.quantile(1 / depth, _QUANTILES)
-    margin = _MARGIN * (first - last)
-    nearest = max(first + margin, 1.05 * first)
-    farthest = max(min(last - margin, last / 1.05), last / 4)
+    nearest = max(first + _NEARER * (first - last), 1.05 * first)
+    farthest = max(min(last - _FARTHER * (first - last), last / 1.05), last / 4)
     return float(1 / nearest), float(1 / farthest)
 
 
@@ -161,7 +164,7 @@ class _Pairs:
         towards /= np.maximum(np.linalg.norm(towards, axis=1, keepdims=True), 1e-300)
         apart = np.degrees(np.arccos(np.clip(towards @ towards.T, -1, 1)))
         left, chosen = self.score[rows], []
-        while len(chosen) < min(count, len(rows)):
+        while len(chosen) < min(count, len(rows)) and left.max() >= _LEAST * self.score[rows].max():
             chosen.append(int(left.argmax()))
             left = np.minimum(left, self.score[rows] * np.minimum(1, apart[chosen[-1]] / _APART))
             left[chosen] = -1
