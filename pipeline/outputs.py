@@ -11,14 +11,15 @@ from typing import TypeVar
 
 import numpy as np
 
-from ..stages.dense import Cloud, Mesh
 from ..stages.failure import StageFailure
 from ..stages.formats.bundler import write_bundler
 from ..stages.formats.colmap import write_colmap
 from ..stages.formats.colmap_dense import pinhole_scene, write_colmap_dense
 from ..stages.formats.depth import write_depth
+from ..stages.formats.gltf import write_glb
 from ..stages.formats.nerfstudio import write_nerfstudio
-from ..stages.formats.ply import write_ply
+from ..stages.formats.obj import write_obj
+from ..stages.formats.ply import write_cloud_ply, write_mesh_ply, write_ply
 from ..stages.scene import Camera, Scene, Sparse
 from .parameters import nearest
 from .record import file_digest
@@ -27,6 +28,9 @@ from .results import Dense
 T = TypeVar("T")
 
 FORMATS = ("colmap", "ply", "nerfstudio", "bundler", "colmap-dense", "cloud", "mesh")
+
+MESHES = {".ply": write_mesh_ply, ".obj": write_obj, ".glb": write_glb}
+"""What writes a mesh, by the suffix of the file."""
 
 FILES = ("run.json", "report.html", "points.ply", "cloud.ply", "mesh.ply", "mesh.glb")
 """What a run writes beside the folders ``sparse`` and ``depths``; ``run.json`` is removed first and written last."""
@@ -82,9 +86,11 @@ def write_outputs(out: Path, sparse: Sparse, dense: Dense, threads: int = 1) -> 
     write_ply(out / "points.ply", sparse.scene.points, sparse.scene.colors)
     _write_depths(out / "depths", sparse.scene, dense, threads)
     if dense.cloud is not None:
-        _write_cloud(out / "cloud.ply", dense.cloud)
+        write_cloud_ply(dense.cloud, out / "cloud.ply")
     if dense.mesh is not None:
-        _write_mesh(out / "mesh.ply", dense.mesh)
+        write_mesh_ply(dense.mesh, out / "mesh.ply")
+        if dense.mesh.is_textured:
+            write_glb(dense.mesh, out / "mesh.glb")
     return {path.relative_to(out).as_posix(): file_digest(path) for path in _written(out)}
 
 
@@ -114,10 +120,11 @@ def _write_depths(folder: Path, scene: Scene, dense: Dense, threads: int) -> Non
         write_colmap(poses, folder, binary=False)
 
 
-def export_result(sparse: Sparse, dense: Dense, kind: str, path: Path) -> None:
+def export_result(sparse: Sparse | None, dense: Dense, kind: str, path: Path) -> None:
     """Write what a run made for another program.
 
     Args:
+        sparse, dense: what there is of the run.
         kind: one of :data:`FORMATS`: the largest model as ``colmap``, ``nerfstudio`` or ``bundler``, its points as
             ``ply``, the ``cloud`` as PLY, the ``mesh`` as PLY, OBJ or GLB by the suffix, and ``colmap-dense`` for
             COLMAP's dense folder with photos, depth and normal maps.
@@ -128,36 +135,37 @@ def export_result(sparse: Sparse, dense: Dense, kind: str, path: Path) -> None:
     """
     if kind not in FORMATS:
         raise StageFailure("unknown-format", f"There is no format {kind!r}.", hint=nearest(kind, FORMATS))
-    scene = sparse.scene
+    if kind == "mesh" and path.suffix.lower() not in MESHES:
+        sentence = f"A mesh cannot be written as {path.suffix or 'a file without suffix'!r}."
+        raise StageFailure("unknown-format", sentence, hint=f"Name a file that ends with {', '.join(MESHES)}.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if kind == "colmap":
-            write_colmap(scene, path, binary=True)
-        elif kind == "ply":
-            write_ply(path, scene.points, scene.colors)
-        elif kind == "nerfstudio":
-            write_nerfstudio(scene, path)
-        elif kind == "bundler":
-            write_bundler(scene, path)
-        elif kind == "cloud":
-            _write_cloud(path, _made(dense.cloud, kind))
-        elif kind == "mesh":
-            _write_mesh(path, _made(dense.mesh, kind))
-        else:
-            write_colmap_dense(path, scene, _made(dense.views or None, "views"), dense.depths, dense.neighbors)
+        match kind:
+            case "cloud":
+                write_cloud_ply(_made(dense.cloud, kind), path)
+            case "mesh":
+                MESHES[path.suffix.lower()](_made(dense.mesh, kind), path)
+            case _:
+                _export_scene(_made(sparse, "sparse").scene, dense, kind, path)
     except OSError as error:
         raise StageFailure("not-writable", f"{path} cannot be written: {error.strerror or error}.") from error
 
 
+def _export_scene(scene: Scene, dense: Dense, kind: str, path: Path) -> None:
+    match kind:
+        case "colmap":
+            write_colmap(scene, path, binary=True)
+        case "ply":
+            write_ply(path, scene.points, scene.colors)
+        case "nerfstudio":
+            write_nerfstudio(scene, path)
+        case "bundler":
+            write_bundler(scene, path)
+        case "colmap-dense":
+            write_colmap_dense(path, scene, _made(dense.views or None, "views"), dense.depths, dense.neighbors)
+
+
 def _made(value: T | None, what: str) -> T:
     if value is None:
-        raise StageFailure("no-result", f"The run gave no {what!r}.", hint="Run it further: without --until.")
+        raise StageFailure("no-result", f"The run gave no {what!r}.", hint="Run it further; see diptych plan.")
     return value
-
-
-def _write_cloud(path: Path, cloud: Cloud) -> None:
-    write_ply(path, cloud.points, cloud.colors, cloud.normals)
-
-
-def _write_mesh(path: Path, mesh: Mesh) -> None:
-    write_ply(path, mesh.vertices, mesh.colors, mesh.normals, mesh.triangles)

@@ -19,7 +19,7 @@ MANY_VIEWS = 60
 
 DEPTHS, CONFIDENCES = (
     cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], kind)[:, 0, ::-1]
-    for kind in (cv2.COLORMAP_VIRIDIS, cv2.COLORMAP_CIVIDIS)
+    for kind in (cv2.COLORMAP_VIRIDIS, cv2.COLORMAP_PLASMA)
 )
 """Perceptually uniform colours, RGB (256, 3), dark for far and for unsure."""
 

@@ -40,7 +40,7 @@ def write_depth(path: str | Path, depth: np.ndarray) -> None:
     text.add_text("depth", "z = near * (far / near) ** ((v - 1) / 65534), 0 = none")
     text.add_text("near", repr(near))
     text.add_text("far", repr(far))
-    Image.fromarray(values).save(path, format="PNG", pnginfo=text, compress_level=9)
+    Image.fromarray(values).save(path, format="PNG", pnginfo=text, compress_level=3)
 
 
 def read_depth(path: str | Path) -> np.ndarray:

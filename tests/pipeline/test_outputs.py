@@ -15,7 +15,9 @@ from diptych.stages.failure import StageFailure
 from diptych.stages.formats.colmap import read_colmap
 from diptych.stages.formats.colmap_dense import read_colmap_map
 from diptych.stages.formats.depth import read_depth
-from diptych.stages.formats.ply import read_ply
+from diptych.stages.formats.gltf import read_glb
+from diptych.stages.formats.obj import read_obj
+from diptych.stages.formats.ply import read_cloud_ply, read_mesh_ply, read_ply
 from diptych.stages.scene import Sparse
 from toys import tree
 
@@ -130,15 +132,39 @@ def test_export_gives_the_dense_folder_the_cloud_and_the_mesh(tmp_path: Path, ha
     depth = read_colmap_map(tmp_path / "dense" / "stereo" / "depth_maps" / "a.jpg.geometric.bin")
     np.testing.assert_array_equal(depth, half.depths["a.jpg"].depth)
     export_result(SPARSE, half, "cloud", tmp_path / "c.ply")
-    assert len(read_ply(tmp_path / "c.ply").points) == len(half.cloud)
-    export_result(SPARSE, half, "mesh", tmp_path / "new" / "m.ply")
-    np.testing.assert_array_equal(read_ply(tmp_path / "new" / "m.ply").faces, half.mesh.triangles)
+    np.testing.assert_array_equal(read_cloud_ply(tmp_path / "c.ply").views, half.cloud.views)
+    for name, read in (("m.ply", read_mesh_ply), ("m.OBJ", read_obj), ("m.glb", read_glb)):
+        export_result(SPARSE, half, "mesh", tmp_path / "new" / name)
+        mesh = read(tmp_path / "new" / name)
+        assert len(mesh.triangles) == len(half.mesh.triangles)
+        corners = (each.vertices[each.triangles] for each in (mesh, half.mesh))
+        np.testing.assert_allclose(*corners, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["cloud", "mesh", "colmap-dense"])
+def test_a_textured_mesh_lies_there_with_its_texture(out: Path) -> None:
+    half = dense_half(SPARSE.scene, "a.jpg", texture=True)
+    assert "mesh.glb" in write_outputs(out, SPARSE, half)
+    assert read_glb(out / "mesh.glb").is_textured
+
+
+@pytest.mark.parametrize("name", ["mesh", "mesh.stl"])
+def test_a_mesh_of_another_kind_is_refused_with_those_there_are(tmp_path: Path, half: Dense, name: str) -> None:
+    with pytest.raises(StageFailure, match="cannot be written as") as caught:
+        export_result(SPARSE, half, "mesh", tmp_path / name)
+    assert ".ply, .obj, .glb" in caught.value.hint
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, half: Dense) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StageFailure, match="cannot be written") as caught:
+        export_result(SPARSE, half, "cloud", tmp_path / "file" / "c.ply")
+    assert caught.value.code == "not-writable"
+
+
+@pytest.mark.parametrize("kind", ["cloud", "mesh", "colmap-dense", "colmap"])
 def test_export_of_what_the_run_did_not_make_says_so(tmp_path: Path, kind: str) -> None:
     with pytest.raises(StageFailure, match="gave no") as caught:
-        export_result(SPARSE, Dense(), kind, tmp_path / "x.ply")
+        export_result(SPARSE if kind == "colmap-dense" else None, Dense(), kind, tmp_path / "x.ply")
     assert caught.value.code == "no-result" and not (tmp_path / "x.ply").exists()
 
 
