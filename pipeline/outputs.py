@@ -109,7 +109,7 @@ def _write_depths(folder: Path, scene: Scene, dense: Dense, threads: int) -> Non
             return None
         path = folder / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_depth(path, depths.depth)
+        write_depth(path, depths.depth, effort=3)
         return name, view.camera
 
     with ThreadPoolExecutor(threads) as pool:

@@ -19,8 +19,12 @@ from PIL import Image, PngImagePlugin
 _STEPS = 65534
 
 
-def write_depth(path: str | Path, depth: np.ndarray) -> None:
+def write_depth(path: str | Path, depth: np.ndarray, *, effort: int = 9) -> None:
     """Write a depth map (H, W), 0 where there is none.
+
+    Args:
+        effort: of the compression, 1 to 9. At 3 a map of 1.5 megapixels takes 0.1 s instead of 0.9 s, and up to a
+            quarter more room.
 
     Raises:
         ValueError: not two-dimensional, or a depth that is negative or not finite.
@@ -40,7 +44,7 @@ def write_depth(path: str | Path, depth: np.ndarray) -> None:
     text.add_text("depth", "z = near * (far / near) ** ((v - 1) / 65534), 0 = none")
     text.add_text("near", repr(near))
     text.add_text("far", repr(far))
-    Image.fromarray(values).save(path, format="PNG", pnginfo=text, compress_level=3)
+    Image.fromarray(values).save(path, format="PNG", pnginfo=text, compress_level=effort)
 
 
 def read_depth(path: str | Path) -> np.ndarray:
