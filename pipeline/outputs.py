@@ -1,4 +1,7 @@
-"""What a run leaves for other programs: models as COLMAP files, depth maps as images, points, clouds and meshes."""
+"""What a run leaves for other programs: models as COLMAP files, depth maps as images, points, clouds and meshes.
+
+COLMAP's dense folder brings Numba along, so it is imported where it is written.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,6 @@ import numpy as np
 from ..stages.failure import StageFailure
 from ..stages.formats.bundler import write_bundler
 from ..stages.formats.colmap import write_colmap
-from ..stages.formats.colmap_dense import pinhole_scene, write_colmap_dense
 from ..stages.formats.depth import write_depth
 from ..stages.formats.gltf import write_glb
 from ..stages.formats.nerfstudio import write_nerfstudio
@@ -115,6 +117,8 @@ def _write_depths(folder: Path, scene: Scene, dense: Dense, threads: int) -> Non
     with ThreadPoolExecutor(threads) as pool:
         cameras = dict(filter(None, pool.map(write, dense.depths)))
     if cameras:
+        from ..stages.formats.colmap_dense import pinhole_scene
+
         points = ("points", "colors", "errors", "obs_photo", "obs_point", "obs_xy", "obs_keypoint")
         poses = replace(pinhole_scene(scene, cameras), **dict.fromkeys(points, np.empty(0)))
         write_colmap(poses, folder, binary=False)
@@ -162,6 +166,8 @@ def _export_scene(scene: Scene, dense: Dense, kind: str, path: Path) -> None:
         case "bundler":
             write_bundler(scene, path)
         case "colmap-dense":
+            from ..stages.formats.colmap_dense import write_colmap_dense
+
             write_colmap_dense(path, scene, _made(dense.views or None, "views"), dense.depths, dense.neighbors)
 
 
