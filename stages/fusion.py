@@ -14,7 +14,7 @@ from numba import njit
 
 from .cloud import concatenated
 from .dense import Around, Cloud, DepthMap, View
-from .stage import Stage
+from .stage import Sizes, Stage
 
 _TILE_PIXELS = 1 << 16
 """About so many pixels are worked on at a time; temporary memory grows with it."""
@@ -65,6 +65,10 @@ class ConsistentPoints(Stage):
         pixels = np.flatnonzero(reference.depth).astype(np.int32)
         tiles = [pixels[start : start + _TILE_PIXELS] for start in range(0, len(pixels), _TILE_PIXELS)]
         return concatenated([self._fuse(tile, reference, sources) for tile in tiles])
+
+    def footprint(self, sizes: Sizes) -> int:
+        """21 bytes a pixel of every view at hand, 40 of the points, and those of a tile; as measured."""
+        return sizes.pixels * (21 * (1 + sizes.neighbors) + 40) + 512 * _TILE_PIXELS
 
     def _fuse(self, pixels: np.ndarray, reference: _Panel, sources: list[_Panel]) -> Cloud:
         """The points of some pixels, each with a depth."""

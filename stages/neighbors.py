@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from .dense import Neighbors
 from .scene import Photos, Scene, Sparse
-from .stage import Stage
+from .stage import Sizes, Stage
 
 _BEST_ANGLE = 5.0
 _NARROWER, _WIDER = 1.0, 10.0
@@ -89,6 +91,10 @@ class SharedPoints(Stage):
             far=far,
             missing=tuple(missing),
         )
+
+    def resized(self, sizes: Sizes) -> Sizes:
+        """Every photo may have as many neighbours as are wanted."""
+        return replace(sizes, neighbors=min(self.count, sizes.photos - 1))
 
     @staticmethod
     def _missing_from_model(photos: Photos, sparse: Sparse) -> list[str]:
