@@ -12,7 +12,7 @@ from numba import njit
 from .dense import Around, DepthMap, Reason, View
 from .local_planes import fit_planes, normals
 from .plane_sweep import brightness, census_costs, parallax, projections, refine
-from .stage import Context, Stage
+from .stage import Context, Sizes, Stage
 from .threads import Chunks
 
 _ROWS = 24
@@ -74,6 +74,10 @@ class Sgm(Stage):
         cv2.setNumThreads(context.threads)
         measured = _measure([reference, *usable[: self.sources]], self.max_planes, context.threads)
         return self._depth_map(reference, measured)
+
+    def footprint(self, sizes: Sizes) -> int:
+        """The costs of the sweep, 4 bytes a pixel of every view, and 60 of what is measured; as measured."""
+        return sizes.pixels * (3 * self.max_planes // 4 + 4 * (1 + sizes.neighbors) + 60)
 
     def _depth_map(self, view: View, measured: _Measured) -> DepthMap:
         inverse = measured.inverse

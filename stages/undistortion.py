@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -9,7 +11,7 @@ from .dense import Neighbors, View
 from .geometry.projection import canonical_params, is_fisheye, project, undistort
 from .pixels import decode, decode_mask
 from .scene import Camera, Photo, Photos, Sparse
-from .stage import Stage
+from .stage import Sizes, Stage
 
 _MOST_BLANK = 0.1
 """Each side of the view may lie this much farther from the axis than the nearest point of that side of the photo."""
@@ -76,6 +78,16 @@ class Undistort(Stage):
             return View(image, visible, pinhole, np.eye(3), np.zeros(3), 0.0, 0.0, missing)
         near, far = float(neighbors.near[index]), float(neighbors.far[index])
         return View(image, visible, pinhole, rotation, translation, near, far)
+
+    def footprint(self, sizes: Sizes) -> int:
+        """Measured; it grows with the photo."""
+        return 50 * sizes.pixels
+
+    def resized(self, sizes: Sizes) -> Sizes:
+        """Views are as large as asked, or as the photos."""
+        scales = (min(1.0, (self.max_size or max(size)) / max(size)) for size in sizes.images)
+        images = ((round(w * by), round(h * by)) for (w, h), by in zip(sizes.images, scales, strict=True))
+        return replace(sizes, images=tuple(images))
 
 
 def pinhole_of(camera: Camera) -> Camera:
