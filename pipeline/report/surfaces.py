@@ -21,11 +21,10 @@ def pack_cloud(cloud: Cloud, middle: np.ndarray, unit: float) -> dict[str, objec
     Args:
         middle, unit: what becomes the origin and the distance 1.
     """
-    points = (cloud.points - middle) / unit
-    shown = np.flatnonzero(_near(points))
-    if len(shown) > MOST_POINTS:
-        shown = shown[np.linspace(0, len(shown) - 1, MOST_POINTS).astype(np.int64)]
-    return _pack(points[shown], cloud.normals[shown], cloud.colors[shown])
+    shown = np.linspace(0, len(cloud) - 1, min(len(cloud), MOST_POINTS)).astype(np.int64)
+    points = (cloud.points[shown] - middle) / unit
+    near = _near(points)
+    return _pack(points[near], cloud.normals[shown][near], cloud.colors[shown][near])
 
 
 def pack_mesh(mesh: Mesh, middle: np.ndarray, unit: float) -> dict[str, object]:
