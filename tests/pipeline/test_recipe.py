@@ -8,13 +8,15 @@ import pickle
 from pathlib import Path
 
 import pytest
+import toys
 from diptych.pipeline import registry
+from diptych.pipeline.graph import Graph
 from diptych.pipeline.parameters import settle
 from diptych.pipeline.recipe import Node, Recipe
 from diptych.stages.failure import StageFailure
 from diptych.stages.stage import SLOTS, Stage
 from test_keys import Everything
-from toys import Corners, EveryPair, Nudge
+from toys import Corners, EveryPair, Layers, Nudge
 
 TOML = """
 [features]
@@ -50,14 +52,26 @@ def test_a_recipe_survives_its_dictionary(written: Path) -> None:
     assert again == knobs
 
 
-def test_the_built_in_recipe_names_known_stages_and_slots() -> None:
-    import tomllib
-    from importlib.resources import files
+SPARSE = ["features", "pairs", "matches", "two_views", "tracks", "sparse"]
+DENSE = ["neighbors", "views", "depths", "fused", "cloud", "mesh"]
 
-    text = (files("diptych.pipeline") / "recipes" / "classical.toml").read_text()
-    tables = tomllib.loads(text)
-    assert list(tables) == ["features", "pairs", "matches", "two_views", "tracks", "sparse"]
-    assert all(table["use"] in registry.BUILT_IN for table in tables.values())
+
+@pytest.mark.parametrize(("name", "nodes"), [("classical", SPARSE), ("sgm", [*SPARSE, *DENSE])])
+def test_a_built_in_recipe_names_known_stages_that_fit(name: str, nodes: list[str]) -> None:
+    recipe = Recipe.load(name)
+    assert [node.name for node in recipe.nodes] == nodes
+    assert all(type(node.stage).__name__ in registry.BUILT_IN for node in recipe.nodes)
+    assert [vertex.name for vertex in Graph.of(recipe).vertices] == nodes
+
+
+def test_a_quick_look_shares_the_sparse_half() -> None:
+    assert Recipe.load("sgm").nodes[: len(SPARSE)] == Recipe.load("classical").nodes[: len(SPARSE)]
+
+
+def test_two_nodes_of_a_slot_are_set_apart() -> None:
+    recipe = toys.DENSE.set(["depths.above=2", "refined.above=3"])
+    assert (recipe["depths"], recipe["refined"]) == (Layers(above=2.0), Layers(above=3.0))
+    assert [node.name for node in Recipe([Layers(), Layers()]).nodes] == ["depths", "depths_2"]
 
 
 def test_stages_are_named_after_their_slots() -> None:
