@@ -84,10 +84,13 @@ class Results:
     store: Store
 
     def __getitem__(self, name: str) -> Items[Any]:
-        """The results of a node, or of the last node of a slot; no items where the run did not get there."""
-        node = {**{node: node for node in self.slots}, **{slot: node for node, slot in self.slots.items()}}.get(name)
-        digests = {item: digest for (of, item), digest in self.digests.items() if of == node}
-        return Items(self.slots[node] if node else name, digests, self.store)
+        """The results of a node or a slot; no items where the run did not get there.
+
+        Those of a slot are its last node's, but of a run that failed those of the node that made the most.
+        """
+        nodes = [node for node, slot in self.slots.items() if slot == name] or [name]
+        found = [{item: digest for (of, item), digest in self.digests.items() if of == node} for node in nodes]
+        return Items(self.slots.get(nodes[0], name), max(reversed(found), key=len), self.store)
 
     @property
     def sparse(self) -> Sparse | None:

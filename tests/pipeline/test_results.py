@@ -62,6 +62,14 @@ def test_the_last_node_of_a_slot_stands_for_it(store: Store) -> None:
     assert results.dense.mesh is None and results.dense.cloud is None and results.dense.neighbors is None
 
 
+def test_of_a_run_that_failed_the_node_that_made_the_most_stands_for_its_slot(store: Store) -> None:
+    first, second = (store.write(depth_map(value))[0] for value in (1, 2))
+    done = {("rough", "a"): first, ("rough", "b"): first, ("fine", "a"): second}
+    results = Results({"rough": "depths", "fine": "depths"}, done, store)
+    assert [each.depth[0, 0] for each in results.dense.depths.values()] == [1, 1]
+    assert len(results["fine"]) == 1 and len(Results(results.slots, {}, store)["depths"]) == 0
+
+
 def test_missing_is_told_by_name() -> None:
     maps = {"a": depth_map(1), "b": depth_map(0, "sees nothing")}
     assert Dense(depths=maps).missing == {"b": "sees nothing"}
