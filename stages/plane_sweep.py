@@ -100,20 +100,23 @@ def warp(source, projection, first, inverse, warped):
 
 
 @njit(nogil=True, cache=True)
-def _census(image, bits, row):
-    """Which of its 24 neighbours are darker, for every pixel of one row (Zabih and Woodfill 1994); 0 at the border."""
+def _census(image, row, padded, bits):
+    """Which of its 24 neighbours are darker, for every pixel of one row (Zabih and Woodfill 1994).
+
+    The image goes on beyond its border as it is there. ``padded`` is room for a row and two pixels at either end.
+    """
+    width = len(bits)
+    center = image[row]
     bits[:] = 0
-    if row < 2 or row >= len(image) - 2:
-        return
-    inner = image.shape[1] - 4
-    center, out = image[row, 2:], bits[2:]
     for dy in range(-2, 3):
+        other = image[min(max(row + dy, 0), len(image) - 1)]
+        padded[:2], padded[2:-2], padded[-2:] = other[0], other, other[-1]
         for dx in range(5):
             if dy == 0 and dx == 2:
                 continue
-            other = image[row + dy, dx:]
-            for column in range(inner):
-                out[column] = (out[column] << np.uint32(1)) | np.uint32(other[column] < center[column])
+            neighbor = padded[dx:]
+            for x in range(width):
+                bits[x] = (bits[x] << np.uint32(1)) | np.uint32(neighbor[x] < center[x])
 
 
 @njit(nogil=True, cache=True)
@@ -133,13 +136,13 @@ def census_costs(first, last, rows, reference, sources, projections, inverse_dep
     height, width = reference.shape
     own, other = np.empty((rows, width), np.uint32), np.empty(width, np.uint32)
     best, second = np.empty((rows, width), np.uint8), np.empty((rows, width), np.uint8)
-    plane = np.empty((1, width), np.float32)
+    plane, padded = np.empty((1, width), np.float32), np.empty(width + 4, np.float32)
     for chunk in range(first, last):
         top, bottom = chunk * rows, min((chunk + 1) * rows, height)
         above, below = max(top - 2, 0), min(bottom + 2, height)
         warped = np.empty((below - above, width), np.float32)
         for row in range(top, bottom):
-            _census(reference[above:below], own[row - top], row - above)
+            _census(reference[above:below], row - above, padded, own[row - top])
         for d in range(len(inverse_depths)):
             plane[:] = inverse_depths[d]
             best[:] = 255
@@ -147,7 +150,7 @@ def census_costs(first, last, rows, reference, sources, projections, inverse_dep
             for v in range(len(sources)):
                 warp(sources[v], projections[v], above, plane, warped)
                 for row in range(top, bottom):
-                    _census(warped, other, row - above)
+                    _census(warped, row - above, padded, other)
                     here, own_bits = warped[row - above], own[row - top]
                     least, next_least = best[row - top], second[row - top]
                     for column in range(width):
@@ -181,7 +184,8 @@ def _correlations(reference, warped, above, row, radius, result):
     si, sj = np.zeros(width, np.float32), np.zeros(width, np.float32)
     sii, sjj, sij = np.zeros(width, np.float32), np.zeros(width, np.float32), np.zeros(width, np.float32)
     count = np.zeros(width, np.float32)
-    for y in range(max(row - radius, 0), min(row + radius + 1, height)):
+    top, bottom = max(row - radius, 0), min(row + radius + 1, height)
+    for y in range(top, bottom):
         first, second = reference[y], warped[y - above]
         for x in range(width):
             known = one if second[x] > 0 else np.float32(0)
@@ -193,18 +197,18 @@ def _correlations(reference, warped, above, row, radius, result):
             sjj[x] += j * j
             sij[x] += i * j
     here = warped[row - above]
-    least = np.float32(0.5 * (2 * radius + 1) ** 2)
     for x in range(width):
         result[x] = -2
         n = a = b = aa = bb = ab = np.float32(0)
-        for c in range(max(x - radius, 0), min(x + radius + 1, width)):
+        left, right = max(x - radius, 0), min(x + radius + 1, width)
+        for c in range(left, right):
             n += count[c]
             a += si[c]
             b += sj[c]
             aa += sii[c]
             bb += sjj[c]
             ab += sij[c]
-        if here[x] > 0 and n >= least:
+        if here[x] > 0 and 2 * n >= (bottom - top) * (right - left):
             product = (aa - a * a / n) * (bb - b * b / n)
             result[x] = (ab - a * b / n) / np.sqrt(max(product, n * n))
 

@@ -160,7 +160,7 @@ def _measure(views: Sequence[View], max_planes: int, threads: int) -> _Measured:
     reference = np.ascontiguousarray(stack[0, :height, :width])
     winner, ratio = _sweep(reference, stack[1:], projection, inverse_depths, threads)
     pixel = between * (planes - 1) / moved
-    inverse = cv2.medianBlur(np.float32(1 / far + between * winner), 3)
+    inverse = cv2.medianBlur(inverse_depths[0] + np.float32(between) * winner, 3)
     inverse, _, _ = _planes(inverse, np.ones_like(inverse), _FIRST_FIT, pixel, threads)
 
     inverse, ratio = (cv2.resize(each, size, interpolation=cv2.INTER_LINEAR) for each in (inverse, ratio))

@@ -143,10 +143,10 @@ def resample(camera: Camera, pinhole: Camera, image: np.ndarray, mask: np.ndarra
         inside = ((at >= 0) & (at <= [camera.width, camera.height])).all(axis=2) & (
             np.hypot(rays[..., 0], rays[..., 1]) <= rim
         )
-        where = np.where(inside[..., None], at - 0.5, -1e4).astype(np.float32)
-        seen[rows] = cv2.remap(image, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        visible[rows] = np.where(inside, cv2.remap(share, where, None, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE), 0)
-        seen[rows][~inside] = 0
+        u, v = np.moveaxis(np.where(inside[..., None], at - 0.5, 0.0), 2, 0).astype(np.float32)
+        color = cv2.remap(image, u, v, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        allowed = cv2.remap(share, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        seen[rows], visible[rows] = np.where(inside[..., None], color, 0), np.where(inside, allowed, 0)
     return seen, visible
 
 

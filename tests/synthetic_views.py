@@ -11,6 +11,9 @@ _SPHERE = np.array([0.3, 0.2, 5.2]), 0.9
 _PLANES = (np.array([0.25, 0.0, -1.0]), -7.5), (np.array([0.05, -1.0, 0.0]), -1.4)
 """(n, d) with n·x = d: a wall that recedes to the right, and the ground (y points down)."""
 
+_CELL = 0.08
+"""The finest detail of the texture, two to four pixels of the smallest views."""
+
 
 def synthetic_views(
     count: int = 5,
@@ -51,7 +54,7 @@ def synthetic_views(
         rotation = _looking_at(center, np.array([0.0, 0.2, 6.0]))
         depth, _ = _cast(camera, rotation, center, [0.5])
         _, points = _cast(camera, rotation, center, [1 / 6, 3 / 6, 5 / 6])
-        color = _texture(points, lattice, 2.5 * 6.0 / focal)
+        color = _texture(points, lattice)
         color = color.reshape(height, 3, width, 3, 3).mean(axis=(1, 3))
         image = 128 + 90 * contrast * color + noise * rng.normal(size=color.shape)
         views.append(
@@ -103,11 +106,11 @@ def _cast(
     return depth, center + depth[..., None] * directions
 
 
-def _texture(points: np.ndarray, lattice: np.ndarray, finest: float) -> np.ndarray:
-    """A solid texture of four octaves, the finest with cells of this size; RGB about -1 to 1."""
+def _texture(points: np.ndarray, lattice: np.ndarray) -> np.ndarray:
+    """A solid texture of four octaves; RGB about -1 to 1."""
     coordinates = np.moveaxis(points, -1, 0)
     octaves = [
-        [map_coordinates(each, coordinates / (finest * 2**k) + 7.3 * k, order=1, mode="grid-wrap") for each in lattice]
+        [map_coordinates(each, coordinates / (_CELL * 2**k) + 7.3 * k, order=1, mode="grid-wrap") for each in lattice]
         for k in range(4)
     ]
     return np.moveaxis(np.sum(octaves, axis=0), 0, -1) / 1.6
