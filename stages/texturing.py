@@ -82,7 +82,8 @@ class TextureAtlas(Stage):
 def _simplified(mesh: Mesh, triangles: int) -> Mesh:
     """About so many triangles, with the same shape as far as possible."""
     whole = open3d.geometry.TriangleMesh(
-        open3d.utility.Vector3dVector(mesh.vertices.astype(np.float64)), open3d.utility.Vector3iVector(mesh.triangles.copy())
+        open3d.utility.Vector3dVector(mesh.vertices.astype(np.float64)),
+        open3d.utility.Vector3iVector(mesh.triangles.copy()),
     )
     whole.vertex_colors = open3d.utility.Vector3dVector(mesh.colors / 255.0)
     simple = whole.simplify_quadric_decimation(triangles)
