@@ -81,7 +81,9 @@ Workers = Annotated[
 ]
 Memory = Annotated[
     float | None,
-    typer.Option("--memory", metavar="GIB", min=0.0, help="Memory to work in; 80 % of what is available if not given."),
+    typer.Option(
+        "--memory", metavar="GIB", min=0.0, help="What may be taken at once; 80 % of what is free by default."
+    ),
 ]
 StoreAddress = Annotated[
     str | None,

@@ -73,8 +73,8 @@ def statements(graph: Graph, needed: Mapping[str, int], room: Room, workers: int
 
 
 def needed_by(vertex: Vertex, need: int) -> str:
-    """A need in words: ``about 0.3 GiB a view``."""
-    return f"about {max(need / GIB, 0.1):.1f} GiB{_EACH[vertex.extent]}"
+    """A need in words: ``about 0.28 GiB a view``."""
+    return f"about {max(need / GIB, 0.01):.2f} GiB{_EACH[vertex.extent]}"
 
 
 _EACH: dict[Extent, str] = {"run": "", "photo": " a view", "pair": " a pair"}
@@ -86,9 +86,9 @@ def too_little(graph: Graph, vertex: Vertex, need: int, memory: int) -> StageFai
     smaller = f"Set a smaller {views.name}.max_size" if views and hasattr(views.stage, "max_size") else "Free some"
     return StageFailure(
         "too-little-memory",
-        f"{vertex.name} needs {needed_by(vertex, need)}, and {memory / GIB:.1f} GiB may be used.",
+        f"{vertex.name} needs {needed_by(vertex, need)}, and {memory / GIB:.2f} GiB may be used.",
         hint=f"{smaller}, or allow more with --memory.",
-        needed_gib=round(need / GIB, 2), allowed_gib=round(memory / GIB, 2),
+        needed_gib=round(need / GIB, 3), allowed_gib=round(memory / GIB, 3),
     )  # fmt: skip
 
 

@@ -70,7 +70,7 @@ def test_no_more_run_at_once_than_fit(
     assert outputs_of(held.record) == outputs_of(free.record)
     assert tree(tmp_path / "held" / "store" / "keys").keys() == tree(tmp_path / "free" / "store" / "keys").keys()
     said = capsys.readouterr().err.splitlines()
-    assert said[:2] == [f"{node}: about 0.1 GiB a view, {most} at a time" for node in ("depths", "refined")]
+    assert said[:2] == [f"{node}: about 0.01 GiB a view, {most} at a time" for node in ("depths", "refined")]
 
 
 def test_what_waits_for_memory_is_not_begun_after_a_failure(photos: Path, dense: dp.Recipe, tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_too_little_memory_is_told_before_anything_runs(
 ) -> None:
     with pytest.raises(StageFailure, match="too-little-memory") as caught:
         dp.run(photos, out=tmp_path / "out", recipe=dense, memory=0.9 * ONE / GIB, progress=False)
-    assert caught.value.sentence == "depths needs about 0.1 GiB a view, and 0.0 GiB may be used."
+    assert caught.value.sentence == "depths needs about 0.01 GiB a view, and 0.00 GiB may be used."
     assert caught.value.hint == "Set a smaller views.max_size, or allow more with --memory."
     assert ran() == []
     smaller = dense.set(["views.max_size=16"])
