@@ -16,9 +16,9 @@ _MIN_POINTS = 100
 _CUBE = 1.1
 """Side of the octree's cube over the longest side of the cloud."""
 
-_SHALLOWEST = 5
-_POINTS_IN_CELL = 4
-_AROUND = 5
+_SHALLOWEST, _DEEPEST = 5, 13
+_POINTS_IN_CELL = 2
+_AROUND = 6
 
 
 class Poisson(Stage):
@@ -26,14 +26,14 @@ class Poisson(Stage):
 
     The surface is the level set of a function whose gradient follows the normals: it is closed, smooths noise away
     and also spans what no camera saw, which is cut off again. The cloud is first thinned to one mean point for each
-    cell of the octree's finest level, so memory depends on the resolution and not on the number of points.
+    cell of the octree's finest level, so memory depends on the number of cells and not of points.
 
     Args:
         depth: of the octree: the surface has details of 1.1 x the cloud's longest side / 2^depth. 0 chooses the
-            deepest where the median point still shares its cell with three others.
-        max_depth: the deepest that is chosen; every level more takes up to four times the memory and the time.
-        support: vertices farther than this from the nearest point are cut off, in spacings of the points there (in
-            cells of the octree where the points are denser than these).
+            deepest where the median point shares its cell with another and no more than ``max_cells`` have points.
+        max_cells: bounds memory and time where the depth is chosen, about XXX kB and YYY ms each.
+        support: vertices farther than this from the nearest point are cut off, in cells of the octree or, where the
+            points are sparser than these and on all sides, in spacings of the points.
         min_component: connected pieces with fewer triangles are removed.
     """
 
@@ -41,8 +41,8 @@ class Poisson(Stage):
     libraries = ("numpy", "scipy", *DISTRIBUTIONS)
 
     depth: int = 0
-    max_depth: int = 11
-    support: float = 2.5
+    max_cells: int = 2_000_000
+    support: float = 2.0
     min_component: int = 100
 
     def run(self, cloud: Cloud, context: Context) -> Mesh:
@@ -67,18 +67,25 @@ class Poisson(Stage):
         tree = KDTree(cloud.points, balanced_tree=False, compact_nodes=False)
         distance, nearest = map(np.asarray, tree.query(vertices, workers=context.threads))
         supported = distance <= self.support * cell
-        lonely = np.flatnonzero(~supported)
-        around, _ = tree.query(cloud.points[nearest[lonely]], k=_AROUND, workers=context.threads)
-        # The first of them is the point itself.
-        spacing = around.sum(axis=1) / (_AROUND - 1)
-        supported[lonely] = distance[lonely] <= self.support * spacing
+        far = np.flatnonzero(~supported)
+        supported[far] = self._amid_sparse_points(vertices[far], tree, context.threads)
         kept = triangles[supported[triangles].all(axis=1)]
         return finished(vertices, kept, cloud.colors[nearest], self.min_component)
 
+    def _amid_sparse_points(self, vertices: np.ndarray, tree: KDTree, threads: int) -> np.ndarray:
+        """Whether vertices lie near points for the spacing that these have, and with points on all sides."""
+        points = np.asarray(tree.data)
+        distance, nearest = tree.query(vertices, k=_AROUND, workers=threads)
+        spacing, _ = tree.query(points[nearest[:, 0]], k=3, workers=threads)
+        offset = np.linalg.norm(points[nearest].mean(axis=1) - vertices, axis=1)
+        # The first of three is the point itself. At a border, the middle of the points around lies to one side.
+        near = distance[:, 0] <= self.support * spacing[:, 1:].mean(axis=1)
+        return near & (offset <= 0.5 * distance.mean(axis=1))
+
     def _depth(self, points: np.ndarray, side: float) -> int:
-        for depth in range(self.max_depth, _SHALLOWEST, -1):
+        for depth in range(_DEEPEST, _SHALLOWEST, -1):
             _, count = np.unique(cells(points, side / 2**depth), return_counts=True)
-            if np.median(np.repeat(count, count)) >= _POINTS_IN_CELL:
+            if len(count) <= self.max_cells and np.median(np.repeat(count, count)) >= _POINTS_IN_CELL:
                 return depth
         return _SHALLOWEST
 
@@ -90,6 +97,6 @@ def _surface(cloud: Cloud, depth: int) -> tuple[np.ndarray, np.ndarray]:
     points.normals = open3d.utility.Vector3dVector(cloud.normals.astype(np.float64))
     # Its threads add in any order: only with one do two runs give the same bytes.
     mesh, _ = open3d.geometry.TriangleMesh.create_from_point_cloud_poisson(
-        points, depth=depth, scale=_CUBE, n_threads=1
+        points, depth=depth, full_depth=min(depth, _SHALLOWEST), scale=_CUBE, n_threads=1
     )
     return np.asarray(mesh.vertices, np.float32), np.array(mesh.triangles)
