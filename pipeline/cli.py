@@ -81,9 +81,7 @@ Workers = Annotated[
 ]
 Memory = Annotated[
     float | None,
-    typer.Option(
-        "--memory", metavar="GIB", min=0.0, help="What may be taken at once; 80 % of what is free by default."
-    ),
+    typer.Option("--memory", metavar="GIB", min=0.0, help="What may be taken at once; else 80 % of what is free."),
 ]
 StoreAddress = Annotated[
     str | None,
