@@ -117,7 +117,7 @@ def _neighbors(photo: int, photos: Photos, neighbors: Neighbors | None) -> str:
         f"<b>{escape(photos.names[source])}</b> {plural(shared, 'point')}, {angle:.1f}°"
         for source, shared, angle in rows
     )
-    return f'<p class="sources">Measured against {said}</p>' if said else ""
+    return f'<p class="sources">Neighbours: {said}</p>' if said else ""
 
 
 def _photo(image: np.ndarray, width: int) -> str:
