@@ -30,6 +30,9 @@ _NEARER, _FARTHER = 0.3, 0.15
 towards the camera and away from it, and by at least a twentieth of themselves: points lie on texture, and surfaces go
 on nearer and farther. What is near moves most, and ground before the feet bears few points, so more is given there."""
 
+_WIDEST_RANGE = 1000.0
+"""A range from almost zero, or to infinity, comes of points that are wrong, and no search covers it."""
+
 
 class SharedPoints(Stage):
     """Choose as neighbours those that see the same points at a good angle; take the depth range from the points.
@@ -77,8 +80,8 @@ class SharedPoints(Stage):
                 )
             else:
                 near[photo], far[photo] = depth_range(z)
-                if not 0 < near[photo] < far[photo] < np.inf:
-                    missing[photo] = f"has points at depths from {z.min():g} to {z.max():g}, which is no range"
+                if not far[photo] <= _WIDEST_RANGE * near[photo] < np.inf:
+                    missing[photo] = f"has points at depths from {z.min():g} to {z.max():g}: no range to search"
             if missing[photo]:
                 chosen[photo], near[photo], far[photo] = np.empty(0, np.int64), 0.0, 0.0
         rows = np.concatenate([np.empty(0, np.int64), *chosen])

@@ -32,7 +32,7 @@ class Undistort(Stage):
     scale, then shrunk by averaging over areas, so that fine texture does not alias.
 
     Args:
-        max_size: longer side of the view in pixels, 0 for as large as the photo is. A view is never enlarged.
+        max_size: most pixels of the longer side, 0 for no limit. A view never has a longer focal length than the photo.
     """
 
     slot = "views"
@@ -92,14 +92,12 @@ class Undistort(Stage):
 
 def pinhole_of(camera: Camera) -> Camera:
     """The PINHOLE camera with the focal length of another and a size that shows what that one shows."""
-    if _is_pinhole(camera):
-        sides = np.array([[0.0, 0.0], [camera.width, camera.height]]) - camera.principal_point
-        (left, top), (right, bottom) = sides / camera.focal_lengths
-    else:
-        x, y = np.linspace(0, camera.width, 257), np.linspace(0, camera.height, 257)
-        left, right = (_side(undistort(camera, np.column_stack([x * 0 + at, y]))[:, 0]) for at in (0.0, camera.width))
-        top, bottom = (_side(undistort(camera, np.column_stack([x, y * 0 + at]))[:, 1]) for at in (0.0, camera.height))
     fx, fy = camera.focal_lengths
+    if _is_pinhole(camera):
+        return Camera("PINHOLE", camera.width, camera.height, (fx, fy, *camera.principal_point), camera.focal)
+    x, y = np.linspace(0, camera.width, 257), np.linspace(0, camera.height, 257)
+    left, right = (_side(undistort(camera, np.column_stack([x * 0 + at, y]))[:, 0]) for at in (0.0, camera.width))
+    top, bottom = (_side(undistort(camera, np.column_stack([x, y * 0 + at]))[:, 1]) for at in (0.0, camera.height))
     width, height = (max(1, round(size)) for size in (fx * (right - left), fy * (bottom - top)))
     return Camera("PINHOLE", width, height, (fx, fy, -fx * left, -fy * top), camera.focal)
 
@@ -128,9 +126,7 @@ def resample(camera: Camera, pinhole: Camera, image: np.ndarray, mask: np.ndarra
     share = np.where(mask, np.uint8(255), np.uint8(0))
     if _is_pinhole(camera):
         return image, share
-    corners = np.array([[x, y] for x in (0.0, camera.width) for y in (0.0, camera.height)])
-    # Beyond the rim of the photo a strong polynomial folds back into it.
-    rim = 1.001 * float(np.linalg.norm(undistort(camera, corners), axis=1).max())
+    rim = _rim(camera)
     seen = np.empty((pinhole.height, pinhole.width, 3), np.uint8)
     visible = np.empty((pinhole.height, pinhole.width), np.uint8)
     (fx, fy), (cx, cy) = pinhole.focal_lengths, pinhole.principal_point
@@ -152,6 +148,21 @@ def resample(camera: Camera, pinhole: Camera, image: np.ndarray, mask: np.ndarra
 
 def _is_pinhole(camera: Camera) -> bool:
     return not is_fisheye(camera) and not canonical_params(camera)[4:].any()
+
+
+def _rim(camera: Camera) -> float:
+    """Largest distance from the axis, in focal lengths, that the photo shows.
+
+    It ends at the farthest corner, or before where a strong polynomial turns back: what lies beyond lands in the photo
+    too, but it is not what the photo shows there.
+    """
+    corners = undistort(camera, np.array([[x, y] for x in (0.0, camera.width) for y in (0.0, camera.height)]))
+    radius = np.linalg.norm(corners, axis=1)
+    along = np.tan(np.linspace(0, 1, 2001)[1:, None] * np.arctan(radius))
+    rays = np.concatenate([along[..., None] * corners / radius[:, None], np.ones((*along.shape, 1))], axis=2)
+    at = (project(camera, rays.reshape(-1, 3)) - camera.principal_point) / camera.focal_lengths
+    rising = np.diff(np.linalg.norm(at, axis=1).reshape(along.shape), axis=0, prepend=0) > 0
+    return float(np.where(np.logical_and.accumulate(rising), along, 0).max())
 
 
 def _side(border: np.ndarray) -> float:
