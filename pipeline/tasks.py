@@ -79,9 +79,17 @@ def tasks_of(
     Args:
         names: of the photos.
         choices: the results of the nodes that say what the vertex's tasks are, by node.
+
+    Raises:
+        StageFailure: ``wrong-neighbors``, where these are not those of the photos.
     """
     couples = [(int(i), int(j)) for i, j in choices[vertex.pairs].indices] if vertex.pairs else []
     neighbors = choices[vertex.neighbors] if vertex.neighbors else None
+    if neighbors is not None and len(neighbors) != len(names):
+        raise StageFailure(
+            "wrong-neighbors", f"{vertex.neighbors} speaks of {len(neighbors)} photos, and there are {len(names)}.",
+            hint="Neighbors has an entry for every photo, in their order, also for those that have none.",
+        )  # fmt: skip
     everything = {
         "run": [""],
         "photo": list(names),

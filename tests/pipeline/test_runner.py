@@ -26,13 +26,13 @@ from diptych.pipeline.record import outputs_of
 from diptych.pipeline.runner import execute
 from diptych.pipeline.store import Store
 from diptych.pipeline.tasks import Outcome, tasks_of
-from diptych.stages.dense import DepthMap, Mesh, View
+from diptych.stages.dense import DepthMap, Mesh, Neighbors, View
 from diptych.stages.failure import StageFailure
 from diptych.stages.photos import decode
-from diptych.stages.scene import Features, Matches, Pairs, Photo, TwoView
+from diptych.stages.scene import Features, Matches, Pairs, Photo, Sparse, TwoView
 from diptych.stages.stage import Context, Stage
 from PIL import Image
-from toys import Corner, Corners, Nudge, Rounded, SimilarPairs, paint, tree
+from toys import Corner, Corners, Likeness, Nudge, Rounded, SimilarPairs, paint, tree
 
 Ran = Callable[[], list[str]]
 
@@ -149,6 +149,19 @@ def test_the_key_of_a_view_holds_it_and_its_neighbors_only(photos: Path, dense: 
         inputs = tasks["refined", name]["inputs"]
         assert inputs == {slot: [tasks[slot, each]["output"] for each in around] for slot in ("views", "depths")}
         assert tasks["depths", name]["inputs"].keys() == {"views"}, "an optional input that is not there is not a part"
+
+
+class Forgetful(Likeness):
+    """Leaves out the last photo."""
+
+    def run(self, features: tuple[Features, ...], sparse: Sparse) -> Neighbors:
+        return super().run(features[:-1], sparse)
+
+
+def test_neighbors_of_other_photos_are_refused(photos: Path, dense: dp.Recipe, tmp_path: Path) -> None:
+    with pytest.raises(StageFailure, match="wrong-neighbors") as caught:
+        dp.run(photos, out=tmp_path / "out", recipe=dense.with_(neighbors=Forgetful()), progress=False)
+    assert caught.value.sentence == "neighbors speaks of 3 photos, and there are 4."
 
 
 def test_an_edited_photo_runs_only_the_views_that_see_it(
