@@ -83,5 +83,5 @@ def normals(inverse: np.ndarray, gradient: np.ndarray, matrix: np.ndarray) -> np
     height, width = inverse.shape
     gu, gv = gradient[..., 0], gradient[..., 1]
     rest = inverse - gu * (np.arange(width) + 0.5) - gv * (np.arange(height) + 0.5)[:, None]
-    away = np.stack([gu, gv, rest], axis=-1) @ matrix
+    away = np.einsum("ihw,ij->hwj", np.stack([gu, gv, rest]), matrix)
     return -away / np.linalg.norm(away, axis=-1, keepdims=True)
