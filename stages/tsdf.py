@@ -34,7 +34,7 @@ class Tsdf(Stage):
         min_views: how many views must have seen a voxel.
         min_confidence: pixels with less are taken to have no depth.
         min_component: connected pieces with fewer triangles are removed.
-        max_blocks: bounds the memory, about 20 kB for each block of 8 x 8 x 8 voxels.
+        max_blocks: bounds the memory, about 25 kB for each block of 8 x 8 x 8 voxels.
     """
 
     slot = "mesh"
