@@ -1,47 +1,66 @@
-"""Make a sample scene again: ``python data_samples/render.py --scene courtyard``.
+"""Make a sample scene: ``python data_samples/render.py --scene facade``.
 
-Needs the development extra ``render`` (Mitsuba 3). The photos and their truth replace those in the scene's folder.
+Needs the development extra ``render`` (Mitsuba 3). Photos and truth go to a cache folder, whose name is printed; those
+of the courtyard replace the shipped ones beside this script.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 import numpy as np
 from diptych.stages.formats.colmap import write_colmap
 from diptych.stages.formats.depth import write_depth
+from diptych.stages.formats.normals import write_normals
 from diptych.stages.formats.ply import write_ply
-from rendering import courtyard, photo, renderer, truth
+from rendering import courtyard, facade, lion, photo, renderer, room, thicket, truth, village
 from rendering.meshes import joined
 
-SCENES = {"courtyard": courtyard.build}
+SCENES = {
+    module.__name__.rpartition(".")[2]: module.build for module in (courtyard, facade, lion, room, thicket, village)
+}
+
+SHIPPED = ("courtyard",)
+
+
+def folder_of(scene: str) -> Path:
+    """Where a scene goes if nothing else is said."""
+    if scene in SHIPPED:
+        return Path(__file__).parent / scene
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "diptych" / "scenes" / scene
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Path-trace a sample scene: photos, cameras, depth and mesh.")
+    parser = argparse.ArgumentParser(description="Path-trace a sample scene: photos, cameras, depth, normals and mesh.")
     parser.add_argument("--scene", choices=SCENES, default="courtyard")
-    parser.add_argument("--out", type=Path, help="folder to write to (default: beside this script)")
+    parser.add_argument("--out", type=Path, help="folder to write to (default: a cache folder)")
     parser.add_argument(
         "--samples", type=int, default=16, help="light paths a pixel to the sun and to the sky each, by 16"
     )
     parser.add_argument("--size", type=int, nargs=2, default=(960, 640), metavar=("WIDTH", "HEIGHT"))
-    parser.add_argument("--views", type=int, nargs="*", help="only these views, counted from 0")
+    parser.add_argument(
+        "--views", type=int, nargs="*", help="photos of only these views, counted from 0; of none where none is named"
+    )
     given = parser.parse_args()
 
     scene = SCENES[given.scene]()
-    out = given.out or Path(__file__).parent / scene.name
+    out = given.out or folder_of(scene.name)
+    print(out, flush=True)
     photos, truths = out / "photos", out / "truth"
-    for folder in (photos, truths / "depth"):
+    for folder in (photos, truths / "depth", truths / "normals"):
         folder.mkdir(parents=True, exist_ok=True)
 
     size = tuple(given.size)
     names = [f"{scene.name}_{number:02d}.jpg" for number in range(1, len(scene.views) + 1)]
     world = renderer.load(scene)
     surfaces = [renderer.surface(world, scene.views, index, size) for index in range(len(names))]
-    depths, colors = zip(*surfaces, strict=True)
-    for name, depth in zip(names, depths, strict=True):
+    depths, normals, colors = zip(*surfaces, strict=True)
+    for name, depth, normal in zip(names, depths, normals, strict=True):
         write_depth(truths / "depth" / f"{Path(name).stem}.png", depth)
+        write_normals(truths / "normals" / f"{Path(name).stem}.png", normal)
     rng = np.random.default_rng(11)
     write_colmap(truth.true_scene(scene.views, names, size, depths, colors, rng), truths, binary=False)
     vertices, triangles = truth.welded(joined([part.mesh for part in scene.parts]))

@@ -74,3 +74,24 @@ def walk(
     centers += sway * rng.standard_normal((count, 3))
     targets = np.asarray(target, float) + 2 * sway * rng.standard_normal((count, 3))
     return Views(lens, *looking(centers, targets, rng.standard_normal(count)))
+
+
+def flight(
+    rng: np.random.Generator,
+    lens: Lens,
+    xs: Sequence[float],
+    ys: Sequence[float],
+    altitude: float,
+    tilt: float,
+    sway: float = 0.5,
+) -> Views:
+    """A drone's grid flown in strips along x, looking to +y and ``tilt`` degrees off the plumb line.
+
+    ``sway`` is the spread in metres of the positions and of the points looked at; the camera rolls by half a degree.
+    """
+    strips = [list(xs) if row % 2 == 0 else list(xs)[::-1] for row in range(len(ys))]
+    over = np.array([(x, y, altitude) for strip, y in zip(strips, ys, strict=True) for x in strip], float)
+    centers = over + sway * rng.standard_normal(over.shape)
+    ahead = np.array([0.0, altitude * np.tan(np.radians(tilt)), -altitude])
+    targets = over + ahead + sway * rng.standard_normal(over.shape)
+    return Views(lens, *looking(centers, targets, 0.5 * rng.standard_normal(len(over))))

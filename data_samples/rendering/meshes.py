@@ -105,6 +105,44 @@ def panel(plane: Plane, lift: float = 0.0, inside: tuple[float, float, float, fl
     return lattice(plane.at(u, v, lift), plane.uv(u, v))
 
 
+def relief(plane: Plane, lift: np.ndarray, inside: tuple[float, float, float, float] | None = None) -> Mesh:
+    """A carved rectangle on a plane, ``lift`` (R, C) metres above it, its first row at the bottom.
+
+    ``inside`` = (u0, v0, u1, v1) in metres restricts it to a part of the plane.
+    """
+    u0, v0, u1, v1 = inside or (0.0, 0.0, plane.width, plane.height)
+    v, u = np.meshgrid(np.linspace(v0, v1, lift.shape[0]), np.linspace(u0, u1, lift.shape[1]), indexing="ij")
+    return lattice(plane.at(u, v, lift), plane.uv(u, v))
+
+
+def prism(plane: Plane, outline: np.ndarray, height: float) -> Mesh:
+    """A convex outline (N, 2) on a plane, counter-clockwise, raised by ``height``; a texture spans :data:`TILE`."""
+    ring = np.vstack([outline, outline[:1]])
+    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(ring, axis=0), axis=1))])
+    u, v = ring.T
+    top = plane.at(u[:-1], v[:-1], height)
+    fan = np.stack([np.zeros(len(outline) - 2, int), *(np.arange(1, len(outline) - 1) + k for k in (0, 1))], axis=1)
+    sides = [
+        lattice(
+            np.stack([plane.at(u[k : k + 2], v[k : k + 2], lift) for lift in (0.0, height)]),
+            np.stack(np.broadcast_arrays(along[k : k + 2], np.array([[0.0], [height]])), axis=-1) / TILE,
+        )
+        for k in range(len(outline))
+    ]
+    return joined([Mesh(top, fan, outline / TILE), *sides])
+
+
+def arched(mesh: Mesh, radius: float, length: float) -> Mesh:
+    """A mesh in the plane y = 0 bent to half a circle: x from 0 to ``length`` runs along it from -x over +z to +x.
+
+    What stands at z lies ``radius`` + z from the origin.
+    """
+    x, y, z = mesh.vertices.T
+    angle = np.pi * x / length
+    reach = radius + z
+    return replace(mesh, vertices=np.stack([-reach * np.cos(angle), y, reach * np.sin(angle)], axis=1))
+
+
 def pierced(plane: Plane, openings: Sequence[tuple[float, float, float, float]], depth: float) -> Mesh:
     """A wall with rectangular openings (u0, v0, u1, v1) and their reveals, ``depth`` metres into the wall."""
     us = sorted({0.0, plane.width, *(u for o in openings for u in (o[0], o[2]))})
@@ -191,6 +229,20 @@ def courses(
         course += 1
     laid = np.array(rows)
     return laid[laid[:, 3] - laid[:, 1] > 2 * joint]
+
+
+def cut(rectangles: np.ndarray, openings: Sequence[tuple[float, float, float, float]], least: float) -> np.ndarray:
+    """What is left of rectangles (N, 4) around openings (u0, v0, u1, v1), in pieces ``least`` metres wide or more."""
+    for u0, v0, u1, v1 in openings:
+        a, b, c, d = rectangles.T
+        beside = (c <= u0) | (a >= u1) | (d <= v0) | (b >= v1)
+        a, b, c, d = rectangles[~beside].T
+        low, high = np.maximum(b, v0), np.minimum(d, v1)
+        pieces = [(a, low, np.full_like(a, u0), high), (np.full_like(a, u1), low, c, high)]
+        pieces += [(a, b, c, np.full_like(a, v0)), (a, np.full_like(a, v1), c, d)]
+        rectangles = np.concatenate([rectangles[beside], *(np.stack(piece, axis=1) for piece in pieces)])
+        rectangles = rectangles[((rectangles[:, 2:] - rectangles[:, :2]) > least).all(axis=1)]
+    return rectangles
 
 
 def box(size: Sequence[float], center: Sequence[float] = (0, 0, 0), chamfer: float = 0.004) -> Mesh:

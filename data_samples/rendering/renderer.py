@@ -50,11 +50,12 @@ def radiance(world: World, views: Views, index: int, size: tuple[int, int], samp
     return total / passes
 
 
-def surface(world: World, views: Views, index: int, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def surface(world: World, views: Views, index: int, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What one ray through the centre of every pixel meets.
 
     Returns:
-        z-depth (H, W), 0 where nothing is hit, and the surface's own colour in sRGB (H, W, 3), uint8.
+        z-depth (H, W) and the unit normal of the triangle in the camera's frame (H, W, 3), facing the camera, both 0
+        where nothing is hit, and the surface's own colour in sRGB (H, W, 3), uint8.
     """
     width, height = size
     rotation, translation = views.rotations[index], views.translations[index]
@@ -68,8 +69,11 @@ def surface(world: World, views: Views, index: int, size: tuple[int, int]) -> tu
     )
     distance = np.array(hit.t, dtype=np.float64)
     depth = np.where(np.isfinite(distance), distance / length, 0.0).reshape(height, width)
+    normals = np.nan_to_num(np.array(hit.n, dtype=np.float64).T)
+    normals *= np.where((normals * directions).sum(axis=1, keepdims=True) > 0, -1.0, 1.0)
+    normals = (normals @ rotation.T).reshape(height, width, 3) * (depth > 0)[..., None]
     albedo = np.array(hit.bsdf().eval_diffuse_reflectance(hit, hit.is_valid())).T.reshape(height, width, 3)
-    return depth, (srgb(np.clip(albedo, 0, 1)) * 255 + 0.5).astype(np.uint8)
+    return depth, normals, (srgb(np.clip(albedo, 0, 1)) * 255 + 0.5).astype(np.uint8)
 
 
 def _lit(shapes: dict[str, Any], light: Sky, sun: float, sky: float) -> Any:
@@ -79,7 +83,7 @@ def _lit(shapes: dict[str, Any], light: Sky, sun: float, sky: float) -> Any:
         "sun_direction": list(light.sun_direction),
         "sun_aperture": light.sun_diameter,
         "turbidity": light.turbidity,
-        "sun_scale": sun,
+        "sun_scale": sun * light.sun,
         "sky_scale": sky,
     }
     return mi.load_dict({"type": "scene", "integrator": {"type": "path", "max_depth": 5}, "light": emitter, **shapes})

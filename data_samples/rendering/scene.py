@@ -35,11 +35,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Sky:
-    """Sun and sky: direction towards the sun, its apparent diameter in degrees (wider softens shadows), and haze."""
+    """Sun and sky: direction towards the sun, its apparent diameter in degrees (wider softens shadows), and haze.
+
+    ``sun`` is how much of a clear day's sun comes through the clouds.
+    """
 
     sun_direction: tuple[float, float, float]
     sun_diameter: float = 1.5
     turbidity: float = 3.5
+    sun: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,21 @@ def granite(rng: np.random.Generator, shape: tuple[int, int], base: Color, grain
     return finish(image)
 
 
+def marble(rng: np.random.Generator, shape: tuple[int, int], base: Color) -> np.ndarray:
+    """Polished marble: clouds of the base colour, pale and dark veins that branch along lines of a warped noise."""
+    warp = fractal(rng, shape, shape[0] / 1.5, 5)
+    image = paint(base, 0.14 * fractal(rng, shape, shape[0] / 4), 0.05 * fractal(rng, shape, 9.0, 3))
+    for color, cell, width, opacity in (
+        ((0.90, 0.86, 0.80), 2.5, 0.05, 0.7), ((0.25, 0.20, 0.20), 3.5, 0.03, 0.7),
+        ((0.93, 0.90, 0.86), 7.0, 0.06, 0.5),
+    ):  # fmt: skip
+        noise = fractal(rng, shape, shape[0] / cell, 6) + 0.5 * warp
+        image = mix(
+            image, color, opacity * np.clip(1 - np.abs(noise) / width, 0, 1) * np.clip(0.6 + 0.6 * warp, 0.1, 1)
+        )
+    return finish(image)
+
+
 def wood(
     rng: np.random.Generator, shape: tuple[int, int], color: Color, contrast: float = 0.2, flaking: Color | None = None
 ) -> np.ndarray:
@@ -174,6 +189,22 @@ def mosaic(rng: np.random.Generator, size: int, cells: int, palette: Sequence[Co
     colors = colors * np.exp(0.12 * rng.standard_normal((cells, 1)))
     image = colors[index[:, 0]].reshape(size, size, 3)
     return finish(mix(image, (0.74, 0.71, 0.66), 10 * (0.13 - gap)))
+
+
+def bark(rng: np.random.Generator, shape: tuple[int, int], color: Color) -> np.ndarray:
+    """Furrowed bark, its ridges along y, grey-green with algae here and there."""
+    ridges = 1 - np.abs(fractal(rng, shape, (shape[0] / 3, shape[1] / 22), 4))
+    image = paint(color, 0.30 * np.clip(ridges, -1.2, 0.6), 0.12 * fractal(rng, shape, 7.0, 3))
+    image = mix(image, (0.34, 0.38, 0.22), 0.6 * np.clip(fractal(rng, shape, shape[1] / 2) - 0.6, 0, 1))
+    return finish(mix(image, (0.58, 0.58, 0.52), 0.7 * speckles(rng, shape, 0.04, 4.0)))
+
+
+def birch(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    """White bark with dark dashes across and black scars."""
+    image = paint((0.80, 0.77, 0.71), 0.05 * fractal(rng, shape, (20.0, shape[1])), 0.04 * fractal(rng, shape, 9.0, 3))
+    dashes = fractal(rng, shape, (7.0, shape[1] / 3), 3)
+    image = mix(image, (0.24, 0.20, 0.18), 3 * (dashes - 1.5))
+    return finish(mix(image, (0.12, 0.10, 0.09), 0.9 * speckles(rng, shape, 0.03, 11.0)))
 
 
 def clay(rng: np.random.Generator, shape: tuple[int, int], color: Color) -> np.ndarray:
