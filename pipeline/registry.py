@@ -32,6 +32,7 @@ BUILT_IN: dict[str, str] = {
     "BundleAdjustment": "diptych.stages.bundle",
     "SharedPoints": "diptych.stages.neighbors",
     "Undistort": "diptych.stages.undistortion",
+    "PatchMatch": "diptych.stages.patchmatch",
     "Sgm": "diptych.stages.sgm",
     "ConsistentPoints": "diptych.stages.fusion",
     "MergedCloud": "diptych.stages.cloud",

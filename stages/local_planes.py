@@ -70,18 +70,3 @@ def fit_planes(first, last, rows, inverse, weight, radius, stride, tolerance, sl
                 fitted[row, column] = center + z - gu * x - gv * y
                 gradient[row, column, 0], gradient[row, column, 1] = gu, gv
                 support[row, column] = n / taps
-
-
-def normals(inverse: np.ndarray, gradient: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Unit normals in the camera's frame that face the camera, shape (H, W, 3).
-
-    Args:
-        inverse: inverse depth, positive, shape (H, W).
-        gradient: its derivative by u and v in pixels, shape (H, W, 2).
-        matrix: calibration matrix (3, 3).
-    """
-    height, width = inverse.shape
-    gu, gv = gradient[..., 0], gradient[..., 1]
-    rest = inverse - gu * (np.arange(width) + 0.5) - gv * (np.arange(height) + 0.5)[:, None]
-    away = np.einsum("ihw,ij->hwj", np.stack([gu, gv, rest]), matrix)
-    return -away / np.linalg.norm(away, axis=-1, keepdims=True)

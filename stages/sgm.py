@@ -11,7 +11,8 @@ import numpy as np
 from numba import njit
 
 from .dense import Around, DepthMap, Reason, View
-from .local_planes import fit_planes, normals
+from .geometry.slanted_planes import normals_of
+from .local_planes import fit_planes
 from .plane_sweep import brightness, census_costs, parallax, projections, refine
 from .stage import Context, Sizes, Stage
 from .threads import Chunks
@@ -92,7 +93,7 @@ class Sgm(Stage):
         reason[~measured.seen] = Reason.UNSEEN
         reason[~view.mask] = Reason.MASKED
         found = reason == Reason.FOUND
-        normal = normals(inverse, measured.gradient, view.camera.matrix)
+        normal = normals_of(np.dstack([inverse, measured.gradient]), view.camera)
         return DepthMap(
             depth=np.divide(1, inverse, out=np.zeros_like(inverse), where=found),
             normal=np.where(found[..., None], normal, 0),

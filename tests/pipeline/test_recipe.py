@@ -56,12 +56,23 @@ SPARSE = ["features", "pairs", "matches", "two_views", "tracks", "sparse"]
 DENSE = ["neighbors", "views", "depths", "fused", "cloud", "mesh"]
 
 
-@pytest.mark.parametrize(("name", "nodes"), [("classical", SPARSE), ("sgm", [*SPARSE, *DENSE])])
+REFINED = ["neighbors", "views", "depths", "depths_geometric", "fused", "cloud", "mesh"]
+
+
+@pytest.mark.parametrize(("name", "nodes"), [("classical", [*SPARSE, *REFINED]), ("sgm", [*SPARSE, *DENSE])])
 def test_a_built_in_recipe_names_known_stages_that_fit(name: str, nodes: list[str]) -> None:
     recipe = Recipe.load(name)
     assert [node.name for node in recipe.nodes] == nodes
     assert all(type(node.stage).__name__ in registry.BUILT_IN for node in recipe.nodes)
     assert [vertex.name for vertex in Graph.of(recipe).vertices] == nodes
+
+
+def test_depth_is_found_then_made_consistent() -> None:
+    graph = Graph.of(Recipe.load("classical"))
+    assert [edge.source for edge in graph["depths"].inputs] == ["views"]
+    assert [edge.source for edge in graph["depths_geometric"].inputs] == ["views", "depths"]
+    assert [edge.source for edge in graph["fused"].inputs] == ["views", "depths_geometric"]
+    assert Recipe.load("classical").set(["depths_geometric.sources=3"])["depths"] == Recipe.load("classical")["depths"]
 
 
 def test_a_quick_look_shares_the_sparse_half() -> None:

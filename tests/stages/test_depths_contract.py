@@ -9,12 +9,13 @@ import pickle
 import numpy as np
 import pytest
 from diptych.stages.dense import Around, DepthMap, Reason, View
+from diptych.stages.patchmatch import PatchMatch
 from diptych.stages.sgm import Sgm
 from diptych.stages.stage import Context, Stage
 
 from tests.synthetic_views import around, synthetic_views
 
-IMPLEMENTATIONS: list[tuple[Stage, float, float]] = [(Sgm(), 0.84, 12.0)]
+IMPLEMENTATIONS: list[tuple[Stage, float, float]] = [(Sgm(), 0.84, 12.0), (PatchMatch(), 0.84, 12.0)]
 """A stage, the share of all pixels it must place within 1 %, and the median error of its normals in degrees."""
 
 REFERENCE = 2

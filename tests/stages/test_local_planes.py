@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from diptych.stages.local_planes import fit_planes, normals
+from diptych.stages.geometry.slanted_planes import normals_of
+from diptych.stages.local_planes import fit_planes
+from diptych.stages.scene import Camera
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,7 +35,8 @@ def test_a_plane_stays_and_its_normal_comes_out(a: float, b: float, distance: fl
     assert np.allclose(fitted, inverse, rtol=0.01)
     assert np.allclose(fitted[3:-3, 3:-3], inverse[3:-3, 3:-3], rtol=1e-4)
     # The little spread that steadies a fit flattens the gradient by about a hundredth.
-    assert (normals(fitted, gradient, MATRIX) @ -normal > np.cos(np.radians(2))).all()
+    camera = Camera("PINHOLE", SHAPE[1], SHAPE[0], (*MATRIX.diagonal()[:2], *MATRIX[:2, 2]))
+    assert (normals_of(np.dstack([fitted, gradient]), camera) @ -normal > np.cos(np.radians(2))).all()
 
 
 def test_noise_is_averaged() -> None:
