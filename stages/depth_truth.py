@@ -1,0 +1,82 @@
+"""What is known beforehand of a scene's surfaces: true depth maps, masks of an object, a true mesh or scan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .arrays import settle
+from .dense import Mesh
+from .scene import Camera
+
+
+@dataclass(frozen=True, eq=False)
+class TrueView:
+    """One photo of the truth. Its maps are read when they are asked for, and not kept.
+
+    Attributes:
+        name: of the photo.
+        camera: a PINHOLE camera of the size of the maps.
+        rotation, translation: ``cam_from_world``, shapes (3, 3) and (3,).
+        read_depth: gives the depth map, or none where only a mask is known.
+        read_mask: gives the mask, or none where all is of interest.
+    """
+
+    name: str
+    camera: Camera
+    rotation: np.ndarray
+    translation: np.ndarray
+    read_depth: Callable[[], np.ndarray] | None = None
+    read_mask: Callable[[], np.ndarray] | None = None
+
+    def __post_init__(self) -> None:
+        settle(self, rotation=(np.float64, (3, 3)), translation=(np.float64, (3,)))
+        if self.camera.model != "PINHOLE":
+            raise ValueError(f"TrueView.camera: expected a PINHOLE camera, got {self.camera.model}")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) of the maps."""
+        return self.camera.height, self.camera.width
+
+    @property
+    def center(self) -> np.ndarray:
+        """Camera centre in the world, shape (3,)."""
+        return -self.rotation.T @ self.translation
+
+    @property
+    def depth(self) -> np.ndarray:
+        """True z in the truth's unit, 0 where it is not known, float32, shape (H, W)."""
+        return np.zeros(self.shape, np.float32) if self.read_depth is None else self._sized(self.read_depth())
+
+    @property
+    def mask(self) -> np.ndarray | None:
+        """Whether a pixel shows the object, bool, shape (H, W); None where no mask is known."""
+        return None if self.read_mask is None else self._sized(self.read_mask())
+
+    def _sized(self, array: np.ndarray) -> np.ndarray:
+        if array.shape != self.shape:
+            raise ValueError(f"{self.name}: expected a map of shape {self.shape}, got {array.shape}")
+        return array
+
+
+@dataclass(frozen=True, eq=False)
+class DepthTruth:
+    """The true surfaces of a scene.
+
+    Attributes:
+        views: the photos of which something is known.
+        read_surface: gives the true surface as a mesh, or as the points (P, 3) of a scan; none where it is not known.
+        baseline: distance between the two views of a rectified stereo pair, 0 for any other scene.
+    """
+
+    views: tuple[TrueView, ...]
+    read_surface: Callable[[], Mesh | np.ndarray] | None = None
+    baseline: float = 0.0
+
+    @property
+    def surface(self) -> Mesh | np.ndarray | None:
+        """The true surface, read anew each time; None where it is not known."""
+        return None if self.read_surface is None else self.read_surface()
