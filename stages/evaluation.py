@@ -127,7 +127,7 @@ def evaluate(scene: Scene, truth: Scene) -> Evaluation:
         StageFailure: ``truth-mismatch`` if fewer than two photos of the scene are in the truth;
             ``degenerate-alignment`` if the cameras of either all stand in one place.
     """
-    ours, theirs = _common(scene, truth)
+    ours, theirs = common_photos(scene.names, truth.names)
     rotations, centers = scene.rotations[ours], scene.centers[ours]
     true_rotations, true_centers = truth.rotations[theirs], truth.centers[theirs]
     robust = align_cameras_robustly(rotations, centers, true_rotations, true_centers)
@@ -161,17 +161,21 @@ def pose_auc(errors: np.ndarray, threshold: float) -> float:
     return float(np.trapezoid(np.append(recall, recall[-1]), x) / threshold)
 
 
-def _common(scene: Scene, truth: Scene) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the same photos in the scene and in the truth."""
+def common_photos(names: tuple[str, ...], true_names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the same photos among those of a scene and those of the truth, in the order of the truth.
+
+    Raises:
+        StageFailure: ``truth-mismatch`` if there are fewer than two.
+    """
     ways: tuple[Callable[[str], str], ...] = (
         str,
         lambda name: PurePosixPath(name).name,
         lambda name: PurePosixPath(name).stem,
     )
     for way in ways:
-        ours = {way(name): index for index, name in enumerate(scene.names)}
-        theirs = {way(name): index for index, name in enumerate(truth.names)}
-        unambiguous = len(ours) == len(scene.names) and len(theirs) == len(truth.names)
+        ours = {way(name): index for index, name in enumerate(names)}
+        theirs = {way(name): index for index, name in enumerate(true_names)}
+        unambiguous = len(ours) == len(names) and len(theirs) == len(true_names)
         common = [name for name in theirs if name in ours]
         if unambiguous and len(common) > 1:
             return np.array([ours[name] for name in common]), np.array([theirs[name] for name in common])
@@ -179,10 +183,10 @@ def _common(scene: Scene, truth: Scene) -> tuple[np.ndarray, np.ndarray]:
         "truth-mismatch",
         "The truth is not of these photos: fewer than two names of the scene are found in it.",
         hint="Name the folder with the truth of this scene; photos are matched by their file names.",
-        scene_photos=len(scene.names),
-        truth_photos=len(truth.names),
-        scene_names=list(scene.names[:3]),
-        truth_names=list(truth.names[:3]),
+        scene_photos=len(names),
+        truth_photos=len(true_names),
+        scene_names=list(names[:3]),
+        truth_names=list(true_names[:3]),
     )
 
 
