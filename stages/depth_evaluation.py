@@ -6,7 +6,6 @@ An evaluation is a table of counts, so those of views add up to that of the set,
 from __future__ import annotations
 
 from collections.abc import Iterable
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,6 +20,9 @@ THRESHOLDS = (0.0025, 0.005, 0.01, 0.02)
 
 REMOVED = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9)
 """Shares of the pixels, least confident first, without which the error is given."""
+
+BAD_PIXELS = (0.5, 1.0, 2.0)
+"""Disparity errors in pixels above which a pixel counts as bad, as in Middlebury's tables."""
 
 _LEVELS = 100
 """Steps of confidence that are told apart."""
@@ -196,16 +198,12 @@ class DepthEvaluation:
         return left / ((1 - removed) * gone[-1])
 
 
-def depth_errors(
-    depth: DepthMap | np.ndarray, truth: TrueView | np.ndarray, scale: float = 1.0
-) -> DepthEvaluation:  # fmt: skip
-    """Compare a depth map with the true one, pixel by pixel.
+def depth_errors(depth: DepthMap | np.ndarray, truth: TrueView | np.ndarray) -> DepthEvaluation:
+    """Compare a depth map with the true one, pixel by pixel and in the same unit.
 
     Args:
         depth: a depth map, or its depths alone, 0 where there is none, shape (H, W).
-        truth: the true depth, 0 where it is not known, shape (H, W); or the view that has it, brought to the depth
-            map's own pixels by :meth:`~diptych.stages.depth_truth.TrueView.through`.
-        scale: the truth's units in one of the depth map's.
+        truth: the true depth, 0 where it is not known, shape (H, W); or the view that has it.
 
     Raises:
         ValueError: the sizes differ.
@@ -216,7 +214,7 @@ def depth_errors(
         raise ValueError(f"depth_errors: expected a depth map of shape {true.shape}, got {z.shape}")
     known = true > 0
     both = known & (z > 0)
-    error = np.abs(scale * z[both].astype(np.float64) / true[both] - 1)
+    error = np.abs(z[both].astype(np.float64) / true[both] - 1)
     confidence = depth.confidence[both].astype(np.float64) if isinstance(depth, DepthMap) else None
     rows, columns = _LEVELS + 1, len(_EDGES) + 1
     level = np.zeros(len(error), np.int64) if confidence is None else 1 + _level(confidence)
@@ -226,6 +224,78 @@ def depth_errors(
         counts=np.bincount(at, minlength=rows * columns).reshape(rows, columns),
         confidences=np.bincount(level, confidence, rows),
     )
+
+
+@dataclass(frozen=True)
+class DisparityEvaluation:
+    """Errors of the disparity of a rectified stereo pair; those of several pairs are added with ``+``.
+
+    Attributes:
+        true: number of pixels whose true disparity is known.
+        covered: number of these that have a disparity.
+        wrong: number of these whose error is above each of :data:`BAD_PIXELS`.
+        total: sum of these errors in pixels.
+    """
+
+    true: int
+    covered: int
+    wrong: tuple[int, ...]
+    total: float
+
+    def __add__(self, other: DisparityEvaluation) -> DisparityEvaluation:
+        wrong = tuple(a + b for a, b in zip(self.wrong, other.wrong, strict=True))
+        return DisparityEvaluation(
+            self.true + other.true, self.covered + other.covered, wrong, self.total + other.total
+        )  # fmt: skip
+
+    @property
+    def bad(self) -> tuple[float, ...]:
+        """Shares of all true pixels above each of :data:`BAD_PIXELS`; a pixel without a disparity is bad."""
+        return tuple(_ratio(each + self.true - self.covered, self.true) for each in self.wrong)
+
+    @property
+    def bad_of_covered(self) -> tuple[float, ...]:
+        """The same shares, of the pixels that have a disparity."""
+        return tuple(_ratio(each, self.covered) for each in self.wrong)
+
+    @property
+    def mean(self) -> float:
+        """Mean error in pixels of those that have a disparity."""
+        return _ratio(self.total, self.covered)
+
+    def as_dict(self) -> dict[str, float]:
+        """Every number by its name, for tables and JSON; NaN where it cannot be given."""
+        return {
+            **{f"bad_{px:g}_px": share for px, share in zip(BAD_PIXELS, self.bad, strict=True)},
+            **{f"bad_{px:g}_px_of_covered": share for px, share in zip(BAD_PIXELS, self.bad_of_covered, strict=True)},
+            "disparity_mean_px": self.mean,
+        }
+
+    def table(self) -> list[tuple[str, str]]:
+        """Lines to print: what, and its numbers in words."""
+
+        def text(shares: tuple[float, ...]) -> str:
+            return ", ".join(f"{_percent(share)} over {px:g} px" for px, share in zip(BAD_PIXELS, shares, strict=True))
+
+        return [
+            ("bad disparities, of all true pixels", text(self.bad)),
+            ("bad disparities, of those with a depth", f"{text(self.bad_of_covered)}; mean {self.mean:.3g} px"),
+        ]
+
+
+def disparity_errors(depth: np.ndarray, truth: np.ndarray, shift: float) -> DisparityEvaluation:
+    """Compare the disparities that two depth maps of a rectified pair's view stand for.
+
+    Args:
+        depth, truth: z, 0 where there is none, shape (H, W).
+        shift: disparity at depth 1, the focal length in pixels times the baseline. A constant difference between the
+            principal points cancels.
+    """
+    known = truth > 0
+    both = known & (depth > 0)
+    error = shift * np.abs(1 / depth[both].astype(np.float64) - 1 / truth[both].astype(np.float64))
+    wrong = tuple(int((error > px).sum()) for px in BAD_PIXELS)
+    return DisparityEvaluation(int(known.sum()), len(error), wrong, float(error.sum()))
 
 
 def _level(confidence: np.ndarray) -> np.ndarray:
@@ -251,6 +321,10 @@ def _median(counts: np.ndarray) -> float:
         return 0.0 if column == 0 else float("inf")
     part = (half - cumulated[column - 1]) / counts[column]
     return float(_EDGES[column - 1] * (_EDGES[column] / _EDGES[column - 1]) ** part)
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else float("nan")
 
 
 def _percent(share: float) -> str:

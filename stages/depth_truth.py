@@ -9,6 +9,7 @@ import numpy as np
 
 from .arrays import settle
 from .dense import Mesh
+from .failure import StageFailure
 from .scene import Camera
 
 
@@ -48,7 +49,11 @@ class TrueView:
 
     @property
     def depth(self) -> np.ndarray:
-        """True z in the truth's unit, 0 where it is not known, float32, shape (H, W)."""
+        """True z in the truth's unit, 0 where it is not known, float32, shape (H, W).
+
+        Raises:
+            StageFailure: ``damaged-truth``.
+        """
         return np.zeros(self.shape, np.float32) if self.read_depth is None else self._sized(self.read_depth())
 
     @property
@@ -58,7 +63,12 @@ class TrueView:
 
     def _sized(self, array: np.ndarray) -> np.ndarray:
         if array.shape != self.shape:
-            raise ValueError(f"{self.name}: expected a map of shape {self.shape}, got {array.shape}")
+            raise StageFailure(
+                "damaged-truth",
+                f"The truth of {self.name} is not of the size of its camera.",
+                expected=list(self.shape),
+                shape=list(array.shape),
+            )
         return array
 
 
