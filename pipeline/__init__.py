@@ -1,7 +1,8 @@
 """Top floor: wires stages into a graph, runs, caches and reports.
 
 ``import diptych.pipeline as dp`` gives :func:`run`, :func:`plan`, :func:`explain`, :func:`reproduce`, :func:`evaluate`,
-:func:`export`, :class:`Recipe`, :class:`Graph` and :class:`Result`; they are imported when they are first used.
+:func:`evaluate_dense`, :func:`export`, :class:`Recipe`, :class:`Graph` and :class:`Result`; they are imported when they
+are first used.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from typing import TYPE_CHECKING
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 if TYPE_CHECKING:
-    from .api import Result, evaluate, explain, export, plan, reproduce, run
+    from .api import Result, evaluate, evaluate_dense, explain, export, plan, reproduce, run
     from .graph import Graph
     from .recipe import Node, Recipe
 
-__all__ = ["Graph", "Node", "Recipe", "Result", "evaluate", "explain", "export", "plan", "reproduce", "run"]
+__all__ = [
+    "Graph", "Node", "Recipe", "Result", "evaluate", "evaluate_dense", "explain", "export", "plan", "reproduce", "run",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

@@ -36,6 +36,7 @@ from .runner import cores, execute, failure_of
 from .store import Store
 
 if TYPE_CHECKING:
+    from ..stages.dense_evaluation import DenseEvaluation
     from ..stages.evaluation import Evaluation
 
 Settings = Mapping[str, Any] | Iterable[str]
@@ -234,9 +235,37 @@ def evaluate(out: str | Path, *, truth: str | Path) -> Evaluation:
             :func:`diptych.stages.evaluation.evaluate`.
     """
     from ..stages.evaluation import evaluate as evaluate_scene
+    from ..stages.formats.dense_truth import read_dense_truth
     from ..stages.formats.truth import read_truth
 
-    return evaluate_scene(Result.load(out).scene, read_truth(Path(truth)))
+    scene = Result.load(out).scene
+    try:
+        cameras = read_truth(truth)
+    except StageFailure as unknown:
+        # The cameras of a rectified pair are known without a file that states them.
+        try:
+            cameras = read_dense_truth(truth).scene
+        except StageFailure:
+            raise unknown from None
+    return evaluate_scene(scene, cameras)
+
+
+def evaluate_dense(out: str | Path, *, truth: str | Path) -> DenseEvaluation:
+    """Compare the depth maps, the cloud and the mesh of a run with the truth in a folder.
+
+    They are brought into the truth's world by the similarity that aligns the cameras. What the run did not come to, or
+    the truth does not tell, is absent from the result.
+
+    Raises:
+        StageFailure: as :func:`diptych.stages.formats.dense_truth.read_dense_truth` and
+            :func:`diptych.stages.dense_evaluation.evaluate_dense`.
+    """
+    from ..stages.dense_evaluation import evaluate_dense as evaluate_parts
+    from ..stages.formats.dense_truth import read_dense_truth
+
+    known, result = read_dense_truth(truth), Result.load(out)
+    dense = result.dense
+    return evaluate_parts(result.scene, known, dense.views, dense.depths, dense.cloud, dense.mesh)
 
 
 def export(out: str | Path, *, to: str, path: str | Path) -> None:

@@ -185,12 +185,18 @@ def reproduce(
 
 @app.command(epilog=_example("diptych evaluate out --truth photos/gt"))
 def evaluate(
-    out: EarlierRun, truth: Annotated[Path, typer.Option("--truth", help="Folder with the true cameras.")]
+    out: EarlierRun,
+    truth: Annotated[Path, typer.Option("--truth", help="Folder with the true cameras, depth maps or surface.")],
 ) -> None:
-    """Compare the cameras of a run with the truth."""
+    """Compare a run with the truth: its cameras, and what the truth tells of depth maps, cloud and mesh."""
     from . import api
 
     lines = api.evaluate(out, truth=truth).table()
+    try:
+        lines += api.evaluate_dense(out, truth=truth).table()
+    except StageFailure as failure:
+        if failure.code != "unknown-truth":
+            raise
     width = max(len(what) for what, _ in lines)
     for what, numbers in lines:
         typer.echo(f"{what:<{width}}  {numbers}")

@@ -74,9 +74,9 @@ def evaluate_dense(
     :func:`diptych.stages.geometry.alignment.align_cameras_robustly`: depths are multiplied by its scale, points are
     moved by all of it, and nothing is fitted to the surfaces themselves. So errors of the cameras count too.
 
-    A depth map is read where the pixels of the true one lie (:mod:`diptych.stages.depth_resampling`); a true view
-    without a depth map counts as one that has no depth. Surfaces are compared at 0.25, 0.5, 1 and 2 % of the median
-    true depth. Views and maps are read one at a time.
+    A depth map is read where the pixels of the true one lie (:mod:`diptych.stages.depth_resampling`). A true view
+    without a depth map counts as one that has no depth, but without any depth map none is compared. Surfaces are
+    compared at 0.25, 0.5, 1 and 2 % of the median true depth. Views and maps are read one at a time.
 
     Args:
         scene: the model that everything else belongs to.
@@ -93,7 +93,7 @@ def evaluate_dense(
     pairs: list[DisparityEvaluation] = []
     middles: list[float] = []
     of_object = kept = 0
-    for true in truth.views:
+    for true in truth.views if depths else ():
         mask = true.mask
         if true.read_depth is None and mask is None:
             continue
@@ -117,9 +117,10 @@ def evaluate_dense(
             for name, estimate in (("cloud", points), ("mesh", moved))
             if estimate is not None
         }
-    masks = mask_containment(points, truth.views) if of_object and points is not None else None
-    if of_object:
-        masks = replace(masks or MaskEvaluation(), pixels=of_object, kept=kept)
+    masks = None
+    if any(view.read_mask for view in truth.views):
+        contained = MaskEvaluation() if points is None else mask_containment(points, truth.views)
+        masks = replace(contained, pixels=of_object, kept=kept)
     return DenseEvaluation(
         per_view, reduce(add, pairs) if pairs else None, scores.get("cloud"), scores.get("mesh"), masks
     )  # fmt: skip

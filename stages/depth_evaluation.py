@@ -175,7 +175,7 @@ class DepthEvaluation:
         if len(bins.pixels):
             said = (f"{c:.2f}: {_percent(r)}" for c, r in zip(bins.confidence, bins.correct, strict=True))
             left = (
-                f"{_percent(wrong)} without {100 * share:g} %"
+                f"{_percent(wrong)} without {100 * share:g} %" if share else f"{_percent(wrong)} of all"
                 for share, wrong in zip(REMOVED, self.sparsification(), strict=True)
             )
             lines += [

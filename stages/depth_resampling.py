@@ -48,11 +48,11 @@ def depths_at(depths: DepthMap, xy: np.ndarray) -> DepthMap:
         xy: positions in pixels, the centre of the top-left one at (0.5, 0.5), shape (H, W, 2).
     """
     height, width = depths.depth.shape
-    inside = ((xy >= 0) & (xy < [width, height])).all(axis=-1)
-    column, row = np.moveaxis(np.where(inside[..., None], xy, 0).astype(np.int64), -1, 0)
+    inside = np.all((xy >= 0) & (xy < [width, height]), axis=-1, keepdims=True)
+    column, row = np.moveaxis(np.where(inside, xy, 0).astype(np.int64), -1, 0)
     nearest = depths.depth[row, column]
 
-    corner = np.where(inside[..., None], xy, 0) - 0.5
+    corner = np.where(inside, xy, 0) - 0.5
     first = np.floor(corner).astype(np.int64)
     u, v = np.moveaxis(corner - first, -1, 0)
     columns = [np.clip(first[..., 0] + i, 0, width - 1) for i in (0, 1)]
@@ -62,7 +62,7 @@ def depths_at(depths: DepthMap, xy: np.ndarray) -> DepthMap:
     smooth = (low > 0) & (high < _EDGE * low)
     weights = np.stack([(1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v])
     inverse = np.sum(weights / np.where(smooth, around, 1.0), axis=0)
-    depth = np.where(inside, np.where(smooth, 1 / inverse, nearest), 0.0)
+    depth = np.where(inside[..., 0], np.where(smooth, 1 / inverse, nearest), 0.0)
     found = depth > 0
     return DepthMap(
         depth,

@@ -10,7 +10,7 @@ import numpy as np
 from .arrays import settle
 from .dense import Mesh
 from .failure import StageFailure
-from .scene import Camera
+from .scene import Camera, Scene
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,3 +90,14 @@ class DepthTruth:
     def surface(self) -> Mesh | np.ndarray | None:
         """The true surface, read anew each time; None where it is not known."""
         return None if self.read_surface is None else self.read_surface()
+
+    @property
+    def scene(self) -> Scene:
+        """The true cameras, without points."""
+        nothing = np.empty(0)
+        return Scene(
+            tuple(view.camera for view in self.views), tuple(view.name for view in self.views),
+            np.arange(len(self.views)), np.array([view.rotation for view in self.views]),
+            np.array([view.translation for view in self.views]), nothing, nothing, nothing,
+            nothing, nothing, nothing, nothing,
+        )  # fmt: skip

@@ -21,7 +21,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from .arrays import settle
 from .dense import Cloud, Mesh
@@ -108,18 +108,17 @@ def evaluate_surface(
     """
     side, limits = voxel or min(thresholds), np.asarray(thresholds, np.float64)
     points, true = sampled(estimate, side, seed), sampled(truth, side, seed + 1)
-    off, missed = distances(points, truth), distances(true, estimate)
+    observed = np.ones(len(points), np.bool_)
     if views:
-        observed, asked = views_of(points, truth, views) > 0, views_of(true, truth, views) > 1
-    else:
-        observed, asked = np.ones(len(points), np.bool_), np.ones(len(true), np.bool_)
+        observed, true = views_of(points, truth, views) > 0, true[views_of(true, truth, views) > 1]
+    off, missed = distances(points, truth), distances(true, estimate, float(limits.max()))
     counted = [observed | (off < limit) for limit in limits]
     return SurfaceEvaluation(
         thresholds=limits,
         accuracy=np.array(
             [by_voxel(points[kept], off[kept] < limit, side) for kept, limit in zip(counted, limits, strict=True)]
         ),
-        completeness=np.array([by_voxel(true[asked], missed[asked] < limit, side) for limit in limits]),
+        completeness=np.array([by_voxel(true, missed < limit, side) for limit in limits]),
         unobserved=np.array([1 - kept.mean() if len(kept) else np.nan for kept in counted]),
         distance=float(np.median(off[observed])) if observed.any() else float("nan"),
     )
@@ -144,13 +143,18 @@ def sampled(surface: Cloud | Mesh | np.ndarray, side: float, seed: int = 0) -> n
     return (1 - root) * a[triangle] + root * (1 - v) * b[triangle] + root * v * c[triangle]
 
 
-def distances(points: np.ndarray, surface: Cloud | Mesh | np.ndarray) -> np.ndarray:
-    """Distance of points (P, 3) from a mesh, or from the nearest point of a cloud; infinite where that is empty."""
+def distances(points: np.ndarray, surface: Cloud | Mesh | np.ndarray, most: float = np.inf) -> np.ndarray:
+    """Distance of points (P, 3) from a mesh, or from the nearest point of a cloud; infinite where that is empty.
+
+    Args:
+        most: from a cloud, larger distances may be infinite, which is quicker.
+    """
     if isinstance(surface, Mesh):
         if not len(surface.triangles):
             return np.full(len(points), np.inf)
         return _raycasting(surface).compute_distance(np.float32(points), nthreads=1).numpy().astype(np.float64)
-    return np.asarray(cKDTree(surface.points if isinstance(surface, Cloud) else surface).query(points)[0])
+    tree = KDTree(surface.points if isinstance(surface, Cloud) else surface)
+    return np.asarray(tree.query(points, distance_upper_bound=most)[0])
 
 
 def views_of(points: np.ndarray, truth: Mesh | np.ndarray, views: Sequence[TrueView]) -> np.ndarray:
@@ -212,7 +216,9 @@ class MaskEvaluation:
     def table(self) -> list[tuple[str, str]]:
         """Lines to print: what, and its numbers in words."""
         numbers = self.as_dict()
-        lines = [("object pixels with a depth", f"{100 * numbers['object_kept']:.1f} % of {self.pixels}")]
+        lines = []
+        if self.pixels:
+            lines.append(("object pixels with a depth", f"{100 * numbers['object_kept']:.1f} % of {self.pixels}"))
         if self.points:
             outside = f"{100 * numbers['points_outside']:.1f} % of {self.points}"
             lines.append(("points outside the object's masks", outside))
