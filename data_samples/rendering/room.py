@@ -47,7 +47,7 @@ def build(seed: int = 6) -> SampleScene:
         heights=[1.45, 1.65, 1.5, 1.75, 1.55, 1.65, 1.4, 1.7, 1.55, 1.6], sway=0.05,
     )  # fmt: skip
     sky = Sky(sun_direction=(-0.50, -0.30, 0.81), sun_diameter=6.0, turbidity=9.0, sun=0.05)
-    return SampleScene("room", tuple(parts), sky, views, exposure=15.0)
+    return SampleScene("room", tuple(parts), sky, views, exposure=11.5)
 
 
 def floor(rng: np.random.Generator) -> list[Part]:
@@ -550,7 +550,7 @@ def oddments(rng: np.random.Generator) -> list[Part]:
     stand = [box((0.34, 0.34, 0.85), (at[0], at[1], 0.425), 0.008)]
     screen = [
         box((0.62, 0.03, 1.75), (0, 0, 0.90), 0.006).moved((x, y, 0.0), t)
-        for x, y, t in ((2.0, -1.25, 62), (2.3, -1.8, 118), (2.03, -2.35, 65))
+        for x, y, t in ((2.72, -0.1, 80), (2.66, -0.72, 101), (2.72, -1.34, 80))
     ]
     stack = []
     for k in range(5):

@@ -35,7 +35,7 @@ def undistorted_depth(file: Path, camera: Camera) -> np.ndarray:
         raise ValueError(f"{file.name}: expected {width}x{height} depths, got {len(depth)}")
     y, x = np.mgrid[: camera.height, : camera.width] + 0.5
     xy = thin_prism_fisheye(params, unproject(camera, np.stack([x.ravel(), y.ravel()], axis=1)))
-    inside = ((xy >= 0) & (xy < np.array((width, height)))).all(axis=1)
+    inside: np.ndarray = np.all((xy >= 0) & (xy < (width, height)), axis=1)
     column, row = np.where(inside[:, None], xy, 0).astype(np.int64).T
     found = np.where(inside, depth.reshape(height, width)[row, column], 0)
     return found.reshape(camera.height, camera.width).astype(np.float32)
