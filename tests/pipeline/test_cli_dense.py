@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import diptych.pipeline as dp
+import numpy as np
 import pytest
+from diptych.stages.formats.colmap import read_colmap, write_colmap
 from diptych.stages.formats.colmap_dense import read_colmap_map
+from diptych.stages.formats.depth import write_depth
 from diptych.stages.formats.ply import read_ply
+from diptych.stages.scene import Camera
 from toys import paint
 
 from tests.pipeline.test_cli import TOY, diptych
@@ -69,3 +75,27 @@ def test_export_of_a_mesh_that_was_not_made_is_one_sentence(photos: Path, recipe
     diptych("run", photos, "--out", tmp_path / "out", "--recipe", recipe, "--until", "depths")
     said = diptych("export", tmp_path / "out", "--to", "mesh", tmp_path / "m.ply", status=2)
     assert "gave no 'mesh'" in said and "hint: " in said
+
+
+def test_evaluate_scores_depth_maps_cloud_and_mesh(finished: Path, tmp_path: Path) -> None:
+    truth = tmp_path / "truth"
+    diptych("export", finished, "--to", "colmap", truth / "sparse")
+    assert "true depth" not in diptych("evaluate", finished, "--truth", truth)
+
+    model = read_colmap(truth / "sparse")
+    pinhole = Camera("PINHOLE", 32, 24, (30.0, 30.0, 16.0, 12.0))
+    write_colmap(replace(model, cameras=(pinhole,), camera_of=np.zeros(4)), truth, binary=False)
+    (truth / "depth").mkdir()
+    for name, depth in zip(model.names, (4.0, 4.0, 4.0, 4.03), strict=True):
+        write_depth(truth / "depth" / f"{Path(name).stem}.png", np.full((24, 32), depth))
+    diptych("export", finished, "--to", "mesh", truth / "mesh.ply")
+
+    # The toys' walls are 4 units off, so the last is wrong by 0.74 %; the first two are too dark to have a depth map.
+    said = diptych("evaluate", finished, "--truth", truth)
+    assert re.search(r"^registered photos +4 of 4$", said, re.M)
+    assert re.search(r"^true depth +3072 pixels, 50.0 % of them with a depth$", said, re.M)
+    shares = "25.0 % at 0.25 %, 25.0 % at 0.5 %, 50.0 % at 1 %, 50.0 % at 2 %"
+    assert re.search(rf"^depth within, of all true pixels +{shares}$", said, re.M)
+    assert re.search(r"^cloud: accuracy +100.0 % at 0.01, ", said, re.M) and "\nmesh: F-score" in said
+    numbers = dp.evaluate_dense(finished, truth=truth).as_dict()
+    assert numbers["within_1_percent"] == 0.5 and numbers["mesh_accuracy_0"] == 1
