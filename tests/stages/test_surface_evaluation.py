@@ -64,7 +64,7 @@ def test_distances_from_a_mesh_and_from_points() -> None:
 
 def test_a_surface_a_known_distance_off() -> None:
     # The noise is Gaussian: 68.3 % are within one standard deviation, 95.4 % within two.
-    points = sampled(square(), 0.01, seed=5) + [0, 0, 1] * RNG.normal(0, 0.02, (40_000, 1))
+    points = sampled(square(), 0.01, seed=5) + np.array([0, 0, 1]) * RNG.normal(0, 0.02, (40_000, 1))
     found = evaluate_surface(points, square(), [0.02, 0.04, 0.2], voxel=10.0)
     np.testing.assert_allclose(found.accuracy, [0.683, 0.954, 1], atol=0.01)
     assert found.distance == pytest.approx(0.6745 * 0.02, rel=0.03)
@@ -77,7 +77,7 @@ def test_a_surface_a_known_distance_off() -> None:
 
 def test_half_a_mesh_is_half_complete() -> None:
     half = square(side=1.0)
-    half = replace(half, vertices=half.vertices * np.array([0.5, 1, 1]) - np.float32([0.25, 0, 0]))
+    half = replace(half, vertices=half.vertices * np.array([0.5, 1, 1]) - np.array([0.25, 0, 0]))
     found = evaluate_surface(half, square(), [0.01])
     np.testing.assert_allclose(found.accuracy, 1)
     assert found.completeness[0] == pytest.approx(0.51, abs=0.01)
