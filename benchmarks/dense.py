@@ -1,0 +1,98 @@
+"""Depth maps by every method on sets with true cameras: accuracy by a scorer of your own, time, calibration.
+
+    python benchmarks/dense.py DATA --scorer SCORER [--sets exact_scene8 ...] [--methods patchmatch sgm sgm+patchmatch]
+
+DATA is the folder that holds the data sets. SCORER is a Python program that is called with the name of a set and a
+folder of depth maps (NAME.npy, z, 0 for none) and prints JSON; without one only times and coverage are printed. Two
+views are worked on at once, each on one thread. The first method's time holds the compilation where nothing is cached.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+from diptych.stages.dense import DepthMap
+from diptych.stages.patchmatch import PatchMatch
+from diptych.stages.sgm import Sgm
+from diptych.stages.stage import Context
+from protocol_sets import FOLDERS, ProtocolSet
+
+METHODS: dict[str, tuple[PatchMatch | Sgm, ...]] = {
+    "sgm": (Sgm(),),
+    "patchmatch": (PatchMatch(), PatchMatch()),
+    "sgm+patchmatch": (Sgm(), PatchMatch()),
+}
+"""Each a chain of stages of the slot ``depths``, as the nodes of a recipe."""
+
+WORKERS = 2
+
+
+def main() -> None:
+    """Run the chosen methods on the chosen sets."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--scorer", type=Path)
+    parser.add_argument("--sets", nargs="+", choices=FOLDERS, default=list(FOLDERS))
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--save", type=Path, help="keep the depth maps in a folder")
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    for name in arguments.sets:
+        chosen = ProtocolSet.read(arguments.data, name)
+        for method in arguments.methods:
+            maps, seconds = run(METHODS[method], chosen)
+            with tempfile.TemporaryDirectory() as scratch:
+                folder = arguments.save / name / method if arguments.save else Path(scratch)
+                write(folder, chosen.names, maps)
+                print(name, method, ", ".join(f"{each:.2f}" for each in seconds), "s a view", flush=True)
+                print(score(arguments.scorer, name, folder, maps), flush=True)
+
+
+def run(stages: tuple[PatchMatch | Sgm, ...], data: ProtocolSet) -> tuple[tuple[DepthMap, ...], list[float]]:
+    """The depth maps of a chain of stages, and the wall seconds a view of each stage."""
+    maps: tuple[DepthMap, ...] | None = None
+    seconds = []
+    for stage in stages:
+        before = maps
+
+        def one(photo: int, stage: PatchMatch | Sgm = stage, before: tuple[DepthMap, ...] | None = before) -> DepthMap:
+            views = data.around(photo, data.views)
+            if isinstance(stage, Sgm):
+                return stage.run(views, Context())
+            start = None if before is None else data.around(photo, before)
+            return stage.run(views, np.random.default_rng(photo), Context(), start)
+
+        started = time.perf_counter()
+        with ThreadPoolExecutor(WORKERS) as pool:
+            maps = tuple(pool.map(one, range(len(data.views))))
+        seconds.append((time.perf_counter() - started) / len(maps))
+    assert maps is not None
+    return maps, seconds
+
+
+def write(folder: Path, names: tuple[str, ...], maps: tuple[DepthMap, ...]) -> None:
+    """Depth maps as NAME.npy."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, each in zip(names, maps, strict=True):
+        np.save(folder / f"{name}.npy", each.depth)
+
+
+def score(scorer: Path | None, name: str, folder: Path, maps: tuple[DepthMap, ...]) -> str:
+    """What the scorer says, on one line."""
+    if scorer is None:
+        return f"coverage {np.mean([(each.depth > 0).mean() for each in maps]):.4f}"
+    said = subprocess.run([sys.executable, scorer, name, folder], capture_output=True, text=True, check=True).stdout
+    return ", ".join(f"{key} {value}" for key, value in json.loads(said).items())
+
+
+if __name__ == "__main__":
+    main()
