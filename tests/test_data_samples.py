@@ -12,6 +12,7 @@ from diptych.stages.containers import read_container
 from diptych.stages.exif import focal_in_pixels, read_exif
 from diptych.stages.formats.colmap import read_colmap
 from diptych.stages.formats.depth import read_depth
+from diptych.stages.formats.normals import read_normals
 from diptych.stages.formats.ply import read_ply
 from diptych.stages.geometry.projection import project, unproject
 from diptych.stages.geometry.rotations import cross_matrix
@@ -111,6 +112,29 @@ def test_depth_of_one_view_lands_on_the_depth_of_the_next(sample: str) -> None:
         assert (np.abs(error) < 2e-3).mean() > 0.7
         assert (error < -5e-3).mean() < 0.005
         assert np.median(np.abs(error)) < 3e-4
+
+
+def test_normals_are_those_of_the_depth(sample: str) -> None:
+    """Where a surface is smooth, the normal stands across the steps to the pixels beside and below."""
+    for index, name in list(enumerate(truth(sample).names))[::4]:
+        depth = depths(sample)[index]
+        normals = read_normals(SAMPLES / sample / "truth" / "normals" / f"{Path(name).stem}.png")
+        np.testing.assert_array_equal(normals.any(axis=2), depth > 0)
+        height, width = depth.shape
+        y, x = np.mgrid[:height, :width] + 0.5
+        rays = unproject(truth(sample).camera(index), np.stack([x.ravel(), y.ravel()], axis=1)).reshape(
+            height, width, 3
+        )
+        assert ((normals * rays).sum(axis=2) < 0.01).all()
+        points = rays * depth[..., None]
+        across, down = np.diff(points, axis=1)[:-1], np.diff(points, axis=0)[:, :-1]
+        expected = np.cross(down, across)
+        expected /= np.linalg.norm(expected, axis=2, keepdims=True).clip(1e-12)
+        low, high = (f([depth[:-1, :-1], depth[1:, :-1], depth[:-1, 1:]], axis=0) for f in (np.min, np.max))
+        angle = np.degrees(np.arccos((expected * normals[:-1, :-1]).sum(axis=2).clip(-1, 1)))
+        smooth = angle[(low > 0) & (high < 1.01 * low)]
+        assert np.median(smooth) < 1
+        assert (smooth < 5).mean() > 0.8
 
 
 def test_photos_agree_with_the_depth(sample: str) -> None:

@@ -574,7 +574,7 @@ def oddments(rng: np.random.Generator) -> list[Part]:
     linen = textures.finish(textures.paint((0.74, 0.68, 0.57), 0.05 * textures.fractal(rng, (512, 512), 4.0, 2)))
     return [
         Part("cast", cast.moved(at), Material(white), smooth=True),
-        Part("stand", joined(stand), Material(textures.wood(rng, (512, 512), (0.36, 0.34, 0.32), 0.08))),
+        Part("pedestal", joined(stand), Material(textures.wood(rng, (512, 512), (0.36, 0.34, 0.32), 0.08))),
         Part("screen", joined(screen), Material(white)),
         Part("canvases", joined(stack), Material(linen)),
     ]

@@ -333,18 +333,13 @@ def backdrop(rng: np.random.Generator, ground: Ground) -> list[Part]:
         for x, y, r in zip(rng.uniform(-7, 7, 12), rng.uniform(5.6, 9.0, 12), rng.uniform(0.1, 0.2, 12), strict=True)
     ]
     bushes = []
-    for x, y, r in zip(
-        np.linspace(-8, 8, 15),
-        8.2 - 0.06 * np.linspace(-8, 8, 15) ** 2 + rng.normal(0, 0.5, 15),
-        rng.uniform(1.0, 1.7, 15),
-        strict=True,
-    ):
+    for turn, r in zip(np.linspace(-25, 205, 21), rng.uniform(1.0, 1.7, 21), strict=True):
+        reach = 7.2 + rng.normal(0, 0.4)
+        x, y = 1.15 * reach * np.cos(np.radians(turn)), 1.0 + reach * np.sin(np.radians(turn))
         out = rng.standard_normal((2400, 3))
         out /= np.linalg.norm(out, axis=1, keepdims=True)
-        spots = (
-            np.array([x, y, 0.9 * r])
-            + out * r * rng.random((2400, 1)) ** 0.35 * (1 + 0.2 * waves(out, 0.7, rng))[:, None]
-        )
+        inward = rng.random((2400, 1)) ** 0.35 * (1 + 0.2 * waves(out, 0.7, rng))[:, None]
+        spots = np.array([x, y, 0.9 * r]) + out * r * inward
         bushes.append(leaves(spots, out + np.array((0, 0, 0.4)), 0.14, rng))
     above = []
     for x, y in zip(rng.uniform(-7, 4, 9), rng.uniform(-6.5, 3, 9), strict=True):
