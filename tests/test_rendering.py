@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from rendering import plants, room, village
+from diptych.stages.containers import read_container
+from diptych.stages.exif import focal_in_pixels, read_exif
+from rendering import photo, plants, room, village
 from rendering.camera_path import Lens, flight
 from rendering.freeform import blended, boxed, capsule, carved, ellipsoid, mirrored, surface_net
 from rendering.meshes import Mesh, Plane, arched, courses, cut, panel, prism, relief
@@ -105,6 +109,15 @@ def test_a_flight_keeps_its_height_tilt_and_grid() -> None:
     assert np.linalg.norm(np.diff(centers, axis=0), axis=1).max() < 16
     off_plumb = np.degrees(np.arccos(-views.rotations[:, 2, 2]))
     np.testing.assert_allclose(off_plumb, 24, atol=1)
+
+
+@pytest.mark.parametrize("size", [(960, 640), (640, 480), (480, 640)])
+def test_exif_knows_the_focal_length_at_every_proportion(tmp_path: Path, size: tuple[int, int]) -> None:
+    width, height = size
+    photo.save(tmp_path / "a.jpg", np.zeros((height, width, 3), np.uint8), Lens(), 0)
+    container = read_container((tmp_path / "a.jpg").read_bytes())
+    focal = focal_in_pixels(read_exif(container.exif), *container.size)
+    assert focal == pytest.approx(Lens().focal * width, rel=0.02)
 
 
 def test_plants_grow_where_they_should() -> None:

@@ -64,7 +64,8 @@ def save(path: Path, pixels: np.ndarray, lens: Lens, number: int, quality: int =
             0xA20E: IFDRational(round(width / SENSOR_WIDTH * 1000), 100),
             0xA20F: IFDRational(round(width / SENSOR_WIDTH * 1000), 100),
             0xA210: 3,
-            0xA405: round(lens.focal * 36),
+            # Equivalent to 36 x 24 mm is what has the same angle over the diagonal (CIPA).
+            0xA405: round(lens.focal * width * np.hypot(36, 24) / np.hypot(width, height)),
         }
     )
     Image.fromarray(pixels).save(path, quality=quality, subsampling=0, exif=exif)
