@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
 from .dense import Around, DepthMap, View
@@ -60,7 +62,8 @@ class PatchMatch(Stage):
     """
 
     slot = "depths"
-    libraries = ("numpy", "numba", "opencv-contrib-python")
+    libraries = ("numpy", "numba", "opencv-contrib-python", "torch")
+    differs_by_device = True
 
     sources: int = 7
     spacing: int = 1
@@ -89,18 +92,68 @@ class PatchMatch(Stage):
                 finest = finer[-1] if finer else coarsest
                 turns = [(coarsest, self.coarse_sweeps, True)]
                 turns += [(level, self.coarse_sweeps, False) for level in finer[:-1]]
-                field = _drawn(coarsest, view, rng)
+                found = sweeper.hold(_drawn(coarsest, view, rng), coarsest)
             else:
                 finest = Level.of(view, sources, 0, [depths.sources[i].depth for i in usable])
                 turns = []
-                field = sweeper.weighed(_begun(finest, view, depths.reference), finest)
-            field = sweeper.run(field, [*turns, (finest, self.sweeps, False)])
-            judgement = sweeper.judge(field, finest)
-        return depth_map(view, field.planes, judgement, self.min_confidence)
+                found = sweeper.hold(sweeper.weighed(_begun(finest, view, depths.reference), finest), finest)
+            sweeper.run(found, [*turns, (finest, self.sweeps, False)])
+            judgement = sweeper.judge(found)
+        return depth_map(view, found.planes(), judgement, self.min_confidence)
+
+
+class _Hypotheses(Protocol):
+    """A plane for every pixel of a level, and how to search for better ones, wherever the arrays live."""
+
+    level: Level
+
+    def enlarge(self, level: Level) -> None:
+        """Go on at the next size: each pixel takes what was found for the pixel it is a part of."""
+        ...
+
+    def sweep(self, parity: int, search: Search) -> None:
+        """Search once at every pixel of one colour, 0 or 1."""
+        ...
+
+    def judge(self, search: Search) -> Judgement:
+        """What each source says of the plane of every pixel."""
+        ...
+
+    def planes(self) -> np.ndarray:
+        """What was found, shape (H, W, 3)."""
+        ...
+
+
+class _OnThreads:
+    """Hypotheses that compiled kernels search, bands of rows on several threads."""
+
+    def __init__(self, field: Field, level: Level, patch: Patch, chunks: Chunks) -> None:
+        self.level, self._field, self._patch, self._chunks = level, field, patch, chunks
+
+    def enlarge(self, level: Level) -> None:
+        self.level, self._field = level, _enlarged(self._field, level)
+
+    def sweep(self, parity: int, search: Search) -> None:
+        self._chunks.run(sweep, self._edges(), parity, self._field, self.level.sources, self._patch, search)
+
+    def judge(self, search: Search) -> Judgement:
+        size, count = self.level.gray.shape, len(self.level.sources.start)
+        texture, parallax = np.zeros(size, np.float32), np.zeros(size, np.float32)
+        mismatch = np.full((*size, count), WORST, np.float32)
+        miss = np.full((*size, count if self.level.sources.inverse.size else 0), search.farthest_miss, np.float32)
+        given = (self._field, self.level.sources, self._patch, search)
+        self._chunks.run(judge, self._edges(), *given, texture, parallax, mismatch, miss)
+        return Judgement(texture, parallax, mismatch, miss if miss.size else None)
+
+    def planes(self) -> np.ndarray:
+        return self._field.planes
+
+    def _edges(self) -> np.ndarray:
+        return len(self.level.gray) * np.arange(_BANDS + 1) // _BANDS
 
 
 class _Sweeper:
-    """Run the kernels over whole levels, bands of rows on several threads."""
+    """Run sweeps over levels, on the CPU or on another device."""
 
     def __init__(self, stage: PatchMatch, view: View, seed: int, context: Context) -> None:
         self._stage, self._view, self._seed, self._context = stage, view, seed, context
@@ -114,33 +167,34 @@ class _Sweeper:
     def __exit__(self, *_: object) -> None:
         self._chunks.close()
 
-    def run(self, field: Field, turns: list[tuple[Level, int, bool]]) -> Field:
+    def hold(self, field: Field, level: Level) -> _Hypotheses:
+        """The field, where it is searched; torch is imported only for other devices than the CPU."""
+        if self._context.device == "cpu":
+            return _OnThreads(field, level, self._patch, self._chunks)
+        from .patchmatch_torch import OnDevice
+
+        return OnDevice(field, level, self._patch, self._context.device)
+
+    def run(self, found: _Hypotheses, turns: list[tuple[Level, int, bool]]) -> None:
         """Search level by level: each with how often, and whether depths are drawn from the whole range too."""
         total = sum(times for _, times, _ in turns)
         for level, times, roam in turns:
-            if field.gray is not level.gray:
-                field = _enlarged(field, level)
+            if found.level is not level:
+                found.enlarge(level)
             for turn in range(times):
                 search = self._search(turn, roam)
                 for parity in (0, 1):
-                    self._chunks.run(sweep, _edges(level), parity, field, level.sources, self._patch, search)
+                    found.sweep(parity, search)
                 self._done += 1
                 self._context.progress(self._done, total)
-        return field
 
-    def judge(self, field: Field, level: Level) -> Judgement:
+    def judge(self, found: _Hypotheses) -> Judgement:
         """What each source says of what was found."""
-        size, count = level.gray.shape, len(level.sources.start)
-        texture, parallax = np.zeros(size, np.float32), np.zeros(size, np.float32)
-        mismatch = np.full((*size, count), WORST, np.float32)
-        miss = np.full((*size, count if level.sources.inverse.size else 0), _FARTHEST_MISS, np.float32)
-        given = (field, level.sources, self._patch, self._search(0, roam=False))
-        self._chunks.run(judge, _edges(level), *given, texture, parallax, mismatch, miss)
-        return Judgement(texture, parallax, mismatch, miss if miss.size else None)
+        return found.judge(self._search(0, roam=False))
 
     def weighed(self, field: Field, level: Level) -> Field:
         """The field with the costs of its planes, and each source trusted as far as it agrees."""
-        mismatch = self.judge(field, level).mismatch
+        mismatch = self.judge(self.hold(field, level)).mismatch
         trust = np.exp(-(mismatch**2) / 0.18) + 1e-6
         cost = (trust * mismatch).sum(axis=2) / trust.sum(axis=2)
         return field._replace(cost=_unless_masked(cost, level), visible=trust / trust.max(axis=2, keepdims=True))
@@ -165,10 +219,6 @@ def _patch(spacing: int) -> Patch:
     dy, dx = np.delete(np.mgrid[-3:4, -3:4].reshape(2, -1), 24, axis=1).astype(np.float32)
     weight = np.exp(-(dx**2 + dy**2) / np.float32(18))
     return Patch(dx * spacing, dy * spacing, weight, np.float32(3 * spacing), np.float32(_CONTRAST), np.float32(_NOISE))
-
-
-def _edges(level: Level) -> np.ndarray:
-    return len(level.gray) * np.arange(_BANDS + 1) // _BANDS
 
 
 def _unless_masked(cost: np.ndarray, level: Level) -> np.ndarray:

@@ -27,13 +27,13 @@ SAMPLES = 48
 WORST = 2.0
 """The matching cost where nothing correlates, or where a source does not see the pixel; the best is 0."""
 
-_CANDIDATES = 9
+CANDIDATES = 9
 """The hypothesis that a pixel has, and one from each of eight regions around it."""
 
-_VARIATIONS = 5
+VARIATIONS = 5
 """How often the best of them is varied."""
 
-_RARELY = 8
+RARELY = 8
 """A source that neither the pixel nor those beside it use is still tried at one pixel in so many."""
 
 
@@ -138,7 +138,7 @@ def _regions() -> tuple[np.ndarray, np.ndarray]:
     return table, np.array([len(area) for area in places], np.int32)
 
 
-_PLACES, _COUNTS = _regions()
+PLACES, COUNTS = _regions()
 
 
 @njit(**_FAST)
@@ -260,10 +260,10 @@ def _gather(field, x, y, search, radius, parallax, candidates):
     height, width = field.cost.shape
     candidates[0] = field.planes[y, x]
     count, same = 1, search.same / parallax
-    for region in range(_PLACES.shape[0]):
+    for region in range(PLACES.shape[0]):
         cheapest, column, row = _f(np.inf), -1, -1
-        for k in range(_COUNTS[region]):
-            i, j = x + _PLACES[region, k, 0], y + _PLACES[region, k, 1]
+        for k in range(COUNTS[region]):
+            i, j = x + PLACES[region, k, 0], y + PLACES[region, k, 1]
             if i >= 0 and j >= 0 and i < width and j < height and field.cost[j, i] < cheapest:
                 cheapest, column, row = field.cost[j, i], i, j
         if column < 0:
@@ -318,7 +318,7 @@ def _try_views(visible, x, y, search, nearby, used):
     count = 0
     for j in range(len(nearby)):
         nearby[j] = _nearby_use(visible, x, y, j)
-        rarely = _random(search.seed, y * visible.shape[1] + x, 1000 + j) < _f(1 / _RARELY)
+        rarely = _random(search.seed, y * visible.shape[1] + x, 1000 + j) < _f(1 / RARELY)
         if search.everywhere or rarely or nearby[j] + visible[y, x, j] > _f(0.05):
             used[count] = j
             count += 1
@@ -406,8 +406,8 @@ def sweep(first, last, edges, parity, field, sources, patch, search):
     """
     n, width = sources.start.shape[0], field.cost.shape[1]
     weight, deviation = np.empty(SAMPLES, np.float32), np.empty(SAMPLES, np.float32)
-    candidates, costs = np.empty((_CANDIDATES, 3), np.float32), np.empty((_CANDIDATES, n), np.float32)
-    share, nearby, misses = np.empty(n, np.float32), np.empty(n, np.float32), np.zeros((_CANDIDATES, n), np.float32)
+    candidates, costs = np.empty((CANDIDATES, 3), np.float32), np.empty((CANDIDATES, n), np.float32)
+    share, nearby, misses = np.empty(n, np.float32), np.empty(n, np.float32), np.zeros((CANDIDATES, n), np.float32)
     used, consistent = np.empty(n, np.int64), sources.inverse.shape[0] > 0
     for y in range(edges[first], edges[last]):
         for x in range((y + parity) & 1, width, 2):
@@ -418,7 +418,7 @@ def sweep(first, last, edges, parity, field, sources, patch, search):
             candidate_count = _gather(field, x, y, search, patch.radius, parallax, candidates)
             use_count = _try_views(field.visible, x, y, search, nearby, used)
             least, w, wx, wy = _f(np.inf), _f(0), _f(0), _f(0)
-            for q in range(candidate_count + _VARIATIONS):
+            for q in range(candidate_count + VARIATIONS):
                 if q == candidate_count:
                     costs_here = costs[:candidate_count]
                     use_count = _choose_views(costs_here, use_count, nearby, field.visible[y, x], search, share, used)
