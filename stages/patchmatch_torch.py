@@ -25,7 +25,7 @@ _SLAB = 1 << 16
 """Pixels that are searched at once."""
 
 _TRIALS = 1 << 17
-"""Trials at once: about half a GiB while patches are compared."""
+"""Trials whose patches are compared at once; they make most of a peak of less than 1 GiB."""
 
 _BESIDE = (-1, 0), (1, 0), (0, -1), (0, 1)
 
