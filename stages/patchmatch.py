@@ -20,7 +20,7 @@ _BANDS = 32
 _COARSEST = 160
 """The search begins where the longer side of the view is at least so many pixels long, and not twice as many."""
 
-_CONTRAST, _NOISE = 18.0, 1.0
+_CONTRAST, _NOISE = 18.0, 0.25
 """Grey values: see :class:`~diptych.stages.patchmatch_kernels.Patch`."""
 
 _SAME = 0.1

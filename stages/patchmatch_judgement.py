@@ -17,8 +17,9 @@ _CONSISTENT = np.array([3.08, 0.32, 0.62, 0.91, -0.46, -0.33], np.float32)
 committed courtyard, at 480 and 720 pixels with seven and three sources, and on the rendered facade; the expected
 calibration error on each is 0.01 to 0.03."""
 
-_FLAT = 1.0
-"""Variance of grey values below which a patch shows no texture, but noise and rounding."""
+_FLAT, _SURE = 1.0, 0.5
+"""A patch with less variance of its grey values than the first may show noise alone; it counts only where the sources
+agree so well that the depth is more probably right than wrong."""
 
 _AT_THE_END = 0.01
 """Inverse depths closer to either end of the range than this share of it have run into the end."""
@@ -73,7 +74,7 @@ def depth_map(view: View, planes: np.ndarray, judgement: Judgement, min_confiden
     seen = (judgement.mismatch < WORST).any(axis=2)
     place = (inverse - 1 / view.far) / (1 / view.near - 1 / view.far)
     at_the_end = np.abs(place - 0.5) > 0.5 - _AT_THE_END
-    untextured = judgement.texture < _FLAT
+    untextured = (judgement.texture < _FLAT) & (confidence < _SURE)
     found = view.mask & seen & ~untextured & (confidence >= min_confidence)
     reason = np.select(
         [found, ~view.mask, ~seen, untextured, at_the_end],

@@ -41,7 +41,7 @@ class Poisson(Stage):
     libraries = ("numpy", "scipy", *DISTRIBUTIONS)
 
     depth: int = 0
-    max_cells: int = 2_000_000
+    max_cells: int = 1_000_000
     support: float = 2.0
     min_component: int = 100
 
