@@ -308,8 +308,8 @@ def windows(rng: np.random.Generator) -> list[Part]:
         gable = prism(face, np.array([[-0.80, 0.08], [0.80, 0.08], [0.0, 0.50]]), 0.10)
         half, rise, thick = 0.93, 0.56, 0.10
         rakes = [
-            prism(face, np.array([[0.0, rise - thick], [0.0, rise], [-half, 0.08], [-half + 0.17, 0.08]])[::1], 0.26),
-            prism(face, np.array([[0.0, rise], [0.0, rise - thick], [half - 0.17, 0.08], [half, 0.08]])[::1], 0.26),
+            prism(face, np.array([[0.0, rise - thick], [0.0, rise], [-half, 0.08], [-half + 0.17, 0.08]]), 0.26),
+            prism(face, np.array([[0.0, rise], [0.0, rise - thick], [half - 0.17, 0.08], [half, 0.08]]), 0.26),
         ]
         stone += [*sides, lintel, sill, *consoles, bed, gable, *rakes]
         glass.append(panel(Plane((x - WINDOW_HALF, 0.20, SILL), (1, 0, 0), (0, 0, 1), wide, tall)))

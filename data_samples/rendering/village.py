@@ -14,6 +14,7 @@ from scipy.interpolate import RegularGridInterpolator
 
 from . import plants, textures
 from .camera_path import Lens, flight
+from .houses import Parts, add, house, roofing
 from .meshes import Mesh, Plane, ball, box, courses, joined, lathe, lattice, prism, rod, tube, waves
 from .scene import Material, Part, SampleScene, Sky, plain
 
@@ -22,8 +23,6 @@ HALF = 110.0
 
 PIXELS = 4096
 """Side of the image that lies on the terrain."""
-
-Parts = dict[str, list[Mesh]]
 
 
 @dataclass(frozen=True)
@@ -169,119 +168,6 @@ def plots(rng: np.random.Generator, ground: Terrain) -> list[np.ndarray]:
     return homes
 
 
-def house(rng: np.random.Generator, length: float, width: float, eaves: float, pitch: float, kind: str) -> Parts:
-    """A gabled house about the origin, its ridge along x, by material."""
-    out: Parts = {"wall": [], "roof": [], "trim": [], "glass": [], "brick": []}
-    ridge = eaves + width / 2 * np.tan(pitch)
-    gable = np.array([[-width / 2, -1.5], [width / 2, -1.5], [width / 2, eaves], [0, ridge], [-width / 2, eaves]])
-    out["wall"].append(prism(Plane((-length / 2, 0, 0), (0, 1, 0), (0, 0, 1), 1, 1), gable, length))
-    out["wall"].append(panel_of(Plane((-length / 2, 0, 0), (0, -1, 0), (0, 0, 1), 1, 1), gable * (-1, 1)))
-    over, slope = 0.45, width / 2 / np.cos(pitch)
-    for side in (-1, 1):
-        v = (0.0, side * np.cos(pitch), -np.sin(pitch))
-        along = (side * 1.0, 0.0, 0.0)
-        origin = (-side * (length / 2 + over), 0.0, ridge + 0.10)
-        plane = Plane(origin, along, v, length + 2 * over, slope + over)
-        slab = np.array([[0, 0], [length + 2 * over, 0], [length + 2 * over, slope + over], [0, slope + over]])
-        out["roof"].append(_slab(plane, slab, 0.12, rng))
-        gutter = np.array(
-            [plane.at(np.array(u), np.array(slope + over + 0.05), 0.03) for u in (0.0, length + 2 * over)]
-        )
-        out["trim"].append(tube(gutter, 0.07, 8))
-    out["roof"].append(
-        tube(np.array([[-length / 2 - over, 0, ridge + 0.2], [length / 2 + over, 0, ridge + 0.2]]), 0.14, 8)
-    )
-    for side in (-1, 1):
-        for x in np.arange(-length / 2 + 1.3, length / 2 - 0.8, 2.3):
-            for z in np.arange(1.0, eaves - 1.2, 2.6):
-                _window(out, (x, side * (width / 2 + 0.01), z), 0.0 if side < 0 else 180.0)
-        for z in np.arange(1.0, ridge - 1.8, 2.6):
-            for y in (-width / 4, width / 4) if z < eaves - 1 else (0.0,):
-                _window(out, (side * (length / 2 + 0.01), y, z), 90.0 * side)
-    x, y = rng.uniform(-length / 3, length / 3), rng.choice([-0.9, 0.9])
-    out["brick"].append(box((0.75, 0.55, 2.2), (x, y, ridge + 0.2), 0.02))
-    out["trim"].append(box((0.9, 0.7, 0.10), (x, y, ridge + 1.32), 0.02))
-    out["trim"].append(lathe([(0.13, 0.0), (0.10, 0.35), (0.0, 0.36)], 12, 6).moved((x, y, ridge + 1.37)))
-    if kind == "dormer":
-        for x in np.linspace(-length / 4, length / 4, int(rng.integers(1, 3))):
-            side = rng.choice([-1, 1])
-            y0, z0 = side * width * 0.24, ridge - width * 0.24 * np.tan(pitch)
-            _join(out, _dormer(rng), (x, y0, z0), 0.0 if side < 0 else 180.0)
-    if kind == "wing":
-        wing = house(rng, width * 0.9, width * 0.62, eaves * 0.8, pitch, "plain")
-        _join(out, wing, (length / 4, (width * 0.8) * rng.choice([-1, 1]), 0.0), 90.0)
-    if kind == "solar":
-        side = -1
-        v = np.array((0.0, side * np.cos(pitch), -np.sin(pitch)))
-        for i in range(int(length / 1.3) - 2):
-            for j in range(2):
-                plane = Plane((-length / 2 + 1.2 + 1.15 * i, 0, ridge + 0.24), (1, 0, 0), tuple(-v), 1.05, 1.6)
-                start = plane.at(np.array(0.0), np.array(-0.9 - 1.7 * (j + 1)))
-                out["glass"].append(
-                    _slab(
-                        Plane(tuple(start), (1, 0, 0), tuple(-v), 1, 1),
-                        np.array([[0, 0], [1.05, 0], [1.05, 1.6], [0, 1.6]]),
-                        0.05,
-                        rng,
-                    )
-                )
-    return out
-
-
-def panel_of(plane: Plane, outline: np.ndarray) -> Mesh:
-    """A flat convex outline (N, 2)."""
-    fan = np.arange(1, len(outline) - 1)
-    return Mesh(plane.at(*outline.T), np.stack([0 * fan, fan + 1, fan], 1), outline / 3.0)
-
-
-def _slab(plane: Plane, outline: np.ndarray, thickness: float, rng: np.random.Generator) -> Mesh:
-    """A sheet on a plane; its texture spans three metres and starts anywhere."""
-    sheet = prism(plane, outline, thickness)
-    return Mesh(sheet.vertices, sheet.faces, sheet.uv * 0.8 / 3.0 + rng.random(2))
-
-
-def _window(out: Parts, place: tuple[float, float, float], turn: float) -> None:
-    out["glass"].append(box((0.85, 0.03, 1.15), (0, 0, 0.6)).moved(place, turn))
-    frame = [box((0.95, 0.09, 0.09), (0, 0, z)) for z in (0.0, 1.2)]
-    frame += [box((0.08, 0.08, 1.2), (x, 0, 0.6)) for x in (-0.45, 0.0, 0.45)]
-    frame.append(box((1.15, 0.22, 0.07), (0, -0.06, -0.05)))
-    out["trim"].append(joined(frame).moved(place, turn))
-
-
-def _dormer(rng: np.random.Generator) -> Parts:
-    """A small gable with a window that looks towards -y from the origin."""
-    out: Parts = {"wall": [], "roof": [], "trim": [], "glass": []}
-    front = np.array([[-0.75, -0.3], [0.75, -0.3], [0.75, 1.25], [0.0, 1.85], [-0.75, 1.25]])
-    out["wall"].append(prism(Plane((0, 2.2, 0), (1, 0, 0), (0, 0, 1), 1, 1), front, 2.2))
-    for side in (-1, 1):
-        fall = np.arctan2(0.6, 0.75)
-        plane = Plane(
-            (0, 2.2 if side > 0 else -0.2, 1.95), (0, -side, 0), (side * np.cos(fall), 0, -np.sin(fall)), 1, 1
-        )
-        sheet = np.array([[0, 0], [2.4, 0], [2.4, 1.15], [0, 1.15]])
-        out["roof"].append(_slab(plane, sheet, 0.08, rng))
-    _window(out, (0.0, -0.02, 0.05), 0.0)
-    return out
-
-
-def _join(out: Parts, more: Parts, place: tuple[float, float, float], turn: float) -> None:
-    for name, meshes in more.items():
-        out.setdefault(name, []).extend(mesh.moved(place, turn) for mesh in meshes)
-
-
-def roofing(rng: np.random.Generator, color: textures.Color) -> np.ndarray:
-    """Clay tiles in courses, three metres of them: dark under every overlap, no two alike, moss here and there."""
-    size, per = 1024, 1024 / 3.0
-    laid = courses(rng, (3.0, 3.0), (0.30, 0.30), (0.2, 0.2), 0.0, bond=True)
-    palette = [tuple(np.clip(np.array(color) * f, 0, 1)) for f in (0.85, 0.95, 1.0, 1.08, 1.18)]
-    image = textures.masonry(rng, laid, (3.0, 3.0), per, palette, color, grain=0.08, spread=0.12, stains=0.12) / 255.0
-    v = (np.arange(size) / per % 0.30 / 0.30)[:, None]
-    u = (np.arange(size) / per % 0.20 / 0.20)[None, :]
-    image = image * (0.62 + 0.45 * np.minimum(v * 3, 1))[..., None] * (0.80 + 0.25 * np.sin(np.pi * u))[..., None]
-    moss = np.clip(textures.fractal(rng, (size, size), 300.0) - 1.0, 0, 0.7)
-    return textures.finish(textures.mix(image, (0.32, 0.34, 0.18), moss))
-
-
 WALLS = ((0.84, 0.80, 0.70), (0.78, 0.68, 0.52), (0.86, 0.84, 0.80), (0.70, 0.58, 0.48), (0.74, 0.76, 0.70))
 ROOFS = ((0.58, 0.31, 0.22), (0.47, 0.27, 0.22), (0.33, 0.32, 0.33))
 
@@ -305,7 +191,7 @@ def buildings(rng: np.random.Generator, ground: Terrain, homes: list[np.ndarray]
         made = house(rng, length, width, rng.uniform(3.0, 5.8), np.radians(rng.uniform(34, 47)), kind)
         named = {"wall": f"wall{number * 7 % 5}", "roof": f"roof{rng.choice(3, p=(0.5, 0.3, 0.2))}"}
         corners = np.array([x, y]) + length / 3 * np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]])
-        _join(sorted_out, {named.get(name, name): meshes for name, meshes in made.items()},
+        add(sorted_out, {named.get(name, name): meshes for name, meshes in made.items()},
               (x, y, float(ground.at(corners).min())), turn)  # fmt: skip
     looks = {
         **{f"wall{k}": Material(_painted(rng, color)) for k, color in enumerate(WALLS)},
@@ -387,7 +273,7 @@ def trees(rng: np.random.Generator, ground: Terrain, homes: list[np.ndarray]) ->
     placed: list[np.ndarray] = []
     for _ in range(3000):
         forest = rng.random() < 0.35
-        spot = np.array([rng.uniform(-95, 95), rng.uniform(58, 100)]) if forest else rng.uniform(-85, 62, 2) * (1, 1)
+        spot = np.array([rng.uniform(-95, 95), rng.uniform(58, 100)]) if forest else rng.uniform(-85, 62, 2)
         row, column = (np.array([HALF - spot[1], HALF + spot[0]]) * 5).astype(int)
         free = roads[row, column] > 1.6 and np.hypot(spot[0] + 16, spot[1] + 22) > 15.5
         free &= all(np.hypot(*(spot - home[:2])) > 0.55 * home[2] + 2.6 for home in homes)
