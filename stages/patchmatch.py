@@ -29,8 +29,9 @@ _SAME = 0.1
 _STRICT = 0.5
 """A source with less mismatch than this counts as seeing a pixel."""
 
-_STEP = 4.0
-"""Pixels of parallax by which the first sweep of a level moves hypotheses at most; each further one moves by half."""
+_FIRST_STEP, _STEP = 4.0, 0.5
+"""Pixels of parallax by which the first sweep moves hypotheses at most, at the coarsest size and at the others; each
+further sweep of a size moves them by half as much."""
 
 _TILT = 0.3
 """Spread of the slopes that are drawn at first: 1 is a plane at 45 degrees."""
@@ -203,7 +204,7 @@ class _Sweeper:
         return Search(
             seed=np.uint32(self._seed + self._done),
             strict=np.float32(_STRICT),
-            step=np.float32(_STEP / 2**turn),
+            step=np.float32((_FIRST_STEP if roam else _STEP) / 2**turn),
             roam=roam,
             nearest=np.float32(1 / self._view.near),
             farthest=np.float32(1 / self._view.far),

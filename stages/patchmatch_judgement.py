@@ -17,9 +17,9 @@ _CONSISTENT = np.array([3.08, 0.32, 0.62, 0.91, -0.46, -0.33], np.float32)
 committed courtyard, at 480 and 720 pixels with seven and three sources, and on the rendered facade; the expected
 calibration error on each is 0.01 to 0.03."""
 
-_FLAT, _SURE = 1.0, 0.5
+_FLAT, _SURE = 1.0, 0.85
 """A patch with less variance of its grey values than the first may show noise alone; it counts only where the sources
-agree so well that the depth is more probably right than wrong."""
+agree so well that the depth is very probably right."""
 
 _AT_THE_END = 0.01
 """Inverse depths closer to either end of the range than this share of it have run into the end."""

@@ -144,13 +144,12 @@ PLACES, COUNTS = _regions()
 @njit(**_FAST)
 def _random(seed, pixel, draw):
     """A number from 0 to 1 that depends on nothing but its arguments."""
+    # Numba widens products of 32 bits to 64; each is cut again.
     x = np.uint32(seed) * np.uint32(0x9E3779B1) + np.uint32(pixel) * np.uint32(0x85EBCA77)
-    x += np.uint32(draw) * np.uint32(0xC2B2AE3D)
-    x ^= x >> np.uint32(16)
-    x *= np.uint32(0x7FEB352D)
-    x ^= x >> np.uint32(15)
-    x *= np.uint32(0x846CA68B)
-    x ^= x >> np.uint32(16)
+    x = np.uint32(x + np.uint32(draw) * np.uint32(0xC2B2AE3D))
+    x = np.uint32((x ^ (x >> np.uint32(16))) * np.uint32(0x7FEB352D))
+    x = np.uint32((x ^ (x >> np.uint32(15))) * np.uint32(0x846CA68B))
+    x = np.uint32(x ^ (x >> np.uint32(16)))
     return _f(x >> np.uint32(8)) * _f(1.0 / 16777216.0)
 
 
@@ -322,6 +321,10 @@ def _try_views(visible, x, y, search, nearby, used):
         if search.everywhere or rarely or nearby[j] + visible[y, x, j] > _f(0.05):
             used[count] = j
             count += 1
+    if count == 0:
+        for j in range(len(nearby)):
+            used[j] = j
+        count = len(nearby)
     return count
 
 

@@ -173,7 +173,8 @@ class OnDevice:
         nearby /= inside.sum(1, keepdim=True).clamp(min=1)
         draws = 1000 + torch.arange(nearby.shape[1], device=self._device)
         rarely = random(search.seed, pixel[:, None], draws) < 1 / RARELY
-        return rarely | (nearby + self._visible[pixel] > 0.05) | search.everywhere, nearby
+        tried = rarely | (nearby + self._visible[pixel] > 0.05) | search.everywhere
+        return tried | ~tried.any(dim=1, keepdim=True), nearby
 
     def _vary(self, pixel: Tensor, planes: Tensor, attempt: int, search: Search, parallax: Tensor) -> Tensor:
         drawn = random(search.seed, pixel[:, None], 4 * attempt + torch.arange(4, device=self._device))
@@ -268,23 +269,16 @@ class _Sources(NamedTuple):
 
 
 def random(seed: np.uint32, pixel: Tensor, draw: Tensor) -> Tensor:
-    """The numbers that the compiled kernels draw; the arguments are broadcast.
-
-    Numba widens products of 32 bits to 64 without sign. Those of torch have a sign, which a shift must not spread.
-    """
-    x = pixel.new_tensor(int(seed)) * 0x9E3779B1 + pixel * 0x85EBCA77 + draw * 0xC2B2AE3D
-    x = _mixed(x, 16) * 0x7FEB352D
-    x = _mixed(x, 15) * 0x846CA68B
-    x = _mixed(x, 16)
-    return _shifted(x, 8).float() * (1 / 16777216)
+    """The numbers that the compiled kernels draw; the arguments are broadcast."""
+    x = _cut(pixel.new_tensor(int(seed)) * 0x9E3779B1 + pixel * 0x85EBCA77 + draw * 0xC2B2AE3D)
+    x = _cut((x ^ x >> 16) * 0x7FEB352D)
+    x = _cut((x ^ x >> 15) * 0x846CA68B)
+    return ((x ^ x >> 16) >> 8).float() * (1 / 16777216)
 
 
-def _mixed(x: Tensor, by: int) -> Tensor:
-    return x ^ _shifted(x, by)
-
-
-def _shifted(x: Tensor, by: int) -> Tensor:
-    return x >> by & (1 << 64 - by) - 1
+def _cut(x: Tensor) -> Tensor:
+    """The lowest 32 bits."""
+    return x & 0xFFFFFFFF
 
 
 def _project(a: Tensor, b: Tensor, xy: Tensor, w: Tensor) -> Tensor:
