@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from diptych.stages.dense import Around, DepthMap, View
 from diptych.stages.scene import Camera
+from pictures import read_rgb
 
 FOLDERS = {
     "exact_scene8": "exact_scene8",
@@ -43,7 +44,7 @@ class ProtocolSet:
         views = []
         for i, stem in enumerate(names):
             photo = next((data / FOLDERS[name] / "images").glob(f"{stem}.*"))
-            image = cv2.cvtColor(cv2.imread(str(photo)), cv2.COLOR_BGR2RGB)
+            image = read_rgb(photo)
             if image.shape[:2] != (height, width):
                 image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
             k, (near, far) = protocol["K"][i], protocol["depth_range"][i]

@@ -18,6 +18,7 @@ from diptych.stages.patchmatch import PatchMatch
 from diptych.stages.scene import Camera
 from diptych.stages.sgm import Sgm
 from diptych.stages.stage import Context
+from pictures import read_rgb, read_stored
 from rich.console import Console
 from rich.table import Table
 
@@ -39,7 +40,7 @@ def main() -> None:
     table = Table("pair", "method", *(f"bad-{limit:g} %" for limit in LIMITS))
     for name, (folder, left, right, disparities, factor) in PAIRS.items():
         place = data / "stereo" / folder
-        images = tuple(cv2.cvtColor(cv2.imread(str(place / file)), cv2.COLOR_BGR2RGB) for file in (left, right))
+        images = tuple(read_rgb(place / file) for file in (left, right))
         truth = true_disparity(place / disparities, factor)
         for method, disparity in answers(images, truth).items():
             table.add_row(name, method, *(f"{bad(disparity, truth, limit):.2f}" for limit in LIMITS))
@@ -51,7 +52,7 @@ def true_disparity(path: Path, factor: int) -> np.ndarray:
     if path.suffix == ".npz":
         values = np.load(path)["arr_0"].astype(np.float64)
         return np.where(np.isfinite(values), values, 0.0)
-    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED) / factor
+    return read_stored(path) / factor
 
 
 def bad(disparity: np.ndarray, truth: np.ndarray, limit: float) -> float:

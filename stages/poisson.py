@@ -75,7 +75,7 @@ class Poisson(Stage):
     def _amid_sparse_points(self, vertices: np.ndarray, tree: KDTree, threads: int) -> np.ndarray:
         """Whether vertices lie near points for the spacing that these have, and with points on all sides."""
         points = np.asarray(tree.data)
-        distance, nearest = tree.query(vertices, k=_AROUND, workers=threads)
+        distance, nearest = (np.asarray(each) for each in tree.query(vertices, k=_AROUND, workers=threads))
         spacing, _ = tree.query(points[nearest[:, 0]], k=3, workers=threads)
         offset = np.linalg.norm(points[nearest].mean(axis=1) - vertices, axis=1)
         # The first of three is the point itself. At a border, the middle of the points around lies to one side.

@@ -38,7 +38,7 @@ def planes_from(depth: np.ndarray, normals: np.ndarray, camera: Camera) -> np.nd
 
 def fill(planes: np.ndarray, known: np.ndarray) -> np.ndarray:
     """The planes with those that are not known taken over, flat, from the nearest pixel whose plane is."""
-    rows, columns = distance_transform_edt(~known, return_distances=False, return_indices=True)
+    rows, columns = np.asarray(distance_transform_edt(~known, return_distances=False, return_indices=True))
     filled = planes[rows, columns]
     filled[~known, 1:] = 0
     return filled

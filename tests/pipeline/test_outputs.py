@@ -137,8 +137,8 @@ def test_export_gives_the_dense_folder_the_cloud_and_the_mesh(tmp_path: Path, ha
         export_result(SPARSE, half, "mesh", tmp_path / "new" / name)
         mesh = read(tmp_path / "new" / name)
         assert len(mesh.triangles) == len(half.mesh.triangles)
-        corners = (each.vertices[each.triangles] for each in (mesh, half.mesh))
-        np.testing.assert_allclose(*corners, atol=1e-5)
+        got, put = (each.vertices[each.triangles] for each in (mesh, half.mesh))
+        np.testing.assert_allclose(got, put, atol=1e-5)
 
 
 def test_a_textured_mesh_lies_there_with_its_texture(out: Path) -> None:

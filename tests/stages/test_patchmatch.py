@@ -22,8 +22,8 @@ def world() -> tuple[tuple[View, ...], tuple[np.ndarray, ...]]:
     return tuple(views), tuple(depths)
 
 
-def search(views: Around[View], depths: Around[DepthMap] | None = None, **parameters: float) -> DepthMap:
-    return PatchMatch(**parameters).run(views, np.random.default_rng(0), Context(), depths)
+def search(views: Around[View], depths: Around[DepthMap] | None = None) -> DepthMap:
+    return PatchMatch().run(views, np.random.default_rng(0), Context(), depths)
 
 
 @functools.cache

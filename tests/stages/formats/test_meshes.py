@@ -223,7 +223,8 @@ def test_damaged_files_are_said(tmp_path: Path) -> None:
         with pytest.raises(StageFailure) as failure:
             read_obj(obj)
         assert failure.value.code == "damaged-obj"
-    empty = Mesh(*np.zeros((1, 3, 3)), np.zeros((0, 3)), *np.zeros((2, 3, 3)))
+    nothing = np.zeros((3, 3))
+    empty = Mesh(nothing, np.zeros((0, 3)), nothing, nothing)
     with pytest.raises(StageFailure) as failure:
         write_glb(empty, glb)
     assert failure.value.code == "empty-mesh"

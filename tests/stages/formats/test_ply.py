@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from typing import Any
 
 import hypothesis.extra.numpy as arrays
 import numpy as np
@@ -26,7 +27,7 @@ def test_what_is_written_is_read(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, count: int, single: bool, parts: set[str]
 ) -> None:
     real = np.float32 if single else np.float64
-    given = {
+    given: dict[str, Any] = {
         "points": data.draw(arrays.arrays(real, (count, 3))),
         "normals": data.draw(arrays.arrays(real, (count, 3))),
         "colors": data.draw(arrays.arrays(np.uint8, (count, 3))),
