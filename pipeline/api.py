@@ -362,14 +362,9 @@ def _writing(out: Path, failure: StageFailure | None = None) -> Iterator[None]:
 
 def _check_device(device: str) -> None:
     if device != "cpu":
-        import torch
+        from ..learned.inference import device_named
 
-        try:
-            torch.empty(0, device=device)
-        except (RuntimeError, AssertionError) as error:
-            reason = str(error).partition("\n")[0]
-            sentence = f"The device {device!r} cannot be used: {reason}"
-            raise StageFailure("no-device", sentence, hint="Leave --device out to run on the CPU.") from error
+        device_named(device)
 
 
 def _ignore(sentence: str) -> None:

@@ -218,6 +218,27 @@ def export(
     typer.echo(f"Wrote {file}.")
 
 
+@app.command(epilog=_example("diptych train depth --out training --steps 20000"))
+def train(
+    task: Annotated[str, typer.Argument(help="depth, mono or refiner.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder; one with a training in it goes on.")],
+    steps: Annotated[int, typer.Option("--steps", min=1, help="How many in all.")] = 10_000,
+    seed: Seed = 0, device: Device = "cpu",
+    start: Annotated[str | None, typer.Option("--start", help="Weights to begin with.")] = None,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Of each operation on the CPU.")] = 1,
+    minutes: Annotated[float | None, typer.Option("--minutes", min=0.0, help="Stop after so long.")] = None,
+) -> None:  # fmt: skip
+    """Train a network of Diptych on scenes that it makes itself."""
+    from .training import train as train_task
+
+    card = train_task(
+        task, out=out, steps=steps, seed=seed, device=device, start=start, threads=threads, minutes=minutes
+    )
+    typer.echo(f"{card.step:,} of {card.steps:,} steps in {card.seconds:,} s; weights, card and curves are in {out}.")
+    for name, value in card.metrics.items():
+        typer.echo(f"  {name}: {value:.4g}")
+
+
 @app.command(epilog=_example("diptych stages"))
 def stages() -> None:
     """List the slots, what can fill each, and every parameter with its default."""

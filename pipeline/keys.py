@@ -23,7 +23,7 @@ Ingredients = dict[str, Any]
 
 
 def stage_ingredients(stage: Stage, device: str = "cpu") -> Ingredients:
-    """What all items of a stage have in common: its name, version, code, parameters and libraries.
+    """What all items of a stage have in common: its name, version, code, parameters, libraries and files.
 
     The kind of device is among them only where the stage says that results differ by it.
     """
@@ -35,6 +35,8 @@ def stage_ingredients(stage: Stage, device: str = "cpu") -> Ingredients:
         "parameters": parameters_of(stage),
         "libraries": {name: library_version(name) for name in sorted(cls.libraries)},
     }
+    if files := stage.files():
+        ingredients["files"] = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     if cls.differs_by_device:
         ingredients["device"] = device.partition(":")[0]
     return ingredients

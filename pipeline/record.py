@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..stages.failure import StageFailure
+from ..stages.provenance import diptych_version, git_state
 from .codec import digest
 from .collection import Collection, Options
 from .graph import Graph, Vertex
@@ -75,10 +74,10 @@ def make_record(
         "warnings": warnings,
         "outputs": outputs,
         "versions": {
-            "diptych": _own_version(), "python": platform.python_version(),
+            "diptych": diptych_version(), "python": platform.python_version(),
             **{name: library_version(name) for name in sorted(libraries)},
         },
-        "git": _git(),
+        "git": git_state(),
         "hardware": _hardware(),
         "tasks": [_task(outcome) for outcome in execution.outcomes.values()],
     }  # fmt: skip
@@ -209,31 +208,6 @@ def _failure(failure: StageFailure | None, outcome: Outcome | None) -> dict[str,
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(", ", ": "), default=str)
-
-
-def _own_version() -> str:
-    try:
-        return importlib.metadata.version("diptych")
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"
-
-
-def _git() -> dict[str, Any] | None:
-    """Commit of the checkout that the code lies in, and whether it was changed since; None where it is installed."""
-    here = Path(__file__).resolve().parent
-
-    def git(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(here), *arguments], capture_output=True, text=True, check=True, timeout=20
-        ).stdout.strip()
-
-    try:
-        if not git("ls-files", Path(__file__).name):
-            return None
-        top = git("rev-parse", "--show-toplevel")
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "-uno", top))}
-    except (OSError, subprocess.SubprocessError):
-        return None
 
 
 def _hardware() -> dict[str, Any]:

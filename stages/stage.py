@@ -21,10 +21,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal, dataclass_transform
 
 from .dense import Cloud, DepthMap, Mesh, Neighbors, View
-from .scene import Camera, Features, Matches, Pairs, Photo, Photos, Sparse, Tracks, TwoView
+from .scene import Camera, Features, Matches, Pairs, Patches, Photo, Photos, Sparse, Tracks, TwoView
 
 Extent = Literal["run", "photo", "pair"]
 
@@ -58,6 +59,7 @@ SLOTS: dict[str, Slot] = {
         Slot("matches", Matches, "pair"),
         Slot("two_views", TwoView, "pair"),
         Slot("tracks", Tracks, "run"),
+        Slot("patches", Patches, "photo"),
         Slot("sparse", Sparse, "run"),
         Slot("neighbors", Neighbors, "run"),
         Slot("views", View, "photo"),
@@ -137,6 +139,10 @@ class Stage:
         will need.
         """
         return 0
+
+    def files(self) -> tuple[Path, ...]:
+        """Files that make the result, such as the weights of a network; what they hold enters the key."""
+        return ()
 
     def resized(self, sizes: Sizes) -> Sizes:
         """The sizes that the stages after this one meet: other ones after a stage that resizes or chooses."""

@@ -1,0 +1,1 @@
+"""Depth of a view from its neighbours by a network."""

@@ -1,0 +1,51 @@
+"""Networks that give the same bytes, whoever runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from ..stages.failure import StageFailure
+from ..stages.stage import Context
+
+
+def torch_device(context: Context) -> torch.device:
+    """The device that the context asks for.
+
+    Raises:
+        StageFailure: ``no-device``.
+    """
+    return device_named(context.device)
+
+
+def device_named(name: str) -> torch.device:
+    """The torch device of that name.
+
+    Raises:
+        StageFailure: ``no-device`` where torch cannot use it here.
+    """
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise StageFailure(
+            "no-device", f"The device {name!r} cannot be used: {reason}", hint="Leave --device out to run on the CPU."
+        ) from error
+    return torch.device(name)
+
+
+@contextmanager
+def deterministic() -> Iterator[None]:
+    """No gradients, and one thread for each operation: a sum split over several threads is rounded differently.
+
+    Items run beside each other on several threads instead.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        torch.set_num_threads(before)

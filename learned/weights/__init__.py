@@ -1,0 +1,1 @@
+"""Weights of networks: reading and writing them, and those that Diptych ships."""

@@ -1,0 +1,94 @@
+"""Weights as files: safetensors only, checked before they are used."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from ...stages.failure import StageFailure
+
+_SUFFIX = ".safetensors"
+
+
+def path_of(weights: str) -> Path:
+    """The file of some weights.
+
+    Args:
+        weights: the name of weights that Diptych ships, such as ``depth``, or the path of a file.
+
+    Raises:
+        StageFailure: ``missing-weights``.
+    """
+    is_name = "/" not in weights and "\\" not in weights and not Path(weights).suffix
+    path = Path(str(files(__package__ or "") / f"{weights}{_SUFFIX}")) if is_name else Path(weights).expanduser()
+    if not path.is_file():
+        raise StageFailure(
+            "missing-weights", f"There are no weights {weights!r}.",
+            hint=f"Train some with 'diptych train', or give the path of a {_SUFFIX} file.",
+        )  # fmt: skip
+    return path
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file, as hexadecimal digits."""
+    return sha256(path.read_bytes()).hexdigest()
+
+
+def load(network: nn.Module, weights: str) -> None:
+    """Give a network its weights.
+
+    Raises:
+        StageFailure: ``missing-weights``; ``pickled-weights``, since reading a pickle may run a stranger's code;
+            ``damaged-weights``; ``wrong-architecture`` where they belong to another network.
+    """
+    path = path_of(weights)
+    _refuse_pickle(path)
+    try:
+        given = load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise StageFailure(
+            "damaged-weights", f"The weights {path.name} cannot be read: {error}.",
+            hint="The file was cut off or is no safetensors file: copy or train it again.",
+        ) from error  # fmt: skip
+    wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in given.items()}
+    if wanted != found:
+        differing = sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name))
+        raise StageFailure(
+            "wrong-architecture",
+            f"The weights {path.name} belong to another network than {type(network).__name__}: {differing[0]} differs.",
+            hint="Give weights that were trained for this stage and this version of Diptych.",
+            expected=wanted.get(differing[0]), found=found.get(differing[0]),
+        )  # fmt: skip
+    network.load_state_dict(given)
+
+
+def save(network: nn.Module, path: Path) -> str:
+    """Write the weights of a network and give their SHA-256; equal weights make equal bytes."""
+    state = {name: value.detach().to("cpu").contiguous() for name, value in network.state_dict().items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(".part")
+    save_file({name: value.float() if value.is_floating_point() else value for name, value in state.items()}, aside)
+    aside.replace(path)
+    return digest_of(path)
+
+
+def _refuse_pickle(path: Path) -> None:
+    """A pickle by itself, or in the ZIP archive that ``torch.save`` makes."""
+    with path.open("rb") as file:
+        head = file.read(4)
+    if head[:2] == b"PK" or head[:1] == b"\x80":
+        raise StageFailure(
+            "pickled-weights", f"The weights {path.name} are a pickle, and reading one may run a stranger's code.",
+            hint="Convert them to safetensors where you trust them, and give that file.",
+        )  # fmt: skip
+
+
+def parameters(network: nn.Module) -> int:
+    """How many numbers a network learns."""
+    return sum(value.numel() for value in network.parameters())

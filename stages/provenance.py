@@ -1,0 +1,34 @@
+"""Which code is running: the version of Diptych, and its commit where it lies in a checkout."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import subprocess
+from pathlib import Path
+from typing import Any
+
+
+def diptych_version() -> str:
+    """The installed version of Diptych."""
+    try:
+        return importlib.metadata.version("diptych")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def git_state() -> dict[str, Any] | None:
+    """Commit of the checkout that the code lies in, and whether it was changed since; None where it is installed."""
+    here = Path(__file__).resolve().parent
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(here), *arguments], capture_output=True, text=True, check=True, timeout=20
+        ).stdout.strip()
+
+    try:
+        if not git("ls-files", Path(__file__).name):
+            return None
+        top = git("rev-parse", "--show-toplevel")
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "-uno", top))}
+    except (OSError, subprocess.SubprocessError):
+        return None
