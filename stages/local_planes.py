@@ -11,16 +11,17 @@ from numba import njit
 
 
 @njit(nogil=True, cache=True)
-def fit_planes(first, last, rows, inverse, weight, radius, stride, tolerance, slope, fitted, gradient, support):
+def fit_planes(first, last, rows, inverse, weight, unit, radius, stride, tolerance, slope, fitted, gradient, support):
     """Fit a plane about every pixel to the inverse depths that may belong to its surface.
 
     Args:
         first, last: chunks to fill, of ``rows`` rows each.
         inverse: inverse depths, shape (H, W).
         weight: of each of them, 0 for one to leave alone, shape (H, W).
+        unit: the difference of inverse depth that ``tolerance`` and ``slope`` are told in, shape (H, W).
         radius: how far the neighbourhood reaches, in pixels; every ``stride``-th pixel of it is taken.
         tolerance, slope: a neighbour r pixels away belongs to the surface where it differs from the centre by less than
-            ``tolerance + slope r``; Tukey's biweight of that.
+            ``tolerance + slope r`` units; Tukey's biweight of that.
         fitted: filled with the inverse depth of the plane, shape (H, W).
         gradient: filled with its derivative by u and v, shape (H, W, 2).
         support: filled with the share of the neighbourhood's weights that belong, 0 where there is nothing to fit,
@@ -42,7 +43,7 @@ def fit_planes(first, last, rows, inverse, weight, radius, stride, tolerance, sl
                         taps += 1
                         distance = np.float32(max(abs(dx), abs(dy)))
                         dz = inverse[row + dy, column + dx] - center
-                        off = dz / (tolerance + slope * distance)
+                        off = dz / (unit[row, column] * (tolerance + slope * distance))
                         if off * off >= 1:
                             continue
                         keep = np.float32(1) - off * off

@@ -199,9 +199,9 @@ def _smooth(
     """See :func:`fit_planes`; ``pixel`` is a pixel of parallax as a difference of inverse depth."""
     radius, stride, tolerance, slope = fit
     fitted, gradient = np.empty_like(inverse), np.empty((*inverse.shape, 2), np.float32)
-    support = np.empty_like(inverse)
+    support, unit = np.empty_like(inverse), np.full_like(inverse, pixel)
     _over_rows(
-        fit_planes, threads, inverse, weight, radius, stride, np.float32(tolerance * pixel), np.float32(slope * pixel),
+        fit_planes, threads, inverse, weight, unit, radius, stride, np.float32(tolerance), np.float32(slope),
         fitted, gradient, support,
     )  # fmt: skip
     return fitted, gradient, support

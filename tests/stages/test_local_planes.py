@@ -21,8 +21,8 @@ def plane(normal: np.ndarray, distance: float) -> np.ndarray:
 
 def fit(inverse: np.ndarray, *, tolerance: float, slope: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     fitted, gradient, support = np.empty_like(inverse), np.empty((*SHAPE, 2), np.float32), np.empty_like(inverse)
-    weight = np.ones_like(inverse)
-    fit_planes(0, 3, 10, inverse, weight, 3, 1, np.float32(tolerance), np.float32(slope), fitted, gradient, support)
+    one = np.ones_like(inverse)
+    fit_planes(0, 3, 10, inverse, one, one, 3, 1, np.float32(tolerance), np.float32(slope), fitted, gradient, support)
     return fitted, gradient, support
 
 
