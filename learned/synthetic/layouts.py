@@ -1,0 +1,216 @@
+"""What stands where: facades, courts, tables, statues and thickets, built of few shapes.
+
+The world is about 1 wide where the cameras look: y points up, the cameras look at the origin from the side of +z.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from ...stages.geometry.rotations import matrix_from_vector
+from .draws import chance, choice, direction, log_uniform, normal, uniform, whole
+from .shapes import Box, Relief, Revolution, Shape
+from .textures import dead_leaves, fractal, masonry, stones
+
+WALL = np.eye(3)
+"""Local z towards +z of the world: surfaces that stand."""
+FLOOR = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+"""Local z upwards: surfaces that lie."""
+
+_RELIEF_SIZE = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Shapes, and from where they are to be seen.
+
+    Attributes:
+        shapes: the large ones that fill the background throw no shadow.
+        toward: unit vector from the origin to the reference camera, shape (3,).
+        cone: largest angle between a source and the reference, seen from the origin, in radians.
+        focal: focal length in image widths, and distance of the reference, so that the view is about 1 wide.
+    """
+
+    shapes: list[Shape]
+    toward: np.ndarray
+    cone: float
+    focal: float
+
+
+def layout(rng: Generator, device: torch.device) -> Layout:
+    """One arrangement of one of five kinds."""
+    kind = choice(rng, (_facade, _court, _table, _statue, _thicket), (0.3, 0.2, 0.22, 0.16, 0.12))
+    shapes, azimuth, elevation = kind(rng, device)
+    toward = np.array([
+        math.cos(elevation) * math.sin(azimuth), math.sin(elevation), math.cos(elevation) * math.cos(azimuth)
+    ])  # fmt: skip
+    # Cameras stay in front of walls and above floors.
+    cone = max(math.radians(4), math.radians(75) - max(abs(azimuth), abs(elevation)))
+    return Layout(shapes, toward, cone, uniform(rng, 0.7, 1.6))
+
+
+def _facade(rng: Generator, device: torch.device) -> tuple[list[Shape], float, float]:
+    """A wall that fills the picture, plain or in relief, with things on it and before it."""
+    shapes = [_wall(rng, device, 0.0)]
+    if chance(rng, 0.5):
+        shapes.append(_ground(rng, device, -uniform(rng, 0.25, 0.5)))
+    for _ in range(whole(rng, 1, 7)):
+        size = _extent(rng, 0.04, 0.22)
+        place = np.array([uniform(rng, -0.55, 0.55), uniform(rng, -0.4, 0.4), uniform(rng, -0.5, 1.0) * size[2]])
+        shapes.append(Box(matrix_from_vector(np.array([0.0, 0.0, normal(rng, 0.02)])), place, size))
+    shapes += [_thing(rng, 0.35, depth=(0.02, 0.35)) for _ in range(whole(rng, 0, 4))]
+    shapes += [_rod(rng, depth=(0.02, 0.3)) for _ in range(choice(rng, (0, 1, 3), (0.5, 0.3, 0.2)))]
+    return shapes, uniform(rng, -0.8, 0.8), uniform(rng, -0.15, 0.4)
+
+
+def _court(rng: Generator, device: torch.device) -> tuple[list[Shape], float, float]:
+    """Two walls meeting at a corner over a floor, with things in it."""
+    floor = -uniform(rng, 0.15, 0.4)
+    turn = uniform(rng, 0.3, 1.2)
+    left, right = (
+        matrix_from_vector(np.array([0.0, angle, 0.0])) for angle in (turn, turn - math.pi / 2 + normal(rng, 0.1))
+    )
+    corner = np.array([uniform(rng, -0.3, 0.3), 0.0, -uniform(rng, 0.2, 0.7)])
+    shapes: list[Shape] = [_ground(rng, device, floor)]
+    shapes += [_slab(rng, device, axes, corner, 0.4) for axes in (left, right)]
+    shapes += [_standing(rng, floor) for _ in range(whole(rng, 2, 6))]
+    shapes += [_rod(rng, depth=(-0.3, 0.3)) for _ in range(choice(rng, (0, 1, 2), (0.6, 0.25, 0.15)))]
+    return shapes, uniform(rng, -0.35, 0.35), uniform(rng, 0.0, 0.6)
+
+
+def _table(rng: Generator, device: torch.device) -> tuple[list[Shape], float, float]:
+    """Ground seen from above: things on a table, terrain from the air."""
+    shapes = [_ground(rng, device, 0.0, relief=0.6)]
+    if chance(rng, 0.4):
+        shapes.append(_wall(rng, device, -uniform(rng, 0.5, 1.5)))
+    shapes += [_standing(rng, 0.0) for _ in range(whole(rng, 1, 8))]
+    return shapes, uniform(rng, -0.5, 0.5), uniform(rng, 0.4, 1.25)
+
+
+def _statue(rng: Generator, device: torch.device) -> tuple[list[Shape], float, float]:
+    """One large thing made of many rounded ones, before a wall or a court."""
+    floor = -uniform(rng, 0.3, 0.45)
+    shapes = [_ground(rng, device, floor), _wall(rng, device, -uniform(rng, 0.3, 1.2))]
+    height = uniform(rng, 0.1, 0.2)
+    base = np.array([uniform(rng, 0.08, 0.2), height / 2, uniform(rng, 0.08, 0.2)])
+    turn = matrix_from_vector(np.array([0.0, uniform(rng, -0.8, 0.8), 0.0]))
+    shapes.append(Box(turn, np.array([0.0, floor + height / 2, 0.0]), base))
+    for _ in range(whole(rng, 4, 8)):
+        place = np.array([normal(rng, 0.08), normal(rng, 0.14), normal(rng, 0.08)])
+        shapes.append(_rounded(rng, place, log_uniform(rng, 0.05, 0.17)))
+    return shapes, uniform(rng, -0.5, 0.5), uniform(rng, -0.05, 0.5)
+
+
+def _thicket(rng: Generator, device: torch.device) -> tuple[list[Shape], float, float]:
+    """Many thin and small things at all depths before a background."""
+    shapes = [_wall(rng, device, -uniform(rng, 0.2, 0.8))]
+    if chance(rng, 0.5):
+        shapes.append(_ground(rng, device, -uniform(rng, 0.3, 0.5)))
+    shapes += [_rod(rng, depth=(-0.3, 0.35)) for _ in range(whole(rng, 3, 7))]
+    shapes += [_thing(rng, 0.15, depth=(-0.3, 0.35)) for _ in range(whole(rng, 2, 6))]
+    return shapes, uniform(rng, -0.5, 0.5), uniform(rng, -0.1, 0.5)
+
+
+def _wall(rng: Generator, device: torch.device, depth: float) -> Shape:
+    lean = matrix_from_vector(np.array([normal(rng, 0.04), normal(rng, 0.08), 0.0]))
+    return _slab(rng, device, lean @ WALL, np.array([0.0, 0.0, depth]), 0.6)
+
+
+def _ground(rng: Generator, device: torch.device, height: float, relief: float = 0.35) -> Shape:
+    lean = matrix_from_vector(np.array([normal(rng, 0.03), 0.0, normal(rng, 0.03)]))
+    return _slab(rng, device, lean @ FLOOR, np.array([0.0, height, 0.0]), relief)
+
+
+def _slab(rng: Generator, device: torch.device, axes: np.ndarray, place: np.ndarray, relief: float) -> Shape:
+    """A large surface whose local z points outwards: flat, or in relief with this probability."""
+    reach, thick = 8.0, log_uniform(rng, 0.01, 0.1)
+    if not chance(rng, relief):
+        return Box(axes, place - axes[:, 2], np.array([reach, reach, 1.0]), casts=False)
+    tile = uniform(rng, 0.6, 1.5)
+    tiles = (2 * reach / tile, 2 * reach / tile)
+    return Relief(axes, place, np.array([reach, reach, thick]), False, _heights(rng, device), tiles)
+
+
+def _heights(rng: Generator, device: torch.device) -> Tensor:
+    """Heights in [-1, 1]: rolling, rubble, masonry, or panels and niches as of a facade; often several, shape (S, S)."""
+    smooth = fractal(rng, _RELIEF_SIZE, device, uniform(rng, 2.2, 3.5))
+    kind = choice(rng, ("smooth", "blocks", "masonry", "stones", "leaves"), (0.25, 0.35, 0.15, 0.1, 0.15))
+    if kind == "smooth":
+        field = smooth
+    else:
+        fields = {"blocks": _blocks, "masonry": masonry, "stones": stones, "leaves": dead_leaves}
+        field = fields[kind](rng, _RELIEF_SIZE, device)
+        field = _eased(torch.lerp(field, smooth, uniform(rng, 0.0, 0.5)))
+    field = (field - field.min()) / (field.max() - field.min()).clamp(min=1e-6)
+    return field * 1.96 - 0.98
+
+
+def _blocks(rng: Generator, size: int, device: torch.device) -> Tensor:
+    """Rectangles raised and sunk one over another: windows, sills, panels, shape (S, S)."""
+    field = torch.zeros(size, size, device=device)
+    for _ in range(whole(rng, 5, 24)):
+        top, left = whole(rng, 0, size), whole(rng, 0, size)
+        tall, wide = (int(log_uniform(rng, 6, size / 2)) for _ in range(2))
+        rows = (torch.arange(tall, device=device) + top) % size
+        columns = (torch.arange(wide, device=device) + left) % size
+        field[rows[:, None], columns] = field[rows[:, None], columns] * 0.5 + uniform(rng, -1, 1)
+    return field
+
+
+def _eased(field: Tensor) -> Tensor:
+    """Steps spread over two or three texels, so that they are steep but not infinitely so."""
+    for axis in (0, 1):
+        field = 0.25 * field.roll(1, axis) + 0.5 * field + 0.25 * field.roll(-1, axis)
+    return field
+
+
+def _extent(rng: Generator, low: float, high: float) -> np.ndarray:
+    return np.array([log_uniform(rng, low, high) for _ in range(3)])
+
+
+def _thing(rng: Generator, reach: float, depth: tuple[float, float]) -> Shape:
+    """A box or rounded solid anywhere in the view."""
+    place = np.array([uniform(rng, -0.5, 0.5), uniform(rng, -0.35, 0.35), uniform(rng, *depth)])
+    if chance(rng, 0.4):
+        return Box(_turned(rng), place, _extent(rng, 0.03, reach / 2))
+    return _rounded(rng, place, log_uniform(rng, 0.03, reach / 2))
+
+
+def _standing(rng: Generator, floor: float) -> Shape:
+    """A box or rounded solid on the floor."""
+    size = _extent(rng, 0.03, 0.2)
+    place = np.array([uniform(rng, -0.5, 0.5), floor + 0.95 * size[1], uniform(rng, -0.4, 0.35)])
+    turn = matrix_from_vector(np.array([0.0, uniform(rng, -math.pi, math.pi), 0.0]))
+    if chance(rng, 0.5):
+        return Box(turn, place, size)
+    upright = turn @ FLOOR
+    return Revolution(upright, place, size[[0, 2, 1]], profile=_profile(rng))
+
+
+def _rounded(rng: Generator, place: np.ndarray, radius: float) -> Shape:
+    size = radius * np.array([log_uniform(rng, 0.6, 1.6) for _ in range(3)])
+    return Revolution(_turned(rng), place, size, profile=_profile(rng))
+
+
+def _rod(rng: Generator, depth: tuple[float, float]) -> Shape:
+    """A thin cylinder, upright or anyhow: poles, branches, cables."""
+    place = np.array([uniform(rng, -0.5, 0.5), uniform(rng, -0.3, 0.3), uniform(rng, *depth)])
+    thick = log_uniform(rng, 0.004, 0.03)
+    turn = FLOOR if chance(rng, 0.5) else _turned(rng)
+    return Revolution(turn, place, np.array([thick, thick, uniform(rng, 0.15, 0.7)]), profile=(1.0, 0.0, 0.0))
+
+
+def _profile(rng: Generator) -> tuple[float, float, float]:
+    """Sphere, cylinder, cone, barrel or waist, none wider than its unit circle at the widest place of its kind."""
+    bend = uniform(rng, 0.2, 0.8)
+    profiles = ((1.0, 0.0, -1.0), (1.0, 0.0, 0.0), (0.25, -0.5, 0.25), (1.0, 0.0, -bend), (1 - bend, 0.0, bend))
+    return choice(rng, profiles, (0.45, 0.2, 0.1, 0.15, 0.1))
+
+
+def _turned(rng: Generator) -> np.ndarray:
+    return matrix_from_vector(direction(rng) * uniform(rng, 0.0, math.pi))

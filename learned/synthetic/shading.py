@@ -1,0 +1,288 @@
+"""From shapes, materials and light to pictures with exact depth: ray casting, filtered textures, sun and shadow.
+
+Everything is a function of the place in the world only (but for faint highlights), so views agree with one another.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .cameras import Views
+from .shapes import NOTHING, Shape, Triple
+
+PROBES = 2
+"""Texture look-ups along the longer axis of a pixel's footprint."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """How the surface of a shape looks.
+
+    Attributes:
+        texture: index of the texture.
+        density: texels per unit of the world.
+        offset: of the texture's origin in texels.
+        tint: factor on the texture's colours (linear light).
+        gloss: strength of highlights, 0 for none.
+        shine: exponent of the highlight (Blinn 1977).
+    """
+
+    texture: int
+    density: float
+    offset: tuple[float, float]
+    tint: tuple[float, float, float]
+    gloss: float = 0.0
+    shine: float = 20.0
+
+
+@dataclass(frozen=True, eq=False)
+class Light:
+    """A sun and a sky. Colours are linear RGB.
+
+    Attributes:
+        toward_sun: unit vector in the world, shape (3,).
+        sun, sky, ground: colours of the sun's light, of the light from above and of that from below.
+    """
+
+    toward_sun: np.ndarray
+    sun: tuple[float, float, float]
+    sky: tuple[float, float, float]
+    ground: tuple[float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Rendering:
+    """What the views see.
+
+    Attributes:
+        radiance: linear RGB, shape (V, 3, H, W).
+        depth: exact z-depth at pixel centres, 0 for sky, shape (V, H, W).
+        normal: in the camera's frame and facing it, 0 for sky, shape (V, H, W, 3).
+    """
+
+    radiance: Tensor
+    depth: Tensor
+    normal: Tensor
+
+
+class Atlas:
+    """Textures with their mip levels (Williams 1983) in one table, for filtered look-ups at any place.
+
+    Args:
+        textures: linear RGB, tileable, shape (N, 3, S, S), S a power of two.
+    """
+
+    def __init__(self, textures: Tensor):
+        self.size = textures.shape[-1]
+        self.levels = int(math.log2(self.size)) - 1
+        rows, level = [], textures
+        for _ in range(self.levels):
+            rows.append(level.permute(0, 2, 3, 1).reshape(-1, 3))
+            level = _halved(level)
+        self.starts = torch.tensor([0] + [len(row) for row in rows], device=textures.device).cumsum(0)
+        self.table = torch.cat(rows)
+
+    def look_up(self, texture: Tensor, u: Tensor, v: Tensor, footprint: Tensor) -> Tensor:
+        """Trilinear look-ups.
+
+        Args:
+            texture: index of the texture, shape (N,).
+            u, v: position in texels of the finest level, shape (N, K) for K probes that are averaged.
+            footprint: width to be averaged over in texels, shape (N,).
+
+        Returns: linear RGB, shape (N, 3).
+        """
+        level = torch.log2(footprint.clamp(min=1.0)).clamp(max=self.levels - 1.001)
+        lower = level.floor()
+        blend = (level - lower)[:, None]
+        indices, weights = [], []
+        for step, share in ((0, 1 - blend), (1, blend)):
+            at = lower.long() + step
+            size = torch.bitwise_right_shift(torch.full_like(at, self.size), at)[:, None]
+            scale = torch.exp2(-lower - step)[:, None]
+            x, y = u * scale - 0.5, v * scale - 0.5
+            column, row = x.floor(), y.floor()
+            fx, fy = x - column, y - row
+            left, top = column.long() & (size - 1), row.long() & (size - 1)
+            right, below = (left + 1) & (size - 1), (top + 1) & (size - 1)
+            start = (self.starts[at] + texture * size[:, 0] ** 2)[:, None]
+            top, below = start + top * size, start + below * size
+            indices += [top + left, top + right, below + left, below + right]
+            share = share / u.shape[1]
+            light, heavy = share * (1 - fy), share * fy
+            weights += [light * (1 - fx), light * fx, heavy * (1 - fx), heavy * fx]
+        return F.embedding_bag(
+            torch.cat(indices, dim=1), self.table, mode="sum", per_sample_weights=torch.cat(weights, dim=1)
+        )
+
+
+def render(shapes: list[Shape], materials: list[Material], atlas: Atlas, light: Light, views: Views) -> Rendering:
+    """What every view sees of the shapes, each with its material."""
+    device = atlas.table.device
+    directions = torch.stack([views.directions(view, device) for view in range(len(views))])
+    depth, which = _trace(shapes, views, directions)
+    rays = directions.permute(1, 0, 2, 3).reshape(3, -1)
+    seen = depth.reshape(-1)
+    origins = torch.tensor(views.centers.T, dtype=torch.float32, device=device)
+    origins = origins[:, :, None].expand(-1, -1, views.width * views.height).reshape(3, -1)
+    point = origins + rays * seen
+    focal = torch.tensor(views.intrinsics[:, 0, 0], dtype=torch.float32, device=device)
+    pixel = (depth / focal[:, None, None]).reshape(-1)
+
+    radiance = _sky(rays, light)
+    normal = torch.zeros_like(rays)
+    which = which.reshape(-1)
+    for index, (shape, material) in enumerate(zip(shapes, materials, strict=True)):
+        hits = torch.nonzero(which == index).squeeze(1)
+        if len(hits) == 0:
+            continue
+        ray = rays[:, hits]
+        outward, albedo = _surface(shape, material, atlas, point[:, hits], ray, pixel[hits])
+        normal[:, hits] = outward
+        radiance[:, hits] = albedo
+    hits = torch.nonzero(which >= 0).squeeze(1)
+    gloss = torch.tensor([[m.gloss, m.shine] for m in materials], device=device)[which[hits]]
+    radiance[:, hits] = _lit(shapes, light, point[:, hits], normal[:, hits], rays[:, hits], radiance[:, hits], gloss)
+
+    rotation = torch.tensor(views.rotations, dtype=torch.float32, device=device)
+    shape = (len(views), views.height, views.width)
+    in_camera = torch.einsum("vij,jvhw->vhwi", rotation, normal.reshape(3, *shape))
+    picture = radiance.reshape(3, *shape).permute(1, 0, 2, 3)
+    return Rendering(_softened(picture, which.reshape(shape)), depth, in_camera)
+
+
+def _trace(shapes: list[Shape], views: Views, directions: Tensor) -> tuple[Tensor, Tensor]:
+    """Depth (V, H, W), 0 where nothing is met, and index of the shape met, -1 for none."""
+    count, _, height, width = directions.shape
+    depth = torch.full((count, height, width), NOTHING, device=directions.device)
+    which = torch.full((count, height, width), -1, dtype=torch.int64, device=directions.device)
+    for view, center in enumerate(views.centers):
+        origin = (float(center[0]), float(center[1]), float(center[2]))
+        for index, shape in enumerate(shapes):
+            rows, columns = _window(shape, views, view)
+            if rows.start >= rows.stop or columns.start >= columns.stop:
+                continue
+            x, y, z = directions[view, :, rows, columns].reshape(3, -1)
+            t = shape.intersect(origin, (x, y, z)).reshape(rows.stop - rows.start, -1)
+            nearest, met = depth[view, rows, columns], which[view, rows, columns]
+            nearer = t < nearest
+            met.masked_fill_(nearer, index)
+            torch.minimum(nearest, t, out=nearest)
+    return torch.where(which >= 0, depth, 0.0), which
+
+
+def _window(shape: Shape, views: Views, view: int) -> tuple[slice, slice]:
+    """The rows and columns of a view in which the shape can be seen."""
+    pixels, depth = views.project(view, shape.corners())
+    if depth.min() < 0.05:
+        return slice(0, views.height), slice(0, views.width)
+    low = np.floor(pixels.min(axis=0)).astype(int)
+    high = np.ceil(pixels.max(axis=0)).astype(int)
+    low, high = np.maximum(low, 0), np.minimum(high, [views.width, views.height])
+    return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
+
+
+def _surface(
+    shape: Shape, material: Material, atlas: Atlas, point: Tensor, ray: Tensor, pixel: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Unit normal facing the camera (3, N) in the world and albedo (3, N) at hits."""
+    device = point.device
+    rotation = torch.tensor(shape.rotation, dtype=torch.float32, device=device)
+    center = torch.tensor(shape.center, dtype=torch.float32, device=device)[:, None]
+    size = torch.tensor(shape.size, dtype=torch.float32, device=device)[:, None]
+    place = rotation.T @ (point - center)
+    x, y, z = place / size
+    outward = F.normalize(shape.normal((x, y, z)), dim=0)
+    toward = F.normalize(rotation.T @ ray, dim=0)
+    cosine = (outward * toward).sum(dim=0)
+    facing = outward * -torch.sign(cosine)
+
+    # The texture is laid on from the side that the surface faces most.
+    axis = outward.abs().argmax(dim=0)
+    place = place * material.density
+    # A pixel covers 1 across and 1 / cosine along the direction in which the surface recedes.
+    slant = cosine.abs().clamp(min=0.05)
+    along = (toward - cosine * outward) / slant
+    stretch = along / along.norm(dim=0).clamp(min=1e-6)
+    one, two = torch.tensor([[2, 0, 0], [1, 2, 1]], device=device)[:, axis]
+    take = torch.arange(len(axis), device=device)
+    width = pixel * material.density
+    u = place[one, take] + material.offset[0] + axis * 37.0
+    v = place[two, take] + material.offset[1] + axis * 91.0
+    length = (1 / slant) * width
+    reach = torch.tensor([(k + 0.5) / PROBES - 0.5 for k in range(PROBES)], device=device)
+    u = u[:, None] + (stretch[one, take] * length)[:, None] * reach
+    v = v[:, None] + (stretch[two, take] * length)[:, None] * reach
+    texture = torch.full_like(axis, material.texture)
+    footprint = torch.maximum(width, length / PROBES)
+    albedo = atlas.look_up(texture, u, v, footprint).T * torch.tensor(material.tint, device=device)[:, None]
+    return rotation @ facing, albedo
+
+
+def _lit(
+    shapes: list[Shape], light: Light, point: Tensor, normal: Tensor, ray: Tensor, albedo: Tensor, gloss: Tensor
+) -> Tensor:
+    """Radiance of surfaces under sun and sky, shape (3, N)."""
+    device = point.device
+    sun, sky, ground = (torch.tensor(c, device=device)[:, None] for c in (light.sun, light.sky, light.ground))
+    toward = torch.tensor(light.toward_sun, dtype=torch.float32, device=device)[:, None]
+    facing = (normal * toward).sum(dim=0)
+    direct = facing.clamp(min=0) * ~_in_shadow(shapes, light, point + 1e-3 * normal, facing > 0)
+    ambient = torch.lerp(ground, sky, 0.5 + 0.5 * normal[1])
+    half = F.normalize(toward - F.normalize(ray, dim=0), dim=0)
+    highlight = gloss[:, 0] * (half * normal).sum(dim=0).clamp(min=0) ** gloss[:, 1] * (direct > 0)
+    return albedo * (ambient + sun * direct) + sun * highlight
+
+
+def _in_shadow(shapes: list[Shape], light: Light, point: Tensor, lit: Tensor) -> Tensor:
+    """Whether something stands between points (3, N) and the sun; asked only where ``lit``, shape (N,)."""
+    shadow = torch.zeros_like(lit)
+    x, y, z = (float(value) for value in light.toward_sun)
+    for shape in shapes:
+        if not shape.casts:
+            continue
+        cx, cy, cz = (float(value) for value in shape.center)
+        px, py, pz = point[0] - cx, point[1] - cy, point[2] - cz
+        ahead = px * x + py * y + pz * z
+        aside = px * px + py * py + pz * pz - ahead * ahead
+        near = torch.nonzero(lit & (aside < shape.radius**2) & (ahead < shape.radius)).squeeze(1)
+        if len(near) == 0:
+            continue
+        origin: Triple = (point[0, near], point[1, near], point[2, near])
+        shadow[near] |= shape.intersect(origin, (x, y, z)) < NOTHING
+    return shadow
+
+
+def _sky(rays: Tensor, light: Light) -> Tensor:
+    up = F.normalize(rays, dim=0)[1].clamp(0, 1)
+    sky = torch.tensor(light.sky, device=rays.device)[:, None]
+    return 1.6 * torch.lerp(sky.mean().expand_as(sky), sky, up)
+
+
+def _softened(picture: Tensor, which: Tensor) -> Tensor:
+    """Pixels at the border of two shapes mix both, as a sensor does; the inside of shapes is left as it is."""
+    border = torch.zeros_like(which, dtype=torch.bool)
+    down, right = which[:, 1:] != which[:, :-1], which[:, :, 1:] != which[:, :, :-1]
+    border[:, 1:] |= down
+    border[:, :-1] |= down
+    border[:, :, 1:] |= right
+    border[:, :, :-1] |= right
+    kernel = torch.tensor([0.2, 0.6, 0.2], device=picture.device)
+    kernel = (kernel[:, None] * kernel).expand(3, 1, 3, 3)
+    blurred = F.conv2d(F.pad(picture, (1, 1, 1, 1), mode="replicate"), kernel, groups=3)
+    return torch.where(border[:, None], blurred, picture)
+
+
+def _halved(textures: Tensor) -> Tensor:
+    """Half the size by a binomial filter of four taps, periodic."""
+    kernel = torch.tensor([1.0, 3.0, 3.0, 1.0], device=textures.device) / 8
+    count = textures.shape[1]
+    padded = F.pad(textures, (1, 1, 1, 1), mode="circular")
+    rows = F.conv2d(padded, kernel.reshape(1, 1, 4, 1).expand(count, 1, 4, 1), stride=(2, 1), groups=count)
+    return F.conv2d(rows, kernel.reshape(1, 1, 1, 4).expand(count, 1, 1, 4), stride=(1, 2), groups=count)

@@ -1,0 +1,258 @@
+"""Solid shapes and where rays meet them: boxes, surfaces of revolution and relief.
+
+A shape is a simple solid in its own frame, placed by a rotation, a centre and one size per axis. Rays are triples of
+coordinates, each a tensor or a plain number, so that one function serves camera rays (one origin, many directions)
+and shadow rays (many origins, one direction). Directions need not have length 1: the answer is the ray parameter t of
+``origin + t * direction``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Number: TypeAlias = "Tensor | float"
+Triple: TypeAlias = tuple[Number, Number, Number]
+
+NOTHING = float("inf")
+"""The ray parameter where a ray meets nothing."""
+
+_NEAR = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """A solid placed in the world.
+
+    Attributes:
+        rotation: world_from_local, shape (3, 3).
+        center: in the world, shape (3,).
+        size: half extents along the local axes, shape (3,).
+        casts: whether it throws shadows.
+    """
+
+    rotation: np.ndarray
+    center: np.ndarray
+    size: np.ndarray
+    casts: bool = True
+
+    def intersect(self, origin: Triple, direction: Triple) -> Tensor:
+        """The ray parameter of the first hit in front of the origin, ``NOTHING`` where there is none, shape (N,)."""
+        return self._meet(*self._local_ray(origin, direction))
+
+    def normal(self, point: Triple) -> Tensor:
+        """The outward normal in the local frame, not normalised, at points given in local units, shape (3, N)."""
+        raise NotImplementedError
+
+    def corners(self) -> np.ndarray:
+        """The corners of the bounding box in the world, shape (8, 3)."""
+        signs = np.stack(np.meshgrid([-1, 1], [-1, 1], [-1, 1]), axis=-1).reshape(8, 3)
+        return self.center + (signs * self.size) @ self.rotation.T
+
+    @property
+    def radius(self) -> float:
+        """Of the bounding sphere."""
+        return float(np.linalg.norm(self.size))
+
+    def local(self, point: Triple) -> Triple:
+        """Points of the world in the local frame, in units of the size."""
+        return _transform(self.rotation.T / self.size[:, None], _minus(point, self.center))
+
+    def _local_ray(self, origin: Triple, direction: Triple) -> tuple[Triple, Triple]:
+        return self.local(origin), _transform(self.rotation.T / self.size[:, None], direction)
+
+    def _meet(self, origin: Triple, direction: Triple) -> Tensor:
+        raise NotImplementedError
+
+
+class Box(Shape):
+    """The cube [-1, 1]^3 in its own frame; seen from inside, a room."""
+
+    def _meet(self, origin: Triple, direction: Triple) -> Tensor:
+        near, far = _slabs(origin, direction)
+        t = torch.where(near > _NEAR, near, far)
+        return torch.where((near <= far) & (t > _NEAR), t, NOTHING)
+
+    def normal(self, point: Triple) -> Tensor:
+        p = torch.stack([torch.as_tensor(value) for value in point])
+        return torch.where(p.abs() == p.abs().amax(dim=0), p.sign(), 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Revolution(Shape):
+    """A solid of revolution x² + y² <= a + b z + c z² with |z| <= 1 and flat ends.
+
+    Sphere (1, 0, -1), cylinder (1, 0, 0), cone (1/4, -1/2, 1/4), and waists and bellies between them.
+    """
+
+    profile: tuple[float, float, float] = (1.0, 0.0, -1.0)
+
+    def _meet(self, origin: Triple, direction: Triple) -> Tensor:
+        a, b, c = self.profile
+        dx, dy, dz = direction
+        # From the point of the ray nearest to the centre the quadratic loses no digits.
+        start = -_dot(origin, direction) / _dot(direction, direction)
+        px, py, pz = (o + start * d for o, d in zip(origin, direction, strict=True))
+        quadratic = dx * dx + dy * dy - c * dz * dz
+        quadratic = quadratic + 1e-12
+        half = px * dx + py * dy - (b / 2 + c * pz) * dz
+        rest = px * px + py * py - a - b * pz - c * pz * pz
+        root = torch.sqrt(torch.as_tensor(half * half - quadratic * rest))
+        best = torch.full_like(root, NOTHING)
+        for sign in (-1, 1):
+            offset = (sign * root - half) / quadratic
+            inside = (pz + offset * dz).abs() <= 1
+            t = start + offset
+            best = torch.where(inside & (t > _NEAR) & (t < best), t, best)
+        ox, oy, oz = origin
+        for end, area in ((-1.0, a - b + c), (1.0, a + b + c)):
+            if area > 1e-6:
+                t = (end - oz) / (dz + 1e-12)
+                x, y = ox + t * dx, oy + t * dy
+                best = torch.where((x * x + y * y <= area) & (t > _NEAR) & (t < best), t, best)
+        return best
+
+    def normal(self, point: Triple) -> Tensor:
+        _, b, c = self.profile
+        x, y, z = (torch.as_tensor(value) for value in point)
+        side = torch.stack([x / self.size[0], y / self.size[1], -(b / 2 + c * z) / self.size[2]])
+        end = (z.abs() > 1 - 1e-4) & (self._area(z) - x * x - y * y > 1e-3)
+        flat = torch.stack([torch.zeros_like(z), torch.zeros_like(z), z.sign()])
+        return torch.where(end, flat, side)
+
+    def _area(self, z: Tensor) -> Tensor:
+        a, b, c = self.profile
+        return a + b * z + c * z * z
+
+
+@dataclass(frozen=True, eq=False)
+class Relief(Shape):
+    """A height field over the square [-1, 1]^2: facades with sills and niches, terrain, rubble.
+
+    The solid fills -1 <= z <= height(x, y), heights lie in [-1, 1] and are interpolated bilinearly.
+
+    Attributes:
+        heights: one tile, repeating without a seam, shape (S, S), row by y.
+        tiles: how often the tile repeats along x and y.
+    """
+
+    heights: Tensor | None = None
+    tiles: tuple[float, float] = (1.0, 1.0)
+
+    def _meet(self, origin: Triple, direction: Triple) -> Tensor:
+        near, far = _slabs(origin, direction)
+        near = near.clamp(min=0.0)
+        hits = torch.nonzero((near < far)).squeeze(1)
+        result = torch.full_like(near, NOTHING)
+        if len(hits) == 0:
+            return result
+        o, d = _pick(origin, hits), _pick(direction, hits)
+        result[hits] = self._march(o, d, near[hits], far[hits])
+        return result
+
+    def _march(self, origin: Triple, direction: Triple, near: Tensor, far: Tensor) -> Tensor:
+        """Even steps of at most a texel and a half bracket the first crossing, secant steps then close in on it."""
+        span = far - near
+        low, high = near.clone(), torch.full_like(near, NOTHING)
+        count = self._steps(direction, span)
+        for step in range(1, count + 1):
+            t = near + span * (step / count)
+            below = self._above(origin, direction, t) < 0
+            open_ = high == NOTHING
+            high = torch.where(open_ & below, t, high)
+            low = torch.where(open_ & ~below, t, low)
+        found = high < NOTHING
+        high = torch.where(found, high, low)
+        above, under = self._above(origin, direction, low), self._above(origin, direction, high)
+        t = low
+        for step in range(7):
+            if step % 3 == 2:
+                t = (low + high) / 2
+            else:
+                t = low + (high - low) * (above / (above - under).clamp(min=1e-9)).clamp(0, 1)
+            value = self._above(origin, direction, t)
+            below = value < 0
+            high, under = torch.where(below, t, high), torch.where(below, value, under)
+            low, above = torch.where(below, low, t), torch.where(below, above, value)
+        t = torch.where(above < -under, low, high)
+        # A ray that enters through a side wall is below the surface at once.
+        inside = (self._above(origin, direction, near) < 0) & (near > _NEAR)
+        t = torch.where(inside, near, t)
+        return torch.where((found | inside) & (t > _NEAR), t, NOTHING)
+
+    def _steps(self, direction: Triple, span: Tensor) -> int:
+        assert self.heights is not None
+        texels = [len(self.heights) * tiles / 2 for tiles in self.tiles]
+        longest = sum(torch.as_tensor(d * span).abs() * n for d, n in zip(direction, texels, strict=False))
+        return int(torch.as_tensor(longest).quantile(0.98).div(1.5).clamp(4, 48).item()) if len(span) else 4
+
+    def _above(self, origin: Triple, direction: Triple, t: Tensor) -> Tensor:
+        x, y, z = (o + t * d for o, d in zip(origin, direction, strict=True))
+        return z - self.height(x, y)
+
+    def height(self, x: Number, y: Number) -> Tensor:
+        """Bilinear height at local positions, shape (N,)."""
+        assert self.heights is not None
+        wrapped = F.pad(self.heights[None, None], (0, 1, 0, 1), mode="circular")
+        u, v = ((value * (tiles / 2)) % 1.0 * 2 - 1 for value, tiles in zip((x, y), self.tiles, strict=True))
+        at = torch.stack([torch.as_tensor(u), torch.as_tensor(v)], dim=-1)
+        return F.grid_sample(wrapped, at[None, None], mode="bilinear", align_corners=True)[0, 0, 0]
+
+    def normal(self, point: Triple) -> Tensor:
+        assert self.heights is not None
+        x, y, z = (torch.as_tensor(value) for value in point)
+        size = len(self.heights)
+        u, v = x * (self.tiles[0] / 2) % 1.0 * size, y * (self.tiles[1] / 2) % 1.0 * size
+        column, row = u.floor(), v.floor()
+        fu, fv = u - column, v - row
+        column, row = column.long() % size, row.long() % size
+        right, down = (column + 1) % size, (row + 1) % size
+        flat = self.heights.reshape(-1)
+        h00, h01 = flat[row * size + column], flat[row * size + right]
+        h10, h11 = flat[down * size + column], flat[down * size + right]
+        slope_x = torch.lerp(h01 - h00, h11 - h10, fv) * (size * self.tiles[0] / 2)
+        slope_y = torch.lerp(h10 - h00, h11 - h01, fu) * (size * self.tiles[1] / 2)
+        sx, sy, sz = self.size
+        top = torch.stack([-slope_x / sx, -slope_y / sy, torch.ones_like(z) / sz])
+        p = torch.stack([x, y, z])
+        side = (p.abs() > 1 - 1e-5) & (z < self.height(x, y) - 1e-3)
+        side[2] = False
+        return torch.where(side.any(dim=0), torch.where(side, p.sign(), 0.0), top)
+
+
+def _slabs(origin: Triple, direction: Triple) -> tuple[Tensor, Tensor]:
+    """Where rays enter and leave the cube [-1, 1]^3."""
+    near, far = None, None
+    for o, d in zip(origin, direction, strict=True):
+        inverse = 1.0 / torch.as_tensor(d + 1e-12)
+        one, two = (-1 - o) * inverse, (1 - o) * inverse
+        low, high = torch.minimum(one, two), torch.maximum(one, two)
+        near = low if near is None else torch.maximum(near, low)
+        far = high if far is None else torch.minimum(far, high)
+    assert near is not None and far is not None
+    return near, far
+
+
+def _transform(matrix: np.ndarray, triple: Triple) -> Triple:
+    x, y, z = triple
+    first, second, third = (float(r[0]) * x + float(r[1]) * y + float(r[2]) * z for r in matrix)
+    return first, second, third
+
+
+def _minus(triple: Triple, center: np.ndarray) -> Triple:
+    x, y, z = triple
+    return x - float(center[0]), y - float(center[1]), z - float(center[2])
+
+
+def _dot(one: Triple, two: Triple) -> Number:
+    return one[0] * two[0] + one[1] * two[1] + one[2] * two[2]
+
+
+def _pick(triple: Triple, index: Tensor) -> Triple:
+    x, y, z = (value[index] if isinstance(value, Tensor) else value for value in triple)
+    return x, y, z
