@@ -276,6 +276,33 @@ class Tracks:
 
 
 @dataclass(frozen=True, eq=False)
+class Patches:
+    """The surroundings of keypoints of one photo, all cut at one size, as a refiner compares them.
+
+    Attributes:
+        keypoint: index into the photo's features, ascending, shape (N,).
+        xy: pixel position of the middle of each patch, shape (N, 2).
+        affine: from steps in the patch to pixels of the photo, shape (N, 2, 2).
+        gray: brightness, shape (N, S, S).
+    """
+
+    keypoint: np.ndarray
+    xy: np.ndarray
+    affine: np.ndarray
+    gray: np.ndarray
+
+    def __post_init__(self) -> None:
+        real = np.float32
+        settle(
+            self, keypoint=(np.int32, ("N",)), xy=(real, ("N", 2)), affine=(real, ("N", 2, 2)),
+            gray=(np.uint8, ("N", "S", "S")),
+        )  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self.keypoint)
+
+
+@dataclass(frozen=True, eq=False)
 class Scene:
     """One model: registered photos with their poses, points, and which photo sees which point.
 

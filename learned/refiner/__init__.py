@@ -1,0 +1,1 @@
+"""Keypoints refined by a network that compares their surroundings in two photos."""

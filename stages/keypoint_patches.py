@@ -1,0 +1,63 @@
+"""The small patches around keypoints by which a refiner compares photos."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numba import njit
+
+from .cubic import cut
+from .pixels import decode_gray
+from .scene import Features, Patches, Photo, Photos, Tracks
+from .stage import Stage
+
+_PIXELS_PER_SCALE = 0.75
+"""Pixels of the photo in one of the patch, for a keypoint of scale 1. A coarse keypoint is compared coarsely: it was
+found on what lies around it, and its position is no better known than that."""
+
+
+class KeypointPatches(Stage):
+    """Cut a patch around every keypoint that is part of a track.
+
+    Patches stand upright, at the scale of their keypoint but never finer than the photo, and are free of aliasing:
+    they come from the level of an image pyramid that is at most twice as fine, by cubic interpolation.
+
+    Args:
+        size: side of a patch in its own pixels, odd. What a refiner looks at, and how far it moves, has to fit in.
+    """
+
+    slot = "patches"
+    libraries = ("numpy", "numba", "opencv-contrib-python")
+
+    size: int = 21
+
+    def run(self, name: str, photos: Photos, photo: Photo, features: Features, tracks: Tracks) -> Patches:
+        """The patches of one photo, in the order of its keypoints.
+
+        Raises:
+            StageFailure: ``unreadable-photo``.
+        """
+        keypoint = np.sort(tracks.keypoint[tracks.photo == photos.names.index(name)])
+        xy = features.xy[keypoint]
+        step = np.maximum(1.0, _PIXELS_PER_SCALE * features.scale[keypoint].astype(np.float64))
+        gray = np.empty((len(keypoint), self.size, self.size), np.uint8)
+        image, level = decode_gray(photo), 0
+        of_level = np.floor(np.log2(step)).astype(np.int64)
+        while level <= of_level.max(initial=-1):
+            if level:
+                image = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+            rows = np.flatnonzero(of_level == level)
+            _cut_all(image, rows, xy / 2.0**level - 0.5, step / 2.0**level, gray)
+            level += 1
+        return Patches(keypoint=keypoint, xy=xy, affine=step[:, None, None] * np.eye(2), gray=gray)
+
+
+@njit(cache=True, nogil=True)
+def _cut_all(image: np.ndarray, rows: np.ndarray, center: np.ndarray, step: np.ndarray, gray: np.ndarray) -> None:
+    """Cut the patches of these rows from one level of the pyramid."""
+    patch = np.empty(gray.shape[1:], np.float32)
+    for row in rows:
+        cut(image, center[row], step[row] * np.eye(2), patch)
+        for i in range(patch.shape[0]):
+            for j in range(patch.shape[1]):
+                gray[row, i, j] = np.uint8(min(max(patch[i, j] + 0.5, 0.0), 255.0))
