@@ -15,6 +15,7 @@ from .draws import chance, choice, generator, log_uniform, uniform, whole
 from .layouts import Layout, layout
 from .photography import develop, expose, photograph
 from .shading import Atlas, Light, Material, render
+from .shapes import Relief
 from .textures import texture
 
 TEXTURE_SIZE = 256
@@ -83,7 +84,9 @@ def sample(
     rng = generator(seed, number)
     plan = layout(rng, device)
     cameras = bundle(rng, views, width, height, plan.toward, plan.cone, plan.focal, plan.focal)
+    # Reliefs last: their march need not go where something stands before them.
     shapes = [shape for shape in plan.shapes if not _blocks(shape.center, shape.radius, cameras) or not shape.casts]
+    shapes.sort(key=lambda shape: isinstance(shape, Relief))
     count = whole(rng, 2, 4)
     textures = torch.stack([texture(rng, TEXTURE_SIZE, device) for _ in range(count)])
     materials = [_material(rng, count, width) for _ in shapes]

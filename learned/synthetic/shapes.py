@@ -41,9 +41,13 @@ class Shape:
     size: np.ndarray
     casts: bool = True
 
-    def intersect(self, origin: Triple, direction: Triple) -> Tensor:
-        """The ray parameter of the first hit in front of the origin, ``NOTHING`` where there is none, shape (N,)."""
-        return self._meet(*self._local_ray(origin, direction))
+    def intersect(self, origin: Triple, direction: Triple, within: Number = NOTHING) -> Tensor:
+        """The ray parameter of the first hit in front of the origin, ``NOTHING`` where there is none, shape (N,).
+
+        Hits beyond ``within`` are of no interest and may be left out.
+        """
+        inward = self.rotation.T / self.size[:, None]
+        return self._meet(self.local(origin), _transform(inward, direction), within)
 
     def normal(self, point: Triple) -> Tensor:
         """The outward normal in the local frame, not normalised, at points given in local units, shape (3, N)."""
@@ -63,17 +67,14 @@ class Shape:
         """Points of the world in the local frame, in units of the size."""
         return _transform(self.rotation.T / self.size[:, None], _minus(point, self.center))
 
-    def _local_ray(self, origin: Triple, direction: Triple) -> tuple[Triple, Triple]:
-        return self.local(origin), _transform(self.rotation.T / self.size[:, None], direction)
-
-    def _meet(self, origin: Triple, direction: Triple) -> Tensor:
+    def _meet(self, origin: Triple, direction: Triple, within: Number) -> Tensor:
         raise NotImplementedError
 
 
 class Box(Shape):
     """The cube [-1, 1]^3 in its own frame; seen from inside, a room."""
 
-    def _meet(self, origin: Triple, direction: Triple) -> Tensor:
+    def _meet(self, origin: Triple, direction: Triple, within: Number) -> Tensor:
         near, far = _slabs(origin, direction)
         t = torch.where(near > _NEAR, near, far)
         return torch.where((near <= far) & (t > _NEAR), t, NOTHING)
@@ -92,7 +93,7 @@ class Revolution(Shape):
 
     profile: tuple[float, float, float] = (1.0, 0.0, -1.0)
 
-    def _meet(self, origin: Triple, direction: Triple) -> Tensor:
+    def _meet(self, origin: Triple, direction: Triple, within: Number) -> Tensor:
         a, b, c = self.profile
         dx, dy, dz = direction
         # From the point of the ray nearest to the centre the quadratic loses no digits.
@@ -144,64 +145,19 @@ class Relief(Shape):
     heights: Tensor | None = None
     tiles: tuple[float, float] = (1.0, 1.0)
 
-    def _meet(self, origin: Triple, direction: Triple) -> Tensor:
+    def _meet(self, origin: Triple, direction: Triple, within: Number) -> Tensor:
         near, far = _slabs(origin, direction)
         near = near.clamp(min=0.0)
-        hits = torch.nonzero((near < far)).squeeze(1)
+        hits = torch.nonzero((near < far) & (near < within)).squeeze(1)
         result = torch.full_like(near, NOTHING)
-        if len(hits) == 0:
-            return result
-        o, d = _pick(origin, hits), _pick(direction, hits)
-        result[hits] = self._march(o, d, near[hits], far[hits])
+        if len(hits):
+            rays = _Descent(self, _pick(origin, hits), _pick(direction, hits))
+            result[hits] = rays.march(near[hits], far[hits])
         return result
-
-    def _march(self, origin: Triple, direction: Triple, near: Tensor, far: Tensor) -> Tensor:
-        """Even steps of at most a texel and a half bracket the first crossing, secant steps then close in on it."""
-        span = far - near
-        low, high = near.clone(), torch.full_like(near, NOTHING)
-        count = self._steps(direction, span)
-        for step in range(1, count + 1):
-            t = near + span * (step / count)
-            below = self._above(origin, direction, t) < 0
-            open_ = high == NOTHING
-            high = torch.where(open_ & below, t, high)
-            low = torch.where(open_ & ~below, t, low)
-        found = high < NOTHING
-        high = torch.where(found, high, low)
-        above, under = self._above(origin, direction, low), self._above(origin, direction, high)
-        t = low
-        for step in range(7):
-            if step % 3 == 2:
-                t = (low + high) / 2
-            else:
-                t = low + (high - low) * (above / (above - under).clamp(min=1e-9)).clamp(0, 1)
-            value = self._above(origin, direction, t)
-            below = value < 0
-            high, under = torch.where(below, t, high), torch.where(below, value, under)
-            low, above = torch.where(below, low, t), torch.where(below, above, value)
-        t = torch.where(above < -under, low, high)
-        # A ray that enters through a side wall is below the surface at once.
-        inside = (self._above(origin, direction, near) < 0) & (near > _NEAR)
-        t = torch.where(inside, near, t)
-        return torch.where((found | inside) & (t > _NEAR), t, NOTHING)
-
-    def _steps(self, direction: Triple, span: Tensor) -> int:
-        assert self.heights is not None
-        texels = [len(self.heights) * tiles / 2 for tiles in self.tiles]
-        longest = sum(torch.as_tensor(d * span).abs() * n for d, n in zip(direction, texels, strict=False))
-        return int(torch.as_tensor(longest).quantile(0.98).div(1.5).clamp(4, 48).item()) if len(span) else 4
-
-    def _above(self, origin: Triple, direction: Triple, t: Tensor) -> Tensor:
-        x, y, z = (o + t * d for o, d in zip(origin, direction, strict=True))
-        return z - self.height(x, y)
 
     def height(self, x: Number, y: Number) -> Tensor:
         """Bilinear height at local positions, shape (N,)."""
-        assert self.heights is not None
-        wrapped = F.pad(self.heights[None, None], (0, 1, 0, 1), mode="circular")
-        u, v = ((value * (tiles / 2)) % 1.0 * 2 - 1 for value, tiles in zip((x, y), self.tiles, strict=True))
-        at = torch.stack([torch.as_tensor(u), torch.as_tensor(v)], dim=-1)
-        return F.grid_sample(wrapped, at[None, None], mode="bilinear", align_corners=True)[0, 0, 0]
+        return _Descent(self, (x, y, 0.0), (0.0, 0.0, 0.0)).height(torch.as_tensor(x) * 0)
 
     def normal(self, point: Triple) -> Tensor:
         assert self.heights is not None
@@ -223,6 +179,63 @@ class Relief(Shape):
         side = (p.abs() > 1 - 1e-5) & (z < self.height(x, y) - 1e-3)
         side[2] = False
         return torch.where(side.any(dim=0), torch.where(side, p.sign(), 0.0), top)
+
+
+class _Descent:
+    """Rays in the local frame of a relief, on their way down to its surface."""
+
+    def __init__(self, relief: Relief, origin: Triple, direction: Triple):
+        assert relief.heights is not None
+        self.padded = F.pad(relief.heights[None, None], (0, 1, 0, 1), mode="circular")
+        scale = [tiles / 2 for tiles in relief.tiles]
+        self.start = _pair([o * s for o, s in zip(origin, scale, strict=False)], relief.heights)
+        self.slope = _pair([d * s for d, s in zip(direction, scale, strict=False)], relief.heights)
+        self.top, self.fall = origin[2], direction[2]
+
+    def march(self, near: Tensor, far: Tensor) -> Tensor:
+        """The first crossing: even steps of about a texel and a half bracket it, secants and halves close in on it."""
+        span = far - near
+        count = self._steps(span)
+        high = torch.full_like(near, NOTHING)
+        for step in range(1, count + 1):
+            t = near + span * (step / count)
+            high = torch.minimum(high, torch.where(self.above(t) < 0, t, NOTHING))
+        found = high < NOTHING
+        high = torch.where(found, high, far)
+        low = high - span / count
+        above, under = self.above(low), self.above(high)
+        # A ray that enters through a side wall is below the surface at once.
+        inside = above < 0
+        for step in range(6):
+            if step % 3 == 1:
+                t = (low + high) / 2
+            else:
+                t = low + (high - low) * (above / (above - under).clamp(min=1e-9)).clamp(0, 1)
+            value = self.above(t)
+            below = value < 0
+            high, under = torch.where(below, t, high), torch.where(below, value, under)
+            low, above = torch.where(below, low, t), torch.where(below, above, value)
+        t = torch.where(inside, near, torch.where(above < -under, low, high))
+        return torch.where(found & (t > _NEAR), t, NOTHING)
+
+    def above(self, t: Tensor) -> Tensor:
+        """How far over the surface the ray is at ``t``, in local units."""
+        return self.top + t * self.fall - self.height(t)
+
+    def height(self, t: Tensor) -> Tensor:
+        """The bilinear height below or above the ray at ``t``."""
+        at = self.start + t[:, None] * self.slope
+        at = (at - at.floor()) * 2 - 1
+        return F.grid_sample(self.padded, at[None, None], mode="bilinear", align_corners=True)[0, 0, 0]
+
+    def _steps(self, span: Tensor) -> int:
+        texels = (self.slope * span[:, None]).abs().sum(dim=1) * (self.padded.shape[-1] - 1)
+        return int(texels[:: len(span) // 4096 + 1].quantile(0.98).div(1.5).clamp(4, 48).item())
+
+
+def _pair(values: list[Number], like: Tensor) -> Tensor:
+    """Two numbers or tensors side by side, shape (N, 2) or (1, 2)."""
+    return torch.stack(torch.broadcast_tensors(*(torch.as_tensor(value, dtype=like.dtype, device=like.device).reshape(-1) for value in values)), dim=-1)
 
 
 def _slabs(origin: Triple, direction: Triple) -> tuple[Tensor, Tensor]:
