@@ -14,6 +14,9 @@ ENTRY_POINTS = "diptych.stages"
 
 BUILT_IN: dict[str, str] = {
     "Sift": "diptych.stages.sift",
+    "Aliked": "diptych.learned.features.aliked",
+    "Disk": "diptych.learned.features.disk",
+    "XFeat": "diptych.learned.features.xfeat",
     "Exhaustive": "diptych.stages.pairs",
     "Sequential": "diptych.stages.pairs",
     "Retrieval": "diptych.stages.pairs",

@@ -7,16 +7,14 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from .failure import StageFailure
-from .pixels import decode, decode_gray, decode_mask
+from .keypoints import mask_of, shrink, spread, values_at
+from .pixels import decode, decode_gray
 from .scene import Features, Photo
 from .stage import Context, Stage
 
 _DESCRIPTOR_LENGTH = 128
 _ROOT_SCALE = 512.0
 """Length of a quantised descriptor, as SIFT's own: an entry above a half of it is rare and is clipped to 255."""
-
-_KEYPOINTS_PER_CELL = 16
 
 
 class Sift(Stage):
@@ -49,16 +47,9 @@ class Sift(Stage):
             StageFailure: ``unreadable-photo``, ``mask-size``.
         """
         cv2.setNumThreads(context.threads)
-        gray, mask = decode_gray(photo), decode_mask(photo)
-        if mask is not None and mask.shape != gray.shape:
-            raise StageFailure(
-                "mask-size",
-                "A mask is not of its photo's size.",
-                hint="Make the mask again at the size of the photo.",
-                photo=f"{gray.shape[1]}x{gray.shape[0]}",
-                mask=f"{mask.shape[1]}x{mask.shape[0]}",
-            )
-        searched = _shrink(gray, self.max_size)
+        gray = decode_gray(photo)
+        mask = mask_of(photo, gray.shape)
+        searched = shrink(gray, self.max_size)
         factor = np.divide(gray.shape[::-1], searched.shape[::-1])
         sift = cv2.SIFT.create(
             contrastThreshold=self.contrast_threshold, edgeThreshold=self.edge_threshold, enable_precise_upscale=True
@@ -82,10 +73,10 @@ class Sift(Stage):
         allowed = np.ones(len(found), bool)
         allowed[1:] = np.any(places[1:] != places[:-1], axis=1)
         if mask is not None:
-            allowed &= _at(mask, xy * factor)
+            allowed &= values_at(mask, xy * factor)
         candidates = np.flatnonzero(allowed)
         score = np.array([found[i].response for i in candidates])
-        return candidates[_spread(xy[candidates] * factor, score, shape, self.max_keypoints)]
+        return candidates[spread(xy[candidates] * factor, score, shape, self.max_keypoints)]
 
     def _features(
         self, keypoints: list[cv2.KeyPoint], factor: np.ndarray, descriptors: np.ndarray, colors: np.ndarray
@@ -96,46 +87,15 @@ class Sift(Stage):
             scale=np.array([each.size for each in keypoints]) / 2 * factor.mean(),
             angle=np.radians([each.angle for each in keypoints]),
             score=np.array([each.response for each in keypoints]),
-            color=_at(colors, xy),
+            color=values_at(colors, xy),
             descriptors=_root(descriptors) if self.root else descriptors.astype(np.uint8),
             kind="rootsift" if self.root else "sift",
         )
 
 
-def _shrink(image: np.ndarray, max_size: int) -> np.ndarray:
-    """The image with its longer side at most ``max_size``."""
-    longer = max(image.shape)
-    if not 0 < max_size < longer:
-        return image
-    height, width = (max(1, round(side * max_size / longer)) for side in image.shape)
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-
-
 def _positions(keypoints: Sequence[cv2.KeyPoint]) -> np.ndarray:
     """Pixel positions, shape (N, 2). OpenCV puts the centre of the first pixel at the origin."""
     return np.array(cv2.KeyPoint.convert(keypoints)).reshape(-1, 2) + 0.5
-
-
-def _at(image: np.ndarray, xy: np.ndarray) -> np.ndarray:
-    """The values of the pixels that hold the positions."""
-    column, row = np.clip(xy.astype(np.int64), 0, np.array(image.shape[1::-1]) - 1).T
-    return image[row, column]
-
-
-def _spread(xy: np.ndarray, score: np.ndarray, shape: tuple[int, ...], budget: int) -> np.ndarray:
-    """Keypoints to keep, strongest first: the strongest of every cell of a grid, then the second, and so on."""
-    if not len(xy):
-        return np.empty(0, np.int64)
-    side = np.sqrt(_KEYPOINTS_PER_CELL * shape[0] * shape[1] / budget)
-    column, row = (xy // side).astype(np.int64).T
-    cell = row * (column.max() + 1) + column
-    order = np.lexsort((-score, cell))
-    first_of_cell = np.concatenate([[True], np.diff(cell[order]) != 0])
-    place = np.arange(len(order))
-    rank = np.empty(len(order), np.int64)
-    rank[order] = place - np.maximum.accumulate(np.where(first_of_cell, place, 0))
-    chosen = np.lexsort((-score, rank))[:budget]
-    return chosen[np.argsort(-score[chosen], kind="stable")]
 
 
 def _root(descriptors: np.ndarray) -> np.ndarray:

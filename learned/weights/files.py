@@ -8,7 +8,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from ...stages.failure import StageFailure
 
@@ -47,25 +47,42 @@ def load(network: nn.Module, weights: str) -> None:
             ``damaged-weights``; ``wrong-architecture`` where they belong to another network.
     """
     path = path_of(weights)
+    give(network, read(path), path.name)
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file, by name.
+
+    Raises:
+        StageFailure: ``pickled-weights``, ``damaged-weights``.
+    """
     _refuse_pickle(path)
     try:
-        given = load_file(path)
+        return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise StageFailure(
             "damaged-weights", f"The weights {path.name} cannot be read: {error}.",
             hint="The file was cut off or is no safetensors file: copy or train it again.",
         ) from error  # fmt: skip
+
+
+def give(network: nn.Module, state: dict[str, Tensor], origin: str) -> None:
+    """Give a network tensors from the file ``origin``, which must have the network's names and shapes.
+
+    Raises:
+        StageFailure: ``wrong-architecture``.
+    """
     wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in given.items()}
+    found = {name: tuple(value.shape) for name, value in state.items()}
     if wanted != found:
         differing = sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name))
         raise StageFailure(
             "wrong-architecture",
-            f"The weights {path.name} belong to another network than {type(network).__name__}: {differing[0]} differs.",
+            f"The weights {origin} belong to another network than {type(network).__name__}: {differing[0]} differs.",
             hint="Give weights that were trained for this stage and this version of Diptych.",
             expected=wanted.get(differing[0]), found=found.get(differing[0]),
         )  # fmt: skip
-    network.load_state_dict(given)
+    network.load_state_dict(state)
 
 
 def save(network: nn.Module, path: Path) -> str:
@@ -78,11 +95,15 @@ def save(network: nn.Module, path: Path) -> str:
     return digest_of(path)
 
 
+def is_pickle(head: bytes) -> bool:
+    """Whether a file that begins so is a pickle, by itself or in the ZIP archive that ``torch.save`` makes."""
+    return head[:2] == b"PK" or head[:1] == b"\x80"
+
+
 def _refuse_pickle(path: Path) -> None:
-    """A pickle by itself, or in the ZIP archive that ``torch.save`` makes."""
     with path.open("rb") as file:
         head = file.read(4)
-    if head[:2] == b"PK" or head[:1] == b"\x80":
+    if is_pickle(head):
         raise StageFailure(
             "pickled-weights", f"The weights {path.name} are a pickle, and reading one may run a stranger's code.",
             hint="Convert them to safetensors where you trust them, and give that file.",

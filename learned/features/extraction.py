@@ -1,0 +1,78 @@
+"""What the learned detectors have in common: how a photo becomes keypoints within a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from ...stages.keypoints import mask_of, shrink, spread, values_at
+from ...stages.pixels import decode
+from ...stages.scene import Features, Photo
+from ...stages.stage import Context
+
+if TYPE_CHECKING:
+    from torch import Tensor, device
+
+    Detected = tuple[Tensor, Tensor, Tensor]
+    """Positions (N, 2), the centre of the first pixel at (0.5, 0.5), scores (N,) and unit descriptors (N, D)."""
+
+_SMALLEST = 64
+"""Sides in pixels of the smallest image that a network is shown: smaller photos are continued at their edges."""
+
+
+def extract(
+    photo: Photo,
+    context: Context,
+    detect: Callable[[Tensor, device], Detected],
+    *,
+    kind: str,
+    max_keypoints: int,
+    max_size: int,
+    multiple: int = 1,
+) -> Features:
+    """Keypoints of one photo, strongest first.
+
+    Learned keypoints have no size and no orientation of their own: ``scale`` is one pixel of the image that was
+    searched, ``angle`` is 0.
+
+    Args:
+        detect: gives all keypoints of an image, RGB from 0 to 1, float32, shape (1, 3, H, W).
+        kind: what the descriptors are.
+        max_keypoints: the strongest of each part of the photo are kept, about this many in all.
+        max_size: a photo whose longer side exceeds this many pixels is searched at this size; 0 for no limit.
+        multiple: what the sides of the image must be multiples of.
+
+    Raises:
+        StageFailure: ``unreadable-photo``, ``mask-size``, ``no-device``, and what ``detect`` raises.
+    """
+    import torch
+
+    from ..inference import deterministic, torch_device
+
+    colors = decode(photo)
+    mask = mask_of(photo, colors.shape)
+    cv2.setNumThreads(context.threads)
+    searched = shrink(colors, max_size, multiple)
+    height, width = searched.shape[:2]
+    down, right = (max(0, _SMALLEST - side) for side in (height, width))
+    shown = cv2.copyMakeBorder(searched, 0, down, 0, right, cv2.BORDER_REPLICATE)
+    device = torch_device(context)
+    with deterministic():
+        image = torch.from_numpy(shown).to(device).permute(2, 0, 1)[None].float() / 255
+        xy, score, descriptors = (each.cpu().numpy() for each in detect(image, device))
+    factor = np.divide(colors.shape[1::-1], [width, height])
+    inside = np.all(xy < [width, height], axis=1)
+    xy = xy * factor
+    if mask is not None:
+        inside &= values_at(mask, xy)
+    allowed = np.flatnonzero(inside)
+    chosen = allowed[spread(xy[allowed], score[allowed], colors.shape, max_keypoints)]
+    if not len(chosen):
+        context.warn("A photo shows nothing to find a keypoint at: it is too dark, too smooth or masked out.")
+    return Features(
+        xy=xy[chosen], scale=np.full(len(chosen), factor.mean()), angle=np.zeros(len(chosen)), score=score[chosen],
+        color=values_at(colors, xy[chosen]), descriptors=descriptors[chosen], kind=kind,
+    )  # fmt: skip

@@ -1,0 +1,83 @@
+"""Networks with the weights that others published.
+
+Those are pickles. Reading a pickle may run a stranger's code, so one is opened only if its bytes are known, and even
+then as mere tensors.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...stages.failure import StageFailure
+from ..weights.files import is_pickle, read
+from .published import PUBLISHED
+
+State = dict[str, Tensor]
+Build = Callable[[str, State], nn.Module]
+
+_BUILDING = Lock()
+
+
+def network(build: Build, name: str, path: Path, device: torch.device) -> Any:
+    """A network with its weights on a device, ready to run; built once in a process, whoever asks.
+
+    Args:
+        build: makes the network of a name from the tensors of its file.
+        name: a key of :data:`PUBLISHED`.
+        path: the file.
+
+    Raises:
+        StageFailure: ``missing-package`` without Kornia; ``unknown-pickle``, ``damaged-weights``,
+            ``wrong-architecture``.
+    """
+    status = path.stat()
+    with _BUILDING:
+        return _network(build, name, path, (status.st_mtime_ns, status.st_size), device)
+
+
+@lru_cache(maxsize=8)
+def _network(build: Build, name: str, path: Path, stamp: tuple[int, int], device: torch.device) -> nn.Module:
+    """See :func:`network`; the stamp of a file that was written anew makes it be read anew."""
+    state = _read(name, path)
+    try:
+        # Initial weights are drawn and thrown away: who draws beside this must not notice.
+        with torch.random.fork_rng(devices=[]):
+            built = build(name, state)
+    except ImportError as error:
+        raise StageFailure(
+            "missing-package", f"The network {name} comes from Kornia, which cannot be imported: {error}.",
+            hint="pip install 'diptych[features]'",
+        ) from error  # fmt: skip
+    return built.eval().requires_grad_(False).to(device)
+
+
+def _read(name: str, path: Path) -> State:
+    """The tensors of a file: of a safetensors file any, of a pickle only those that were published under the name."""
+    content = path.read_bytes()
+    digest = sha256(content).hexdigest()
+    known = next((name for name, each in PUBLISHED.items() if each.sha256 == digest), None)
+    if known is None and is_pickle(content):
+        raise StageFailure(
+            "unknown-pickle",
+            f"The weights {path.name} are a pickle, but not the published one of {name}: cut off, changed, or others.",
+            hint="Get the file again, or convert it to safetensors if you trust it: reading a pickle may run its code.",
+            sha256=digest, published=PUBLISHED[name].sha256,
+        )  # fmt: skip
+    if known is None:
+        return read(path)
+    if known != name:
+        raise StageFailure(
+            "wrong-architecture", f"The weights {path.name} are those of {known}, not of {name}.",
+            hint="Give the weights that belong to the stage and its parameters.",
+        )  # fmt: skip
+    state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    return state.get("extractor", state)  # DISK's are in a dictionary within the dictionary.
