@@ -120,7 +120,7 @@ def _step(task: Task, state: _State, batch: Any, number: int) -> dict[str, float
                 state.average[name].lerp_(value, 1 - kept)
             else:
                 state.average[name].copy_(value)
-    return {"loss": float(loss), **numbers}
+    return {"loss": float(loss.detach()), **numbers}
 
 
 def _batches(task: Task, first: int, steps: int) -> Iterator[tuple[int, Any]]:

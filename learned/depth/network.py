@@ -1,0 +1,277 @@
+"""A small multi-view depth network: correlate, look closer again and again, sharpen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .warping import Rays, correlate
+
+HYPOTHESES = 32
+"""Inverse depths that are compared at first, evenly over the range."""
+
+GROUPS = 4
+"""Groups of channels that are correlated apart."""
+
+COARSE, MIDDLE, FINE = 8, 4, 2
+"""Sizes of the features: these many pixels of the image on a side are one of theirs."""
+
+_CHANNELS = {COARSE: 32, MIDDLE: 32, FINE: 16}
+_STATE = 32
+_NEAR_STEPS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
+_FAR_STEPS = (-4.0, -2.0, 0.0, 2.0, 4.0)
+_FINE_STEPS = (-2.0, -1.0, 0.0, 1.0, 2.0)
+"""Where the correlation is looked up around the present estimate, in pixels of parallax of the features that the
+estimate has the size of."""
+
+
+class Estimate(NamedTuple):
+    """What the network says of a view.
+
+    Attributes:
+        inverse_depth: shape (B, H, W).
+        confidence: logit of the probability that the depth is right within 1 %, shape (B, H, W).
+        trust: weight of every source at every pixel of the coarse features, shape (B, S, H / 8, W / 8).
+        logits: of the first hypotheses, shape (B, HYPOTHESES, H / 8, W / 8); empty where they were not compared.
+        course: inverse depth after every step on the way, of growing size, for the loss.
+    """
+
+    inverse_depth: Tensor
+    confidence: Tensor
+    trust: Tensor
+    logits: Tensor
+    course: tuple[Tensor, ...]
+
+
+class DepthNetwork(nn.Module):
+    """Depth of a view from its neighbours.
+
+    Inverse depths are compared by group-wise correlation (Guo et al. 2019) at an eighth of the size with weights for
+    each source learned from the correlation itself, then a convolutional GRU looks up the correlation around its
+    present estimate at a quarter (Teed and Deng 2020, RAFT; Wang et al. 2022, IterMVS), always in steps of so many
+    pixels of parallax, so that neither the scale of the scene nor the width of the range matters. Two residuals at
+    half the size sharpen it, and learned convex weights enlarge it. Only 2D convolutions.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = FeaturePyramid()
+        self.first = FirstGuess()
+        self.context = nn.Conv2d(_CHANNELS[MIDDLE] + HYPOTHESES, 2 * _STATE, 3, padding=1)
+        self.closer = CloserLook()
+        self.enlarge_middle = ConvexEnlargement(_STATE)
+        self.sharpen = Sharpening()
+        self.enlarge_fine = ConvexEnlargement(_STATE)
+
+    def forward(
+        self, reference: Tensor, sources: Sequence[Tensor], rays: Rays, near: Tensor, far: Tensor,
+        iterations: int = 4, start: tuple[Tensor, Tensor] | None = None,
+    ) -> Estimate:  # fmt: skip
+        """Estimate.
+
+        Args:
+            reference: RGB in [0, 1], height and width multiples of 16, shape (B, 3, H, W).
+            sources: the same of each neighbour, which may have other sizes.
+            rays: how the reference's pixels move through the sources.
+            near, far: the range, shape (B,).
+            iterations: how often the GRU looks.
+            start: inverse depth of any size to begin with, shape (B, h, w), and trust, instead of a first guess.
+        """
+        of_reference = self.features(normalised(reference))
+        of_sources = [self.features(normalised(source)) for source in sources]
+
+        def levels(size: int) -> tuple[Tensor, list[Tensor], Rays]:
+            return of_reference[size], [each[size] for each in of_sources], rays.at(size)
+
+        if start is None:
+            inverse, logits, trust = self.first(*levels(COARSE), near, far)
+        else:
+            inverse, trust = start
+            logits = inverse.new_zeros(len(inverse), HYPOTHESES, *of_reference[COARSE].shape[2:])
+        size = of_reference[MIDDLE].shape[2:]
+        inverse, beside = _resized(inverse[:, None], size)[:, 0], _resized(logits.softmax(1), size)
+        state, context = self.context(torch.cat([of_reference[MIDDLE], beside], 1)).chunk(2, 1)
+        state, context = state.tanh(), context.relu()
+        course = []
+        for _ in range(iterations):
+            inverse = inverse.detach()
+            state, inverse = self.closer(state, context, inverse, levels(MIDDLE), levels(COARSE), trust)
+            course.append(inverse)
+        inverse = self.enlarge_middle(state, inverse)
+        course.append(inverse)
+        state = _resized(state, inverse.shape[1:])
+        for _ in range(2):
+            inverse = inverse.detach()
+            state, inverse, confidence = self.sharpen(state, inverse, levels(FINE), trust)
+            course.append(inverse)
+        inverse = self.enlarge_fine(state, inverse)
+        confidence = _resized(confidence[:, None], reference.shape[2:])[:, 0]
+        course.append(inverse)
+        return Estimate(inverse, confidence, trust, logits if start is None else logits[:, :0], tuple(course))
+
+
+class FeaturePyramid(nn.Module):
+    """Features of an image at a half, a quarter and an eighth of its size, coarse ones passed down to fine ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at_half = nn.Sequential(_conv(12, 24), _conv(24, 24))
+        self.at_quarter = nn.Sequential(_halving(24, 40), _conv(40, 40), _conv(40, 40))
+        self.at_eighth = nn.Sequential(_halving(40, 64), _conv(64, 64), _conv(64, 64))
+        self.to_coarse = nn.Conv2d(64, _CHANNELS[COARSE], 1)
+        self.to_middle = nn.Conv2d(64 + 40, _CHANNELS[MIDDLE], 1)
+        self.to_fine = nn.Conv2d(_CHANNELS[MIDDLE] + 24, _CHANNELS[FINE], 3, padding=1)
+
+    def forward(self, image: Tensor) -> dict[int, Tensor]:
+        half = self.at_half(F.pixel_unshuffle(image, 2))
+        quarter = self.at_quarter(half)
+        eighth = self.at_eighth(quarter)
+        middle = self.to_middle(torch.cat([_resized(eighth, quarter.shape[2:]), quarter], 1))
+        fine = self.to_fine(torch.cat([_resized(middle, half.shape[2:]), half], 1))
+        return {COARSE: self.to_coarse(eighth), MIDDLE: middle, FINE: fine}
+
+
+class FirstGuess(nn.Module):
+    """Compare hypotheses over the whole range, and learn from how clearly each source speaks how far to trust it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trust = nn.Sequential(_conv(HYPOTHESES, 16), nn.Conv2d(16, 1, 3, padding=1))
+        self.squeeze = _conv(GROUPS * HYPOTHESES + _CHANNELS[COARSE], 64)
+        self.around = nn.Sequential(_halving(64, 64), _conv(64, 64), _conv(64, 64))
+        self.logits = nn.Sequential(_conv(64 + 64, 64), nn.Conv2d(64, HYPOTHESES, 3, padding=1))
+
+    def forward(
+        self, reference: Tensor, sources: list[Tensor], rays: Rays, near: Tensor, far: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        share = torch.linspace(0, 1, HYPOTHESES, device=reference.device)
+        farthest, nearest = (1 / far)[:, None], (1 / near)[:, None]
+        hypotheses = farthest + (nearest - farthest) * share
+        size = reference.shape[2:]
+        said = correlate(reference, sources, rays, hypotheses[:, :, None, None].expand(-1, -1, *size), GROUPS)
+        trust = torch.stack([self.trust(each.mean(1))[:, 0] for each in said], 1).sigmoid()
+        together = _weighed(said, trust).flatten(1, 2)
+        local = self.squeeze(torch.cat([together, reference], 1))
+        logits = self.logits(torch.cat([local, _resized(self.around(local), size)], 1))
+        return _peak(logits, hypotheses), logits, trust
+
+
+class CloserLook(nn.Module):
+    """One step of the GRU at a quarter of the size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        looked = GROUPS * (len(_NEAR_STEPS) + len(_FAR_STEPS))
+        self.seen = nn.Sequential(nn.Conv2d(looked + 1, 48, 1), nn.ReLU(), nn.Conv2d(48, 32, 3, padding=1), nn.ReLU())
+        self.gates = nn.Conv2d(_STATE + 32 + _STATE, 2 * _STATE, 3, padding=1)
+        self.proposal = nn.Conv2d(_STATE + 32 + _STATE, _STATE, 3, padding=1)
+        self.step = nn.Sequential(nn.Conv2d(_STATE, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 1, 3, padding=1))
+
+    def forward(
+        self, state: Tensor, context: Tensor, inverse: Tensor, middle: tuple[Tensor, list[Tensor], Rays],
+        coarse: tuple[Tensor, list[Tensor], Rays], trust: Tensor,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        reference, sources, rays = middle
+        size, pixel = reference.shape[2:], rays.pixel()
+        around = _resized(coarse[0], size)
+        near = correlate(reference, sources, rays, _steps(inverse, pixel, _NEAR_STEPS), GROUPS)
+        far = correlate(around, coarse[1], rays, _steps(inverse, pixel, _FAR_STEPS), GROUPS, COARSE // MIDDLE)
+        trust = _resized(trust, size)
+        said = torch.cat([_weighed(near, trust).flatten(1, 2), _weighed(far, trust).flatten(1, 2)], 1)
+        seen = self.seen(torch.cat([said, _relief(inverse, pixel)], 1))
+        update, reset = self.gates(torch.cat([state, seen, context], 1)).sigmoid().chunk(2, 1)
+        proposal = self.proposal(torch.cat([reset * state, seen, context], 1)).tanh()
+        state = (1 - update) * state + update * proposal
+        return state, inverse + self.step(state)[:, 0] * pixel
+
+
+class Sharpening(nn.Module):
+    """A residual at half the size, and how far it is to be believed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        looked = GROUPS * len(_FINE_STEPS)
+        self.seen = nn.Sequential(
+            nn.Conv2d(looked + 1 + _CHANNELS[FINE] + _STATE, 40, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(40, _STATE, 3, padding=1), nn.ReLU(),
+        )  # fmt: skip
+        self.step = nn.Conv2d(_STATE, 2, 3, padding=1)
+
+    def forward(
+        self, state: Tensor, inverse: Tensor, fine: tuple[Tensor, list[Tensor], Rays], trust: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        reference, sources, rays = fine
+        pixel = rays.pixel()
+        said = correlate(reference, sources, rays, _steps(inverse, pixel, _FINE_STEPS), GROUPS)
+        said = _weighed(said, _resized(trust, reference.shape[2:])).flatten(1, 2)
+        state = state + self.seen(torch.cat([said, _relief(inverse, pixel), reference, state], 1))
+        step, confidence = self.step(state).unbind(1)
+        return state, inverse + step * pixel, confidence
+
+
+class ConvexEnlargement(nn.Module):
+    """Twice the size, each pixel a convex combination of the 3x3 pixels around it (Teed and Deng 2020)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weights = nn.Sequential(nn.Conv2d(channels, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 4 * 9, 1))
+
+    def forward(self, state: Tensor, inverse: Tensor) -> Tensor:
+        batch, height, width = inverse.shape
+        weights = self.weights(state).view(batch, 4, 9, height, width).softmax(2)
+        around = F.unfold(F.pad(inverse[:, None], (1, 1, 1, 1), mode="replicate"), 3)
+        enlarged = (weights * around.view(batch, 1, 9, height, width)).sum(2)
+        return F.pixel_shuffle(enlarged, 2)[:, 0]
+
+
+def normalised(image: Tensor) -> Tensor:
+    """An image of mean 0 and deviation 1, so that exposure does not matter."""
+    mean, deviation = image.mean((1, 2, 3), keepdim=True), image.std((1, 2, 3), keepdim=True)
+    return (image - mean) / (deviation + 0.02)
+
+
+def _conv(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.GroupNorm(8, outputs), nn.ReLU())
+
+
+def _halving(inputs: int, outputs: int) -> nn.Sequential:
+    """Even kernels keep the middle of a coarse pixel in the middle of its four fine ones."""
+    convolution = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=False)
+    return nn.Sequential(convolution, nn.GroupNorm(8, outputs), nn.ReLU())
+
+
+def _resized(values: Tensor, size: Sequence[int]) -> Tensor:
+    if tuple(values.shape[2:]) == tuple(size):
+        return values
+    return F.interpolate(values, tuple(size), mode="bilinear", align_corners=False)
+
+
+def _steps(inverse: Tensor, pixel: Tensor, steps: tuple[float, ...]) -> Tensor:
+    """Hypotheses around an estimate, shape (B, K, h, w)."""
+    offsets = torch.tensor(steps, device=inverse.device)[:, None, None]
+    return inverse[:, None] + pixel[:, None] * offsets
+
+
+def _relief(inverse: Tensor, pixel: Tensor) -> Tensor:
+    """How far an estimate stands out from those around it, in pixels of parallax, shape (B, 1, h, w)."""
+    smooth = F.avg_pool2d(F.pad(inverse[:, None], (2, 2, 2, 2), mode="replicate"), 5, stride=1)
+    return ((inverse[:, None] - smooth) / pixel[:, None]).clamp(-8, 8)
+
+
+def _weighed(said: list[Tensor], trust: Tensor) -> Tensor:
+    """What the sources say together: the mean of their correlations, weighted by trust, shape (B, G, K, h, w)."""
+    total = trust.sum(1)[:, None, None] + 1e-6
+    return sum(each * trust[:, i, None, None] for i, each in enumerate(said)) / total
+
+
+def _peak(logits: Tensor, hypotheses: Tensor) -> Tensor:
+    """The expected inverse depth of the hypotheses next to the likeliest, shape (B, h, w)."""
+    best = logits.argmax(1, keepdim=True).clamp(1, HYPOTHESES - 2)
+    near = torch.cat([best - 1, best, best + 1], 1)
+    share = logits.gather(1, near).softmax(1)
+    values = hypotheses[:, :, None, None].expand_as(logits).gather(1, near)
+    return (share * values).sum(1)

@@ -1,0 +1,142 @@
+"""DepthNet as a stage: from views to what the network takes, and from what it gives to a depth map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...stages.dense import Around, DepthMap, Reason, View
+from ...stages.geometry.depth_normals import normals_from_depth
+from ...stages.stage import Context, Sizes, Stage
+from ..inference import deterministic, torch_device
+from ..weights.files import digest_of, load, path_of
+from .network import DepthNetwork, Estimate
+from .warping import Rays
+
+_MULTIPLE = 16
+"""Heights and widths that the network takes are multiples of this."""
+
+_LARGEST_FIRST = 1000
+"""Pixels of the longer side up to which a first guess is made; of larger views the network sees a smaller one before."""
+
+
+class DepthNet(Stage):
+    """Depth by a small multi-view network that this project trained on synthetic scenes alone.
+
+    Correlates learned features of the view with those of its neighbours and looks closer in steps of the parallax
+    (after Teed and Deng 2020, RAFT; Wang et al. 2022, IterMVS). Views of more than 1000 pixels are estimated at half
+    the size before. Every pixel that a neighbour sees gets a depth, and the network says how sure it is.
+
+    Args:
+        weights: ``depth``, which Diptych ships, or the path of a safetensors file of the same network.
+        sources: most neighbours to compare with, best first; time grows with it.
+        iterations: how often the network looks closer.
+        min_confidence: less confident pixels get a reason instead of a depth.
+    """
+
+    slot = "depths"
+    libraries = ("numpy", "torch", "safetensors")
+    differs_by_device = True
+
+    weights: str = "depth"
+    sources: int = 4
+    iterations: int = 4
+    min_confidence: float = 0.1
+
+    def files(self) -> tuple[Path, ...]:
+        """The weights."""
+        return (path_of(self.weights),)
+
+    def footprint(self, sizes: Sizes) -> int:
+        """The correlations at half the size and what they are made of, as measured."""
+        return sizes.pixels * 700
+
+    def run(self, views: Around[View], context: Context) -> DepthMap:
+        """The depth map of the reference.
+
+        Raises:
+            StageFailure: ``no-device``, and as :func:`~diptych.learned.weights.files.load`.
+        """
+        view = views.reference
+        sources = [source for source in views.sources if not source.missing][: self.sources]
+        if view.missing or not sources or not view.mask.any():
+            return DepthMap.empty(view, view.missing or ("is masked everywhere" if sources else "has no neighbours"))
+        device = torch_device(context)
+        network = _network(self.weights, digest_of(path_of(self.weights)), str(device))
+        with deterministic():
+            inverse, confidence, seen = _estimate(network, [view, *sources], self.iterations, device)
+        return _depth_map(view, inverse, confidence, seen, self.min_confidence)
+
+
+@lru_cache(maxsize=4)
+def _network(weights: str, digest: str, device: str) -> DepthNetwork:
+    """The network with its weights, made once for a process; the digest tells weights that were trained again."""
+    network = DepthNetwork()
+    load(network, weights)
+    return network.to(device).eval()
+
+
+def _estimate(
+    network: DepthNetwork, views: Sequence[View], iterations: int, device: torch.device
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Inverse depth and confidence of the first view, and whether any other sees what was found; each (H, W)."""
+    near, far = (torch.tensor([each], dtype=torch.float32, device=device) for each in (views[0].near, views[0].far))
+    halvings = max(0, int(np.ceil(np.log2(max(views[0].mask.shape) / _LARGEST_FIRST))))
+    images = [_image(view, _MULTIPLE << halvings, device) for view in views]
+    start = None
+    for halving in range(halvings, -1, -1):
+        scale = 2**halving
+        smaller = [F.avg_pool2d(image, scale) if scale > 1 else image for image in images]
+        rays = _rays(views, device).at(scale)
+        rays = Rays(rays.homography, rays.epipole, smaller[0].shape[3], smaller[0].shape[2], rays.middle)
+        given: Estimate = network(smaller[0], smaller[1:], rays, near, far, iterations, start)
+        start = given.inverse_depth, given.trust
+    inverse, confidence = given.inverse_depth, given.confidence.sigmoid()
+    seen = torch.zeros_like(inverse, dtype=torch.bool)
+    for s, image in enumerate(images[1:]):
+        x, y = rays.positions(s, inverse[:, None])[:, 0].unbind(-1)
+        seen |= (x > 0) & (y > 0) & (x < image.shape[3]) & (y < image.shape[2])
+    height, width = views[0].mask.shape
+    return tuple(each[0, :height, :width].cpu().numpy() for each in (inverse, confidence, seen))  # pyright: ignore
+
+
+def _image(view: View, multiple: int, device: torch.device) -> Tensor:
+    """RGB from 0 to 1, continued to the right and below to multiples of so many pixels, shape (1, 3, H, W)."""
+    image = torch.from_numpy(view.image).to(device).permute(2, 0, 1)[None].float() / 255
+    height, width = (-(-side // multiple) * multiple for side in view.mask.shape)
+    return F.pad(image, (0, width - image.shape[3], 0, height - image.shape[2]), mode="replicate")
+
+
+def _rays(views: Sequence[View], device: torch.device) -> Rays:
+    """How the pixels of the first view move through the others."""
+    intrinsics, rotations, translations = (
+        torch.from_numpy(np.stack(each)).double()[None].to(device)
+        for each in (
+            [view.camera.matrix for view in views],
+            [view.rotation for view in views],
+            [view.translation for view in views],
+        )
+    )
+    middle = torch.tensor([(1 / views[0].near + 1 / views[0].far) / 2], dtype=torch.float32, device=device)
+    height, width = views[0].mask.shape
+    return Rays.between(intrinsics, rotations, translations, width, height, middle)
+
+
+def _depth_map(
+    view: View, inverse: np.ndarray, confidence: np.ndarray, seen: np.ndarray, min_confidence: float
+) -> DepthMap:
+    inside = (inverse * view.near <= 1) & (inverse * view.far >= 1)
+    reason = np.full(inverse.shape, Reason.FOUND, np.uint8)
+    reason[confidence < min_confidence] = Reason.DISAGREED
+    reason[~inside] = Reason.OUT_OF_RANGE
+    reason[~seen] = Reason.UNSEEN
+    reason[~view.mask] = Reason.MASKED
+    found = reason == Reason.FOUND
+    depth = np.divide(1, inverse, out=np.zeros_like(inverse), where=found)
+    return DepthMap(depth, normals_from_depth(depth, view.camera), np.where(found, confidence, 0), reason)

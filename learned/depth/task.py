@@ -1,0 +1,156 @@
+"""How DepthNet is trained: on synthetic scenes, whose depth is exact."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..synthetic.scenes import Sample, sample
+from ..training.task import Task
+from .network import HYPOTHESES, DepthNetwork, Estimate
+from .warping import Rays
+
+HELD_OUT = 1 << 40
+"""Seed of the samples that no training sees; seeds of trainings are smaller."""
+
+_WIDTH, _HEIGHT = 192, 144
+_VALIDATED = 12
+_ITERATIONS = 3
+_LATER = 0.8
+"""How much less each earlier step counts than the one after it."""
+
+
+class DepthTask(Task):
+    """Multi-view depth from two to four neighbours."""
+
+    name: ClassVar[str] = "depth"
+    summary: ClassVar[str] = "Depth of a view from its neighbours, learned from the exact depth of synthetic scenes."
+    learning_rate: ClassVar[float] = 8e-4
+
+    def network(self) -> nn.Module:
+        return DepthNetwork()
+
+    def batch(self, number: int) -> Sample:
+        """Every scene serves twice, seen from another of its views."""
+        scene = self._sample(number // 2, self.seed, views=3 + number // 2 % 3)
+        return _seen_from_second(scene) if number % 2 else scene
+
+    def loss(self, network: nn.Module, batch: Sample) -> tuple[Tensor, dict[str, float]]:
+        true, rays = _true_inverse(batch), rays_of(batch)
+        estimate: Estimate = network(*_images(batch), rays, *_range(batch), _ITERATIONS)
+        pixel = rays.pixel()
+        course = [_course_loss(each, true, pixel) for each in estimate.course]
+        weights = [_LATER ** (len(course) - 1 - i) for i in range(len(course))]
+        walked = sum(w * each for w, each in zip(weights, course, strict=True)) / sum(weights)
+        first = _first_loss(estimate.logits, true, batch)
+        doubt = _doubt_loss(estimate, true)
+        total = walked + 0.3 * first + 0.2 * doubt
+        return total, _plain(first=first, last=course[-1], doubt=doubt) | _figures(estimate, true)
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        figures = []
+        for number in range(_VALIDATED):
+            held_out = self._sample(number, HELD_OUT, views=5)
+            estimate = network(*_images(held_out), rays_of(held_out), *_range(held_out))
+            figures.append(_figures(estimate, _true_inverse(held_out)))
+        return {name: sum(each[name] for each in figures) / len(figures) for name in figures[0]}
+
+    def _sample(self, number: int, seed: int, views: int) -> Sample:
+        return sample(
+            number, seed=seed, views=views, width=_WIDTH, height=_HEIGHT, depth_views=2, device=self.device
+        )  # fmt: skip
+
+
+def _seen_from_second(scene: Sample) -> Sample:
+    """The same scene with its second view as the reference."""
+    order = [1, 0, *range(2, len(scene.images))]
+    depth, normal = scene.depth.flip(0), scene.normal.flip(0)
+    known = depth[0][depth[0] > 0]
+    near, far = (0.8 * known.quantile(0.01), 1.25 * known.quantile(0.99)) if len(known) else (scene.near, scene.far)
+    return Sample(
+        scene.images[order], scene.intrinsics[order], scene.rotations[order], scene.translations[order],
+        depth, normal, float(near), float(far),
+    )  # fmt: skip
+
+
+def rays_of(batch: Sample) -> Rays:
+    """How the pixels of the first view move through the others."""
+    height, width = batch.images.shape[2:]
+    middle = torch.tensor([(1 / batch.near + 1 / batch.far) / 2], device=batch.images.device)
+    posed = (each[None].double() for each in (batch.intrinsics, batch.rotations, batch.translations))
+    return Rays.between(*posed, width, height, middle.float())
+
+
+def _images(batch: Sample) -> tuple[Tensor, list[Tensor]]:
+    reference, *sources = batch.images.split(1)
+    return reference, sources
+
+
+def _range(batch: Sample) -> tuple[Tensor, Tensor]:
+    return tuple(batch.images.new_tensor([each]) for each in (batch.near, batch.far))  # pyright: ignore[reportReturnType]
+
+
+def _true_inverse(batch: Sample) -> Tensor:
+    """Inverse depth, 0 where there is none, shape (1, H, W)."""
+    depth = batch.depth[:1]
+    return torch.where(depth > 0, 1 / depth.clamp_min(1e-12), torch.zeros_like(depth))
+
+
+def _at_size(true: Tensor, size: torch.Size) -> tuple[Tensor, Tensor]:
+    """The truth at the middle of larger pixels, and where all of the pixels around that middle have one."""
+    if true.shape[1:] == size:
+        return true, true > 0
+    known = F.interpolate((true > 0).float()[:, None], size, mode="bilinear", align_corners=False)[:, 0] == 1
+    return F.interpolate(true[:, None], size, mode="bilinear", align_corners=False)[:, 0], known
+
+
+def _course_loss(inverse: Tensor, true: Tensor, pixel: Tensor) -> Tensor:
+    """The error in pixels of parallax of the image, less and less for large ones: no pixel counts far more than another
+    because it was mistaken for something else."""
+    true, known = _at_size(true, inverse.shape[1:])
+    error = ((inverse - true).abs() / pixel)[known]
+    return torch.log1p(2 * error).mean() if len(error) else inverse.sum() * 0
+
+
+def _first_loss(logits: Tensor, true: Tensor, batch: Sample) -> Tensor:
+    """Cross-entropy with the two hypotheses between which the truth lies."""
+    true, known = _at_size(true, logits.shape[2:])
+    farthest, nearest = 1 / batch.far, 1 / batch.near
+    place = (true - farthest) / (nearest - farthest) * (HYPOTHESES - 1)
+    known = known & (place >= 0) & (place <= HYPOTHESES - 1)
+    below = place.floor().clamp(0, HYPOTHESES - 2)
+    share, index = place - below, below.long()[:, None]
+    logs = logits.log_softmax(1)
+    cost = -(1 - share) * logs.gather(1, index)[:, 0] - share * logs.gather(1, index + 1)[:, 0]
+    return cost[known].mean() if known.any() else logits.sum() * 0
+
+
+def _doubt_loss(estimate: Estimate, true: Tensor) -> Tensor:
+    known = true > 0
+    right = (_relative_error(estimate, true) < 0.01).float()
+    cost = F.binary_cross_entropy_with_logits(estimate.confidence, right, reduction="none")
+    return cost[known].mean() if known.any() else estimate.confidence.sum() * 0
+
+
+def _relative_error(estimate: Estimate, true: Tensor) -> Tensor:
+    """Error of depth as a share of the true depth."""
+    with torch.no_grad():
+        return (true / estimate.inverse_depth.clamp_min(1e-12) - 1).abs()
+
+
+def _plain(**values: Tensor) -> dict[str, float]:
+    return {name: float(value.detach()) for name, value in values.items()}
+
+
+def _figures(estimate: Estimate, true: Tensor) -> dict[str, float]:
+    error = _relative_error(estimate, true)[true > 0]
+    if not len(error):
+        return {"median %": 0.0, "within 0.5 %": 1.0, "within 1 %": 1.0}
+    return {
+        "median %": 100 * float(error.median()),
+        "within 0.5 %": float((error < 0.005).float().mean()),
+        "within 1 %": float((error < 0.01).float().mean()),
+    }

@@ -1,0 +1,114 @@
+"""Where pixels of a view lie in its neighbours, and how alike the features are there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Rays:
+    """How the pixels of a view move through its neighbours with their inverse depth.
+
+    The pixel (x, y) at the inverse depth z lies in source s at ``A_s (x, y, 1) + z b_s``, homogeneous, in pixels whose
+    first has its centre at (0.5, 0.5), of the reference as of the source.
+
+    Attributes:
+        homography: A, shape (B, S, 3, 3).
+        epipole: b, shape (B, S, 3).
+        width, height: of the reference.
+        middle: inverse depth in the middle of the range, shape (B,).
+        size: image pixels on a side of one of these pixels.
+    """
+
+    homography: Tensor
+    epipole: Tensor
+    width: int
+    height: int
+    middle: Tensor
+    size: int = 1
+
+    @staticmethod
+    def between(
+        intrinsics: Tensor, rotations: Tensor, translations: Tensor, width: int, height: int, middle: Tensor
+    ) -> Rays:
+        """The rays of the first of V views through the others.
+
+        Args:
+            intrinsics: shape (B, V, 3, 3).
+            rotations, translations: ``cam_from_world``, shapes (B, V, 3, 3) and (B, V, 3).
+            width, height: of the first view.
+            middle: inverse depth in the middle of the range, shape (B,).
+        """
+        relative = rotations[:, 1:] @ rotations[:, :1].transpose(2, 3)
+        moved = translations[:, 1:] - (relative @ translations[:, :1, :, None])[..., 0]
+        inverse = torch.linalg.inv(intrinsics[:, :1])
+        homography = intrinsics[:, 1:] @ relative @ inverse
+        epipole = (intrinsics[:, 1:] @ moved[..., None])[..., 0]
+        return Rays(homography.float(), epipole.float(), width, height, middle)
+
+    def at(self, size: int) -> Rays:
+        """The same for features of a pixel for every ``size`` pixels."""
+        scale = self.homography.new_tensor([size, size, 1.0])
+        homography = self.homography * scale / scale[:, None]
+        width, height = self.width // size, self.height // size
+        return Rays(homography, self.epipole / scale, width, height, self.middle, size * self.size)
+
+    def pixel(self) -> Tensor:
+        """The inverse depth that moves the middle of the view by a pixel, over all sources, shape (B, 1, 1)."""
+        at = self.homography.new_tensor([[self.width / 2, self.height / 2, 1.0]])
+        still = (self.homography @ at[..., None])[..., 0]
+        here = still + self.middle[:, None, None] * self.epipole
+        xy = here[..., :2] / here[..., 2:]
+        slope = (self.epipole[..., :2] - xy * self.epipole[..., 2:]) / here[..., 2:]
+        length = slope.square().sum(-1).mean(1).sqrt()
+        # Where sources hardly moved, a pixel would be worth more than the whole range.
+        return 1 / length.maximum(1e-2 / self.middle)[:, None, None]
+
+    def positions(self, source: int, inverse: Tensor) -> Tensor:
+        """Where pixels lie in a source.
+
+        Args:
+            inverse: inverse depths, shape (B, K, h, w).
+
+        Returns:
+            Positions in its pixels, far outside where it lies behind the camera, shape (B, K, h, w, 2).
+        """
+        device = inverse.device
+        x = torch.arange(self.width, device=device) + 0.5
+        y = torch.arange(self.height, device=device)[:, None] + 0.5
+        a, b = self.homography[:, source, :, :, None, None], self.epipole[:, source, :, None, None, None]
+        still = a[:, :, 0] * x + a[:, :, 1] * y + a[:, :, 2]
+        px, py, pz = (still[:, i, None] + b[:, i] * inverse for i in range(3))
+        front = pz > 1e-6
+        depth = torch.where(front, pz, torch.ones_like(pz))
+        xy = torch.stack([px / depth, py / depth], -1)
+        return torch.where(front[..., None], xy.clamp(-1e5, 1e5), torch.full_like(xy, -1e5))
+
+
+def correlate(
+    reference: Tensor, sources: list[Tensor], rays: Rays, inverse: Tensor, groups: int, coarser: int = 1
+) -> list[Tensor]:
+    """Group-wise correlation (Guo et al. 2019) of the reference's features with each source's at some inverse depths.
+
+    Args:
+        reference: shape (B, C, h, w).
+        sources: of each neighbour, shape (B, C, hs, ws).
+        inverse: shape (B, K, h, w).
+        coarser: pixels of the rays on a side of a pixel of the sources' features.
+
+    Returns:
+        For each source, zero outside it, shape (B, groups, K, h, w).
+    """
+    batch, count, height, width = inverse.shape
+    grouped = reference.view(batch, groups, -1, 1, height, width)
+    found = []
+    for s, source in enumerate(sources):
+        xy = rays.positions(s, inverse)
+        grid = xy / xy.new_tensor([coarser * source.shape[3], coarser * source.shape[2]]) * 2 - 1
+        sampled = F.grid_sample(source, grid.view(batch, count * height, width, 2), align_corners=False)
+        found.append((grouped * sampled.view(batch, groups, -1, count, height, width)).mean(2))
+    return found

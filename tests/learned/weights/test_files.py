@@ -1,0 +1,61 @@
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from diptych.learned.weights.files import digest_of, load, parameters, path_of, save
+from diptych.stages.failure import StageFailure
+from torch import nn
+
+
+def network(width: int = 4) -> nn.Module:
+    return nn.Sequential(nn.Linear(3, width), nn.Linear(width, 1))
+
+
+def code(path: Path | str) -> str:
+    with pytest.raises(StageFailure) as failed:
+        load(network(), str(path))
+    assert failed.value.hint
+    return failed.value.code
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    written, read = network(), network()
+    digest = save(written, tmp_path / "a.safetensors")
+    load(read, str(tmp_path / "a.safetensors"))
+    for name, value in written.state_dict().items():
+        assert torch.equal(value, read.state_dict()[name])
+    assert digest == digest_of(tmp_path / "a.safetensors") == save(read, tmp_path / "b.safetensors")
+    assert parameters(read) == 3 * 4 + 4 + 4 + 1
+
+
+def test_missing(tmp_path: Path) -> None:
+    assert code("no-such-name") == "missing-weights"
+    assert code(tmp_path / "none.safetensors") == "missing-weights"
+
+
+def test_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    save(network(), path)
+    whole = path.read_bytes()
+    for length in (0, 5, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        assert code(path) == "damaged-weights"
+
+
+def test_of_another_network(tmp_path: Path) -> None:
+    save(network(width=5), tmp_path / "a.safetensors")
+    assert code(tmp_path / "a.safetensors") == "wrong-architecture"
+
+
+@pytest.mark.parametrize("old", (False, True))
+def test_refuses_pickles(tmp_path: Path, old: bool) -> None:
+    path = tmp_path / "a.safetensors"
+    torch.save(network().state_dict(), path, _use_new_zipfile_serialization=not old)
+    assert code(path) == "pickled-weights"
+    path.write_bytes(pickle.dumps({"weights": 1}))
+    assert code(path) == "pickled-weights"
+
+
+def test_a_name_is_a_shipped_file() -> None:
+    assert path_of("depth").name == "depth.safetensors"
