@@ -37,15 +37,21 @@ def device_named(name: str) -> torch.device:
 
 
 @contextmanager
-def deterministic() -> Iterator[None]:
-    """No gradients, and one thread for each operation: a sum split over several threads is rounded differently.
+def one_thread() -> Iterator[None]:
+    """One thread for each operation: a sum split over several threads is rounded differently.
 
     Items run beside each other on several threads instead.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with torch.inference_mode():
-            yield
+        yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def deterministic() -> Iterator[None]:
+    """No gradients, and one thread for each operation, as :func:`one_thread`."""
+    with one_thread(), torch.inference_mode():
+        yield

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, dataclass_transform
 
 from .dense import Cloud, DepthMap, Mesh, Neighbors, View
+from .mono_weights import MonoWeights
 from .scene import Camera, Features, Matches, Pairs, Patches, Photo, Photos, Sparse, Tracks, TwoView
 
 Extent = Literal["run", "photo", "pair"]
@@ -63,6 +64,7 @@ SLOTS: dict[str, Slot] = {
         Slot("sparse", Sparse, "run"),
         Slot("neighbors", Neighbors, "run"),
         Slot("views", View, "photo"),
+        Slot("mono", MonoWeights, "run"),
         Slot("depths", DepthMap, "photo"),
         Slot("fused", Cloud, "photo"),
         Slot("cloud", Cloud, "run"),

@@ -66,12 +66,7 @@ class Undistort(Stage):
             missing = missing or f"is {width}x{height}, but its mask is {mask.shape[1]}x{mask.shape[0]}"
             mask = np.ones((height, width), np.bool_)
 
-        pinhole = pinhole_of(camera)
-        image, share = resample(camera, pinhole, image, mask)
-        pinhole = shrunk(pinhole, self.max_size)
-        size = (pinhole.width, pinhole.height)
-        image, share = (cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in (image, share))
-        visible = share >= 128
+        image, visible, pinhole = undistorted(camera, image, mask, self.max_size)
         if not visible.any():
             missing = missing or "is hidden by its mask everywhere"
         if missing:
@@ -88,6 +83,28 @@ class Undistort(Stage):
         scales = (min(1.0, (self.max_size or max(size)) / max(size)) for size in sizes.images)
         images = ((round(w * by), round(h * by)) for (w, h), by in zip(sizes.images, scales, strict=True))
         return replace(sizes, images=tuple(images))
+
+
+def undistorted(
+    camera: Camera, image: np.ndarray, mask: np.ndarray, max_size: int
+) -> tuple[np.ndarray, np.ndarray, Camera]:
+    """A photo as :class:`Undistort` makes a view of it.
+
+    Args:
+        camera: took the photo.
+        image: uint8, shape (H, W, 3).
+        mask: bool, shape (H, W).
+        max_size: as of :class:`Undistort`.
+
+    Returns:
+        The image of the view, where it shows what the photo and its mask let see, and its PINHOLE camera.
+    """
+    pinhole = pinhole_of(camera)
+    image, share = resample(camera, pinhole, image, mask)
+    pinhole = shrunk(pinhole, max_size)
+    size = (pinhole.width, pinhole.height)
+    image, share = (cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in (image, share))
+    return image, share >= 128, pinhole
 
 
 def pinhole_of(camera: Camera) -> Camera:

@@ -1,0 +1,76 @@
+"""Which photos a network learns from, how far off it is on the others, and what it has to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ...stages.mono_weights import Part, PointErrors, Predictor
+from .glimpses import Sighted
+from .network import MonoDepth
+from .reading import residuals
+
+PATTERN: tuple[Part, ...] = ("train", "test", "train", "validation", "train")
+"""What the photos are used for, over and over in their order: those of one part lie between those of another."""
+
+WITHIN = 0.05, 0.10, 0.25
+
+_ROUNDS = 30
+_LEAST_RESIDUAL = 1e-3
+
+Depths = Callable[[Sighted], np.ndarray]
+"""The depths that a predictor gives to the points of a view."""
+
+
+def constant(train: Sequence[Sighted]) -> Depths:
+    """The same depth everywhere: the median of the points of all views."""
+    depth = weighted_median(*pooled([each.depth for each in train]))
+    return lambda sighted: np.full(len(sighted.depth), depth)
+
+
+def plane(train: Sequence[Sighted]) -> Depths:
+    """Inverse depth affine in the pixel's position, as on a plane; least mean relative error, by reweighting."""
+    depth, share = pooled([each.depth for each in train])
+    rows = np.concatenate([_position(each) for each in train]) * depth[:, None]
+    weight, solution = share, np.zeros(3)
+    for _ in range(_ROUNDS):
+        solution = np.linalg.lstsq(rows * np.sqrt(weight)[:, None], np.sqrt(weight), rcond=None)[0]
+        weight = share / np.maximum(np.abs(rows @ solution - 1), _LEAST_RESIDUAL)
+    farthest = 1 / depth.max()
+    return lambda sighted: 1 / np.maximum(_position(sighted) @ solution, farthest)
+
+
+def read_by(network: MonoDepth) -> Depths:
+    """What a network reads out of the image."""
+    return lambda sighted: sighted.depth * np.exp(residuals(network, sighted)[0])
+
+
+def errors_of(predictors: dict[Predictor, Depths], parts: dict[Part, list[Sighted]]) -> tuple[PointErrors, ...]:
+    """The errors of every predictor on every part, each the mean over the views of the part."""
+    found = []
+    for predictor, depths in predictors.items():
+        for part, views in parts.items():
+            errors = [np.abs(depths(view) / view.depth - 1) for view in views]
+            five, ten, quarter = (float(np.mean([np.mean(each <= limit) for each in errors])) for limit in WITHIN)
+            median, mean = (float(np.mean([of(each) for each in errors])) for of in (np.median, np.mean))
+            found.append(PointErrors(predictor, part, sum(map(len, errors)), median, mean, (five, ten, quarter)))
+    return tuple(found)
+
+
+def pooled(of_views: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """What views say of their points behind each other, and weights by which every view counts the same."""
+    return np.concatenate(of_views), np.concatenate([np.full(len(each), 1 / len(each)) for each in of_views])
+
+
+def weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
+    """The value below and above which lies the same weight."""
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(reached, reached[-1] / 2)])
+
+
+def _position(sighted: Sighted) -> np.ndarray:
+    """(1, x, y) of every point, x and y from -1 to 1 over the view, shape (N, 3)."""
+    height, width = sighted.picture.image.shape[:2]
+    return np.column_stack([np.ones(len(sighted.xy)), 2 * sighted.xy / [width, height] - 1])

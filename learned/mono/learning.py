@@ -1,0 +1,148 @@
+"""A network that knows depth from synthetic scenes learns that of a real scene from its sparse model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ...stages.dense import Neighbors, View
+from ...stages.failure import StageFailure
+from ...stages.mono_weights import MonoWeights, Part
+from ...stages.neighbors import depth_range
+from ...stages.scene import Photos, Scene, Sparse
+from ...stages.stage import Context, Stage
+from ..inference import one_thread
+from ..weights.files import load, path_of
+from .glimpses import Sighted
+from .judgement import PATTERN, constant, errors_of, plane, pooled, read_by, weighted_median
+from .lesson import Lesson
+from .network import STRIDE, MonoDepth
+from .pictures import Picture
+from .reading import flat, network_of, residuals
+
+_FEWEST_VIEWS, _FEWEST_POINTS = 4, 20
+"""Views that learning needs, so that one is left for validation and one for the test, and points that each needs."""
+
+_SOURCES = 2
+"""Views that a view is compared with."""
+
+
+class MonoLearning(Stage):
+    """Teach a network that sees one image the depths of this scene, by the points of its sparse model.
+
+    The network comes with weights learned on synthetic scenes; its scale is set so that the median ratio of its depths
+    to those of the points is 1. It then learns from the points that each view sees (their log-depth under a Laplace
+    distribution whose width it predicts too), from the likeness of views warped onto each other by its depths, each
+    pixel by the source that fits best (Godard et al. 2019, Monodepth2), and from smoothness where the image is smooth.
+    It learns on the CPU, where sums have one order.
+
+    Of every five photos in their order three are learned from; one says when to stop, and one is left for the test. The
+    errors of each part are kept with the weights, beside those of two predictors that look at no image. The photos of a
+    part count the same, however many points they see.
+
+    Args:
+        weights: to begin with: the name of shipped ones, or the path of a safetensors file.
+        size: most pixels of the longer side of the images that the network looks at.
+        steps: how often to learn from four glimpses of views; 0 only finds the scale.
+        learning_rate: the largest one.
+        photometric: weight of the likeness of views.
+        smooth: weight of the smoothness.
+    """
+
+    slot = "mono"
+    libraries = ("numpy", "opencv-contrib-python", "torch")
+
+    weights: str = "mono"
+    size: int = 288
+    steps: int = 600
+    learning_rate: float = 1e-3
+    photometric: float = 0.3
+    smooth: float = 0.02
+
+    def files(self) -> tuple[Path, ...]:
+        """The weights to begin with."""
+        return (path_of(self.weights),)
+
+    def run(
+        self, views: Sequence[View], sparse: Sparse, photos: Photos, neighbors: Neighbors, rng: np.random.Generator,
+        context: Context,
+    ) -> MonoWeights:  # fmt: skip
+        """The network's parameters after it learned the largest model, and the errors of each part of the photos.
+
+        Raises:
+            StageFailure: ``too-few-views``, ``bad-parameter``, ``training-diverged``, and as
+                :func:`~diptych.learned.weights.files.load`.
+        """
+        if self.size < STRIDE or self.steps < 0:
+            raise StageFailure(
+                "bad-parameter", f"MonoLearning needs a size of at least {STRIDE} and no fewer than 0 steps.",
+                size=self.size, steps=self.steps,
+            )  # fmt: skip
+        sighted = _sighted(views, sparse.scene, photos, self.size)
+        if len(sighted) < _FEWEST_VIEWS:
+            raise StageFailure(
+                "too-few-views", f"Learning depth needs {_FEWEST_VIEWS} views that see {_FEWEST_POINTS} points each.",
+                hint="Take more photos, or use another stage for the depths.", views=len(sighted), photos=len(photos),
+            )  # fmt: skip
+        photos_of: dict[Part, list[int]] = {"train": [], "validation": [], "test": []}
+        for place, photo in enumerate(sighted):
+            photos_of[PATTERN[place % len(PATTERN)]].append(photo)
+        parts = {part: [sighted[photo] for photo in members] for part, members in photos_of.items()}
+        train = parts["train"]
+        with one_thread():
+            network = MonoDepth().eval()
+            load(network, self.weights)
+            _set_scale(network, train)
+            before = flat(network)
+            lesson = Lesson(
+                train, _sources(photos_of["train"], neighbors), parts["validation"],
+                self.steps, self.learning_rate, self.photometric, self.smooth,
+            )  # fmt: skip
+            learned = lesson.teach(network, rng, context)
+            errors = errors_of(
+                {
+                    "constant": constant(train), "plane": plane(train),
+                    "pretrained": read_by(network_of(before)), "learned": read_by(learned),
+                },
+                parts,
+            )  # fmt: skip
+        near, far = depth_range(np.concatenate([each.depth for each in train]))
+        names = {part: tuple(photos.names[photo] for photo in members) for part, members in photos_of.items()}
+        return MonoWeights(
+            flat(learned), self.size, near, far, names["train"], names["validation"], names["test"], errors
+        )  # fmt: skip
+
+
+def _sighted(views: Sequence[View], scene: Scene, photos: Photos, size: int) -> dict[int, Sighted]:
+    """The views that see enough points, small and with these, by photo."""
+    found = {}
+    for registered, name in enumerate(scene.names):
+        photo = photos.names.index(name)
+        view = views[photo]
+        if view.missing:
+            continue
+        points = scene.points[scene.obs_point[scene.obs_photo == registered]]
+        x, y, z = view.rotation @ points.T + view.translation[:, None]
+        picture = Picture.of(view, size)
+        height, width = picture.image.shape[:2]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            xy = (picture.matrix[:2] @ np.stack([x / z, y / z, np.ones_like(z)])).T
+        inside = (z > 0) & (xy >= 0).all(axis=1) & (xy <= [width, height]).all(axis=1)
+        if inside.sum() >= _FEWEST_POINTS:
+            found[photo] = Sighted(picture, xy[inside], z[inside], view.rotation, view.translation)
+    return dict(sorted(found.items()))
+
+
+def _sources(train: list[int], neighbors: Neighbors) -> list[list[int]]:
+    """The best neighbours of every training view among the training views, by their place there."""
+    place = {photo: at for at, photo in enumerate(train)}
+    return [[place[other] for other in neighbors.of(photo).tolist() if other in place][:_SOURCES] for photo in train]
+
+
+def _set_scale(network: MonoDepth, train: list[Sighted]) -> None:
+    """Multiply a network's depths so that their median ratio to the points' is 1."""
+    with torch.no_grad():
+        network.head.bias[0] -= weighted_median(*pooled([residuals(network, each)[0] for each in train]))

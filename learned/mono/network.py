@@ -1,0 +1,107 @@
+"""A small encoder and decoder that reads depth, and how far it may be off, out of one image."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+STRIDE = 32
+"""Images are padded to a multiple of this."""
+
+_WIDTHS = 16, 24, 40, 64, 96
+"""Channels at 1/2, 1/4, 1/8, 1/16 and 1/32 of the image."""
+
+_BLOCKS = 1, 2, 2, 3, 3
+_GROWTH = 3
+_MEAN, _SPREAD = 0.45, 0.25
+"""Of the brightness of photographs."""
+
+_LOG_ERRORS = -6.0, 2.0
+
+
+class MonoDepth(nn.Module):
+    """Log-depth and its expected error from an image and the directions in which its pixels look.
+
+    Inverted residuals (Sandler et al. 2018, MobileNetV2) down to 1/32 of the image and what all of it says together
+    there, then up-convolutions with skips (Ronneberger et al. 2015, U-Net) to 1/2. The directions tell the network the
+    focal length, without which one picture may be of something small and near or large and far (Facil et al. 2019,
+    CAM-Convs). Normalised by groups of channels, so that a depth does not depend on what else is in the batch.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(5, _WIDTHS[0], 3, stride=2, padding=1)
+        narrower = (_WIDTHS[0], *_WIDTHS[:-1])
+        self.encoder = nn.ModuleList(
+            nn.Sequential(
+                *(_Residual(inner if i == 0 else width, width, 2 if i == 0 and width != inner else 1) for i in range(n))
+            )
+            for inner, width, n in zip(narrower, _WIDTHS, _BLOCKS, strict=True)
+        )
+        self.whole = nn.Linear(_WIDTHS[-1], _WIDTHS[-1])
+        self.decoder = nn.ModuleList(
+            _Up(coarse, fine) for coarse, fine in zip(_WIDTHS[:0:-1], _WIDTHS[-2::-1], strict=True)
+        )
+        self.head = nn.Conv2d(_WIDTHS[0], 2, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, image: Tensor, rays: Tensor) -> tuple[Tensor, Tensor]:
+        """Depth of every pixel, up to a factor that is the same for all of a scene.
+
+        Args:
+            image: RGB from 0 to 1, any size, shape (B, 3, H, W).
+            rays: (x, y) of the direction (x, y, 1) of every pixel, shape (B, 2, H, W).
+
+        Returns:
+            The logarithm of z, and that of its expected absolute error, each of shape (B, H, W).
+        """
+        height, width = image.shape[-2:]
+        features = torch.cat([(image - _MEAN) / _SPREAD, rays], dim=1)
+        features = functional.pad(features, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
+        features = self.stem(features.contiguous(memory_format=torch.channels_last))
+        skips = []
+        for level in self.encoder:
+            features = level(features)
+            skips.append(features)
+        features = features + self.whole(features.mean(dim=(2, 3)))[:, :, None, None]
+        for up, skip in zip(self.decoder, skips[-2::-1], strict=True):
+            features = up(features, skip)
+        found = functional.interpolate(self.head(features), scale_factor=2, mode="bilinear", align_corners=False)
+        log_depth, log_error = found[..., :height, :width].unbind(dim=1)
+        return log_depth, log_error.clamp(*_LOG_ERRORS)
+
+
+class _Residual(nn.Module):
+    """Widen, look around in each channel, narrow; added to what came in where the shapes are the same."""
+
+    def __init__(self, inner: int, outer: int, stride: int) -> None:
+        super().__init__()
+        wide = _GROWTH * inner
+        self.residual = inner == outer and stride == 1
+        self.layers = nn.Sequential(
+            nn.Conv2d(inner, wide, 1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(wide, wide, 3, stride=stride, padding=1, groups=wide, bias=False),
+            nn.GroupNorm(8, wide),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(wide, outer, 1),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        changed = self.layers(features)
+        return features + changed if self.residual else changed
+
+
+class _Up(nn.Module):
+    """Coarse features at twice their size, with the fine ones of the encoder."""
+
+    def __init__(self, coarse: int, fine: int) -> None:
+        super().__init__()
+        self.narrow = nn.Conv2d(coarse, fine, 1)
+        self.mix = nn.Sequential(nn.Conv2d(fine, fine, 3, padding=1, bias=False), nn.GroupNorm(8, fine), nn.ReLU())
+
+    def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
+        up = functional.interpolate(self.narrow(coarse), scale_factor=2, mode="bilinear", align_corners=False)
+        return self.mix(up + fine)
