@@ -54,7 +54,8 @@ class DepthNetwork(nn.Module):
     each source learned from the correlation itself, then a convolutional GRU looks up the correlation around its
     present estimate at a quarter (Teed and Deng 2020, RAFT; Wang et al. 2022, IterMVS), always in steps of so many
     pixels of parallax, so that neither the scale of the scene nor the width of the range matters. Two residuals at
-    half the size sharpen it, and learned convex weights enlarge it. Only 2D convolutions.
+    half the size sharpen it, and learned convex weights enlarge it. Only 2D convolutions. What is learned is added to
+    what the correlation says by itself, so that the network matches before it has learned anything.
     """
 
     def __init__(self) -> None:
@@ -132,7 +133,25 @@ class FeaturePyramid(nn.Module):
         eighth = self.at_eighth(quarter)
         middle = self.to_middle(torch.cat([_resized(eighth, quarter.shape[2:]), quarter], 1))
         fine = self.to_fine(torch.cat([_resized(middle, half.shape[2:]), half], 1))
-        return {COARSE: self.to_coarse(eighth), MIDDLE: middle, FINE: fine}
+        features = {COARSE: self.to_coarse(eighth), MIDDLE: middle, FINE: fine}
+        return {size: _unit(each) for size, each in features.items()}
+
+
+class Peak(nn.Module):
+    """Where the correlation peaks, as a mean of steps with weights that grow with it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sharpness = nn.Parameter(torch.tensor(10.0))
+
+    def weights(self, said: Tensor) -> Tensor:
+        """Logits of the steps from correlations of shape (B, G, K, h, w)."""
+        return self.sharpness * said.mean(1)
+
+    def forward(self, said: Tensor, steps: tuple[float, ...]) -> Tensor:
+        """The mean step, shape (B, h, w)."""
+        values = torch.tensor(steps, device=said.device)[:, None, None]
+        return (self.weights(said).softmax(1) * values).sum(1)
 
 
 class FirstGuess(nn.Module):
@@ -144,6 +163,7 @@ class FirstGuess(nn.Module):
         self.squeeze = _conv(GROUPS * HYPOTHESES + _CHANNELS[COARSE], 64)
         self.around = nn.Sequential(_halving(64, 64), _conv(64, 64), _conv(64, 64))
         self.logits = nn.Sequential(_conv(64 + 64, 64), nn.Conv2d(64, HYPOTHESES, 3, padding=1))
+        self.peak = Peak()
 
     def forward(
         self, reference: Tensor, sources: list[Tensor], rays: Rays, near: Tensor, far: Tensor
@@ -154,9 +174,9 @@ class FirstGuess(nn.Module):
         size = reference.shape[2:]
         said = correlate(reference, sources, rays, hypotheses[:, :, None, None].expand(-1, -1, *size), GROUPS)
         trust = torch.stack([self.trust(each.mean(1))[:, 0] for each in said], 1).sigmoid()
-        together = _weighed(said, trust).flatten(1, 2)
-        local = self.squeeze(torch.cat([together, reference], 1))
-        logits = self.logits(torch.cat([local, _resized(self.around(local), size)], 1))
+        together = _weighed(said, trust)
+        local = self.squeeze(torch.cat([together.flatten(1, 2), reference], 1))
+        logits = self.logits(torch.cat([local, _resized(self.around(local), size)], 1)) + self.peak.weights(together)
         return _peak(logits, hypotheses), logits, trust
 
 
@@ -170,6 +190,7 @@ class CloserLook(nn.Module):
         self.gates = nn.Conv2d(_STATE + 32 + _STATE, 2 * _STATE, 3, padding=1)
         self.proposal = nn.Conv2d(_STATE + 32 + _STATE, _STATE, 3, padding=1)
         self.step = nn.Sequential(nn.Conv2d(_STATE, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 1, 3, padding=1))
+        self.peak = Peak()
 
     def forward(
         self, state: Tensor, context: Tensor, inverse: Tensor, middle: tuple[Tensor, list[Tensor], Rays],
@@ -181,12 +202,12 @@ class CloserLook(nn.Module):
         near = correlate(reference, sources, rays, _steps(inverse, pixel, _NEAR_STEPS), GROUPS)
         far = correlate(around, coarse[1], rays, _steps(inverse, pixel, _FAR_STEPS), GROUPS, COARSE // MIDDLE)
         trust = _resized(trust, size)
-        said = torch.cat([_weighed(near, trust).flatten(1, 2), _weighed(far, trust).flatten(1, 2)], 1)
-        seen = self.seen(torch.cat([said, _relief(inverse, pixel)], 1))
+        near, far = _weighed(near, trust), _weighed(far, trust)
+        seen = self.seen(torch.cat([near.flatten(1, 2), far.flatten(1, 2), _relief(inverse, pixel)], 1))
         update, reset = self.gates(torch.cat([state, seen, context], 1)).sigmoid().chunk(2, 1)
         proposal = self.proposal(torch.cat([reset * state, seen, context], 1)).tanh()
         state = (1 - update) * state + update * proposal
-        return state, inverse + self.step(state)[:, 0] * pixel
+        return state, inverse + (self.step(state)[:, 0] + self.peak(near, _NEAR_STEPS)) * pixel
 
 
 class Sharpening(nn.Module):
@@ -200,6 +221,7 @@ class Sharpening(nn.Module):
             nn.Conv2d(40, _STATE, 3, padding=1), nn.ReLU(),
         )  # fmt: skip
         self.step = nn.Conv2d(_STATE, 2, 3, padding=1)
+        self.peak = Peak()
 
     def forward(
         self, state: Tensor, inverse: Tensor, fine: tuple[Tensor, list[Tensor], Rays], trust: Tensor
@@ -207,10 +229,10 @@ class Sharpening(nn.Module):
         reference, sources, rays = fine
         pixel = rays.pixel()
         said = correlate(reference, sources, rays, _steps(inverse, pixel, _FINE_STEPS), GROUPS)
-        said = _weighed(said, _resized(trust, reference.shape[2:])).flatten(1, 2)
-        state = state + self.seen(torch.cat([said, _relief(inverse, pixel), reference, state], 1))
+        said = _weighed(said, _resized(trust, reference.shape[2:]))
+        state = state + self.seen(torch.cat([said.flatten(1, 2), _relief(inverse, pixel), reference, state], 1))
         step, confidence = self.step(state).unbind(1)
-        return state, inverse + step * pixel, confidence
+        return state, inverse + (step + self.peak(said, _FINE_STEPS)) * pixel, confidence
 
 
 class ConvexEnlargement(nn.Module):
@@ -232,6 +254,13 @@ def normalised(image: Tensor) -> Tensor:
     """An image of mean 0 and deviation 1, so that exposure does not matter."""
     mean, deviation = image.mean((1, 2, 3), keepdim=True), image.std((1, 2, 3), keepdim=True)
     return (image - mean) / (deviation + 0.02)
+
+
+def _unit(features: Tensor) -> Tensor:
+    """Features whose groups have length 1 at every pixel, so that their correlation is a cosine."""
+    batch, channels, height, width = features.shape
+    grouped = features.view(batch, GROUPS, channels // GROUPS, height, width)
+    return F.normalize(grouped, dim=2, eps=1e-4).view_as(features) * (channels // GROUPS) ** 0.5
 
 
 def _conv(inputs: int, outputs: int) -> nn.Sequential:
