@@ -52,55 +52,73 @@ class Views:
         return matrix[:, 0, None, None] * x + matrix[:, 1, None, None] * y[:, None] + matrix[:, 2, None, None]
 
 
-def bundle(
-    rng: Generator, views: int, width: int, height: int, toward: np.ndarray, cone: float, focal: float, distance: float
-) -> Views:
-    """Cameras around the origin of the world (y up) that look at about the same place.
+def bundle(rng: Generator, views: int, width: int, height: int, toward: np.ndarray, fronts: np.ndarray) -> Views:
+    """Cameras around the origin of the world (y up) that look at about the same place, which is about 1 wide in view.
 
     Args:
         toward: unit vector from the origin to where the reference stands, shape (3,).
-        cone: no camera leaves this angle (radians) around ``toward``.
-        focal: focal length of the reference in image widths.
-        distance: of the reference from the origin.
+        fronts: planes that no camera stands behind (:func:`in_front`), shape (K, 4).
 
-    The angle between the reference and a source, seen from the origin, is log-normal with a median drawn once a
-    bundle (about 11 degrees) and lies between 3 and 35 degrees. Sources lie on an arc, or all around.
+    Focal lengths are 0.7 to 1.6 image widths. The angle between the reference and a source, seen from the origin, is
+    log-normal with a median drawn once a bundle (about 11 degrees) and lies between 3 and 35 degrees. Sources lie on
+    an arc, or all around. Those near 10 degrees come first.
     """
+    focal = uniform(rng, 0.7, 1.6)
     median = math.radians(log_uniform(rng, 7.0, 17.0))
-    arc = chance(rng, 0.5)
-    tilt = uniform(rng, -0.5, 0.5)
-    angles, positions = [0.0], [toward * distance]
+    tilt = uniform(rng, -0.5, 0.5) if chance(rng, 0.5) else None
+    sources = [_source(rng, k, toward * focal, median, tilt, fronts) for k in range(1, views)]
+    sources.sort(key=lambda source: abs(math.log(source[0] / math.radians(10))))
+    centers = [toward * focal, *(center for _, center in sources)]
+
+    steadiness = choice(rng, (0.02, 0.06, 0.3), (0.5, 0.4, 0.1))
+    rotations = np.stack([
+        _look(center, normal(rng, 0.06 * focal) * direction(rng), normal(rng, steadiness)) for center in centers
+    ])  # fmt: skip
+    zoom = 0.0 if chance(rng, 0.7) else 0.06
+    intrinsics = []
+    for _ in centers:
+        f = focal * width * math.exp(normal(rng, zoom))
+        cx, cy = width / 2 + normal(rng, 0.01 * width), height / 2 + normal(rng, 0.01 * width)
+        intrinsics.append([[f, 0, cx], [0, f, cy], [0, 0, 1]])
+    translations = -np.einsum("vij,vj->vi", rotations, np.stack(centers))
+    return Views(width, height, np.array(intrinsics), rotations, translations)
+
+
+def in_front(fronts: np.ndarray, center: np.ndarray) -> bool:
+    """Whether a camera at ``center`` (3,) stands well in front of all planes (n, d), shape (K, 4)."""
+    return bool((fronts[:, :3] @ center - fronts[:, 3] > 0.15).all())
+
+
+def _source(
+    rng: Generator, index: int, reference: np.ndarray, median: float, tilt: float | None, fronts: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """The angle to the reference and the centre of source ``index``, on the arc of this tilt or anywhere around."""
+    distance = float(np.linalg.norm(reference))
+    toward = reference / distance
     right = np.cross([0.0, 1.0, 0.0], toward)
     right /= np.linalg.norm(right)
     up = np.cross(toward, right)
-    for index in range(1, views):
-        angle = min(max(median * math.exp(normal(rng, 0.5)), math.radians(3)), math.radians(35), cone)
-        bearing = (math.pi * (index % 2) + tilt + normal(rng, 0.25)) if arc else uniform(rng, 0, 2 * math.pi)
+    angle = min(max(median * math.exp(normal(rng, 0.5)), math.radians(3)), math.radians(35))
+    while True:
+        if tilt is None:
+            bearing = uniform(rng, 0, 2 * math.pi)
+        else:
+            bearing = math.pi * (index % 2) + tilt + normal(rng, 0.25)
         aside = math.cos(bearing) * right + math.sin(bearing) * up
-        reach = distance * math.exp(normal(rng, 0.08))
-        angles.append(angle)
-        positions.append(reach * (math.cos(angle) * toward + math.sin(angle) * aside))
-    order = sorted(range(views), key=lambda k: -1.0 if k == 0 else abs(math.log(angles[k] / math.radians(10))))
-    one_lens = chance(rng, 0.7)
-    upright = choice(rng, (0.02, 0.06, 0.3), (0.5, 0.4, 0.1))
-    sway = 0.06 * distance
-    poses = [_look(rng, positions[k], normal(rng, sway) * direction(rng), upright) for k in order]
-    intrinsics = []
-    for _ in order:
-        f = focal * width * (1.0 if one_lens else math.exp(normal(rng, 0.06)))
-        center = width / 2 + normal(rng, 0.01 * width), height / 2 + normal(rng, 0.01 * width)
-        intrinsics.append([[f, 0, center[0]], [0, f, center[1]], [0, 0, 1]])
-    rotations = np.stack(poses)
-    centers = np.stack([positions[k] for k in order])
-    return Views(width, height, np.array(intrinsics), rotations, -np.einsum("vij,vj->vi", rotations, centers))
+        center = distance * math.exp(normal(rng, 0.08)) * (math.cos(angle) * toward + math.sin(angle) * aside)
+        # An arc may lead into a wall on one side; then the other side is as good.
+        if in_front(fronts, center) or angle < math.radians(3.1):
+            return angle, center
+        index += 1
+        angle = max(angle * 0.95, math.radians(3))
 
 
-def disturbed(rng: Generator, views: Views, pixels: float, distance: float) -> Views:
+def disturbed(rng: Generator, views: Views, pixels: float) -> Views:
     """The same views with poses slightly wrong, as bundle adjustment leaves them.
 
-    Each camera is turned and moved at random so that points at ``distance`` shift by about ``pixels``.
+    Each camera is turned and moved at random so that points near the origin of the world shift by about ``pixels``.
     """
-    focal = views.intrinsics[:, 0, 0].mean()
+    focal, distance = views.intrinsics[0, 0, 0], np.linalg.norm(views.centers[0])
     rotations, centers = [], []
     for rotation, center in zip(views.rotations, views.centers, strict=True):
         turn = np.array([normal(rng) for _ in range(3)]) * pixels / focal / 2
@@ -111,11 +129,11 @@ def disturbed(rng: Generator, views: Views, pixels: float, distance: float) -> V
     return Views(views.width, views.height, views.intrinsics, stacked, translations)
 
 
-def _look(rng: Generator, position: np.ndarray, target: np.ndarray, roll_sigma: float) -> np.ndarray:
-    """The rotation ``cam_from_world`` of a camera at ``position`` that looks at ``target``, y up in the world."""
+def _look(position: np.ndarray, target: np.ndarray, roll: float) -> np.ndarray:
+    """The rotation ``cam_from_world`` of a camera that looks at ``target``, turned by ``roll`` from upright (y up)."""
     forward = target - position
     forward = forward / np.linalg.norm(forward)
     right = np.cross(forward, [0.0, 1.0, 0.0])
     right /= np.linalg.norm(right)
     upright = np.stack([right, np.cross(forward, right), forward])
-    return matrix_from_vector(np.array([0.0, 0.0, normal(rng, roll_sigma)])) @ upright
+    return matrix_from_vector(np.array([0.0, 0.0, roll])) @ upright

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from ...stages.geometry.rotations import matrix_from_vector
+from .cameras import in_front
 from .draws import chance, choice, direction, log_uniform, normal, uniform, whole
 from .shapes import Box, Relief, Revolution, Shape
 from .textures import dead_leaves, fractal, masonry, stones
@@ -25,36 +27,43 @@ FLOOR = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 _RELIEF_SIZE = 256
 
 
+Range: TypeAlias = tuple[float, float]
+
+
 @dataclass(frozen=True, eq=False)
 class Layout:
     """Shapes, and from where they are to be seen.
 
     Attributes:
-        shapes: the large ones that fill the background throw no shadow.
+        shapes: all of them, reliefs last.
+        fronts: planes (n, d) in front of which all cameras stay, ``n x > d``, shape (K, 4).
         toward: unit vector from the origin to the reference camera, shape (3,).
-        cone: largest angle between a source and the reference, seen from the origin, in radians.
-        focal: focal length in image widths, and distance of the reference, so that the view is about 1 wide.
     """
 
     shapes: list[Shape]
+    fronts: np.ndarray
     toward: np.ndarray
-    cone: float
-    focal: float
 
 
 def layout(rng: Generator, device: torch.device) -> Layout:
     """One arrangement of one of five kinds."""
     kind = choice(rng, (_facade, _court, _table, _statue, _thicket), (0.3, 0.2, 0.22, 0.16, 0.12))
-    shapes, azimuth, elevation = kind(rng, device)
-    toward = np.array([
-        math.cos(elevation) * math.sin(azimuth), math.sin(elevation), math.cos(elevation) * math.cos(azimuth)
-    ])  # fmt: skip
-    # Cameras stay in front of walls and above floors.
-    cone = max(math.radians(4), math.radians(75) - max(abs(azimuth), abs(elevation)))
-    return Layout(shapes, toward, cone, uniform(rng, 0.7, 1.6))
+    shapes, azimuths, elevations = kind(rng, device)
+    # Reliefs last: the march along their rays ends where something nearer is known.
+    shapes.sort(key=lambda shape: isinstance(shape, Relief))
+    fronts = np.stack([shape.face for shape in shapes if shape.background])
+    toward = _outward(uniform(rng, *azimuths), uniform(rng, *elevations))
+    while not in_front(fronts, 0.7 * toward):
+        toward = _outward(uniform(rng, *azimuths), uniform(rng, *elevations))
+    return Layout(shapes, fronts, toward)
 
 
-def _facade(rng: Generator, device: torch.device) -> tuple[list[Shape], float, float]:
+def _outward(azimuth: float, elevation: float) -> np.ndarray:
+    level = math.cos(elevation)
+    return np.array([level * math.sin(azimuth), math.sin(elevation), level * math.cos(azimuth)])
+
+
+def _facade(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Range]:
     """A wall that fills the picture, plain or in relief, with things on it and before it."""
     shapes = [_wall(rng, device, 0.0)]
     if chance(rng, 0.5):
@@ -65,10 +74,10 @@ def _facade(rng: Generator, device: torch.device) -> tuple[list[Shape], float, f
         shapes.append(Box(matrix_from_vector(np.array([0.0, 0.0, normal(rng, 0.02)])), place, size))
     shapes += [_thing(rng, 0.35, depth=(0.02, 0.35)) for _ in range(whole(rng, 0, 4))]
     shapes += [_rod(rng, depth=(0.02, 0.3)) for _ in range(choice(rng, (0, 1, 3), (0.5, 0.3, 0.2)))]
-    return shapes, uniform(rng, -0.8, 0.8), uniform(rng, -0.15, 0.4)
+    return shapes, (-0.8, 0.8), (-0.15, 0.4)
 
 
-def _court(rng: Generator, device: torch.device) -> tuple[list[Shape], float, float]:
+def _court(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Range]:
     """Two walls meeting at a corner over a floor, with things in it."""
     floor = -uniform(rng, 0.15, 0.4)
     turn = uniform(rng, 0.3, 1.2)
@@ -80,22 +89,24 @@ def _court(rng: Generator, device: torch.device) -> tuple[list[Shape], float, fl
     shapes += [_slab(rng, device, axes, corner, 0.4) for axes in (left, right)]
     shapes += [_standing(rng, floor) for _ in range(whole(rng, 2, 6))]
     shapes += [_rod(rng, depth=(-0.3, 0.3)) for _ in range(choice(rng, (0, 1, 2), (0.6, 0.25, 0.15)))]
-    return shapes, uniform(rng, -0.35, 0.35), uniform(rng, 0.0, 0.6)
+    return shapes, (-0.35, 0.35), (0.0, 0.6)
 
 
-def _table(rng: Generator, device: torch.device) -> tuple[list[Shape], float, float]:
+def _table(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Range]:
     """Ground seen from above: things on a table, terrain from the air."""
     shapes = [_ground(rng, device, 0.0, relief=0.6)]
     if chance(rng, 0.4):
         shapes.append(_wall(rng, device, -uniform(rng, 0.5, 1.5)))
     shapes += [_standing(rng, 0.0) for _ in range(whole(rng, 1, 8))]
-    return shapes, uniform(rng, -0.5, 0.5), uniform(rng, 0.4, 1.25)
+    return shapes, (-0.5, 0.5), (0.4, 1.25)
 
 
-def _statue(rng: Generator, device: torch.device) -> tuple[list[Shape], float, float]:
-    """One large thing made of many rounded ones, before a wall or a court."""
+def _statue(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Range]:
+    """One large thing made of many rounded ones, before a wall or the sky."""
     floor = -uniform(rng, 0.3, 0.45)
-    shapes = [_ground(rng, device, floor), _wall(rng, device, -uniform(rng, 0.3, 1.2))]
+    shapes = [_ground(rng, device, floor)]
+    if chance(rng, 0.75):
+        shapes.append(_wall(rng, device, -uniform(rng, 0.3, 1.2)))
     height = uniform(rng, 0.1, 0.2)
     base = np.array([uniform(rng, 0.08, 0.2), height / 2, uniform(rng, 0.08, 0.2)])
     turn = matrix_from_vector(np.array([0.0, uniform(rng, -0.8, 0.8), 0.0]))
@@ -103,17 +114,17 @@ def _statue(rng: Generator, device: torch.device) -> tuple[list[Shape], float, f
     for _ in range(whole(rng, 4, 8)):
         place = np.array([normal(rng, 0.08), normal(rng, 0.14), normal(rng, 0.08)])
         shapes.append(_rounded(rng, place, log_uniform(rng, 0.05, 0.17)))
-    return shapes, uniform(rng, -0.5, 0.5), uniform(rng, -0.05, 0.5)
+    return shapes, (-0.5, 0.5), (-0.05, 0.5)
 
 
-def _thicket(rng: Generator, device: torch.device) -> tuple[list[Shape], float, float]:
+def _thicket(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Range]:
     """Many thin and small things at all depths before a background."""
     shapes = [_wall(rng, device, -uniform(rng, 0.2, 0.8))]
     if chance(rng, 0.5):
         shapes.append(_ground(rng, device, -uniform(rng, 0.3, 0.5)))
     shapes += [_rod(rng, depth=(-0.3, 0.35)) for _ in range(whole(rng, 3, 7))]
     shapes += [_thing(rng, 0.15, depth=(-0.3, 0.35)) for _ in range(whole(rng, 2, 6))]
-    return shapes, uniform(rng, -0.5, 0.5), uniform(rng, -0.1, 0.5)
+    return shapes, (-0.5, 0.5), (-0.1, 0.5)
 
 
 def _wall(rng: Generator, device: torch.device, depth: float) -> Shape:
@@ -130,10 +141,10 @@ def _slab(rng: Generator, device: torch.device, axes: np.ndarray, place: np.ndar
     """A large surface whose local z points outwards: flat, or in relief with this probability."""
     reach, thick = 8.0, log_uniform(rng, 0.01, 0.1)
     if not chance(rng, relief):
-        return Box(axes, place - axes[:, 2], np.array([reach, reach, 1.0]), casts=False)
+        return Box(axes, place - axes[:, 2], np.array([reach, reach, 1.0]), background=True)
     tile = uniform(rng, 0.6, 1.5)
     tiles = (2 * reach / tile, 2 * reach / tile)
-    return Relief(axes, place, np.array([reach, reach, thick]), False, _heights(rng, device), tiles)
+    return Relief(axes, place, np.array([reach, reach, thick]), True, _heights(rng, device), tiles)
 
 
 def _heights(rng: Generator, device: torch.device) -> Tensor:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.special import ive
 from torch import Generator, Tensor
 
 from .draws import chance, choice, log_uniform, noise, normal, uniform
@@ -57,14 +59,19 @@ def vignette(image: Tensor, loss: float) -> Tensor:
 
 
 def blur(image: Tensor, sigma: list[float]) -> Tensor:
-    """Gaussian blur of the lens, sigma in pixels for each view."""
-    reach = max(1, math.ceil(2.5 * max(sigma)))
-    at = torch.arange(-reach, reach + 1, dtype=torch.float32)
-    kernels = torch.stack([torch.exp(-at * at / (2 * max(s, 0.05) ** 2)) for s in sigma])
+    """Gaussian blur of the lens, sigma in pixels for each view.
+
+    The kernel is the discrete Gaussian (Lindeberg 1990), which has the variance asked for also below a pixel.
+    """
+    reach = max(1, math.ceil(3 * max(sigma)))
+    at = np.abs(np.arange(-reach, reach + 1))
+    kernels = torch.tensor(ive(at, np.square(sigma)[:, None]), dtype=torch.float32)
     kernels = (kernels / kernels.sum(dim=1, keepdim=True)).to(image.device).repeat_interleave(3, 0)
     views, _, height, width = image.shape
     stacked = image.reshape(1, views * 3, height, width)
-    stacked = F.conv2d(F.pad(stacked, (0, 0, reach, reach), mode="replicate"), kernels[:, None, :, None], groups=3 * views)
+    stacked = F.conv2d(
+        F.pad(stacked, (0, 0, reach, reach), mode="replicate"), kernels[:, None, :, None], groups=3 * views
+    )
     stacked = F.conv2d(F.pad(stacked, (reach, reach, 0, 0), mode="replicate"), kernels[:, None, None], groups=3 * views)
     return stacked.reshape(image.shape)
 

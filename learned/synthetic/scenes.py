@@ -15,10 +15,8 @@ from .draws import chance, choice, generator, log_uniform, uniform, whole
 from .layouts import Layout, layout
 from .photography import develop, expose, photograph
 from .shading import Atlas, Light, Material, render
-from .shapes import Relief
+from .shapes import Shape
 from .textures import texture
-
-TEXTURE_SIZE = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,22 +77,27 @@ def sample(
         augment: whether the views are photographed (:func:`photography.photograph`) and the cameras handed out are
             slightly wrong; else clean pictures and exact cameras.
         pose_noise: largest error of the cameras, in pixels of reprojection; half of the samples have none.
+
+    Raises:
+        ValueError: ``depth_views`` is not between 1 and ``views``.
     """
+    if not 1 <= depth_views <= views:
+        raise ValueError(f"sample: expected 1 <= depth_views <= views, got {depth_views} of {views} views")
     device = torch.device(device)
     rng = generator(seed, number)
     plan = layout(rng, device)
-    cameras = bundle(rng, views, width, height, plan.toward, plan.cone, plan.focal, plan.focal)
-    # Reliefs last: their march need not go where something stands before them.
-    shapes = [shape for shape in plan.shapes if not _blocks(shape.center, shape.radius, cameras) or not shape.casts]
-    shapes.sort(key=lambda shape: isinstance(shape, Relief))
+    cameras = bundle(rng, views, width, height, plan.toward, plan.fronts)
+    shapes = [shape for shape in plan.shapes if shape.background or not _in_the_way(shape, cameras)]
     count = whole(rng, 2, 4)
-    textures = torch.stack([texture(rng, TEXTURE_SIZE, device) for _ in range(count)])
+    # About as many texels as the image has pixels across.
+    size = min(max(1 << (width - 1).bit_length(), 64), 512)
+    textures = torch.stack([texture(rng, size, device) for _ in range(count)])
     materials = [_material(rng, count, width) for _ in shapes]
     rendering = render(shapes, materials, Atlas(textures**2.2), _light(rng, plan), cameras)
     if augment:
         images = photograph(rng, rendering.radiance)
         if chance(rng, 0.5):
-            cameras = disturbed(rng, cameras, uniform(rng, 0.0, pose_noise), plan.focal)
+            cameras = disturbed(rng, cameras, uniform(rng, 0.0, pose_noise))
     else:
         images = develop(expose(rendering.radiance, torch.ones(views)))
     scale = log_uniform(rng, 0.2, 20.0)
@@ -144,14 +147,16 @@ def correspondences(sample: Sample, first: int = 0, second: int = 1, tolerance: 
 def _range(rng: Generator, depth: Tensor) -> tuple[float, float]:
     """About 0.8 times the 1st and 1.25 times the 99th percentile of the depths, loosened at random."""
     known = depth[depth > 0]
-    low, high = torch.quantile(known[:: max(1, len(known) // 8192)], torch.tensor([0.01, 0.99], device=depth.device)).tolist()
+    low, high = torch.quantile(
+        known[:: max(1, len(known) // 8192)], torch.tensor([0.01, 0.99], device=depth.device)
+    ).tolist()
     return low * uniform(rng, 0.65, 0.9), high * log_uniform(rng, 1.1, 1.6)
 
 
-def _blocks(center: np.ndarray, radius: float, cameras: Views) -> bool:
+def _in_the_way(shape: Shape, cameras: Views) -> bool:
     """Whether a thing stands so near to a camera that it would fill its view."""
-    distance = np.linalg.norm(cameras.centers - center, axis=1)
-    return bool((distance - radius < 0.3 * np.linalg.norm(cameras.centers, axis=1)).any())
+    distance = np.linalg.norm(cameras.centers - shape.center, axis=1)
+    return bool((distance - shape.radius < 0.3 * np.linalg.norm(cameras.centers, axis=1)).any())
 
 
 def _material(rng: Generator, textures: int, width: int) -> Material:

@@ -145,7 +145,9 @@ def render(shapes: list[Shape], materials: list[Material], atlas: Atlas, light: 
     normals, albedos = [], []
     for shape, material, start, stop in zip(shapes, materials, first, first[1:], strict=False):
         if start < stop:
-            normal, albedo = _surface(shape, material, atlas, point[:, start:stop], rays[:, start:stop], pixel[start:stop])
+            normal, albedo = _surface(
+                shape, material, atlas, point[:, start:stop], rays[:, start:stop], pixel[start:stop]
+            )
             normals.append(normal)
             albedos.append(albedo)
     normal, albedo = torch.cat(normals, dim=1), torch.cat(albedos, dim=1)
@@ -246,7 +248,7 @@ def _in_shadow(shapes: list[Shape], light: Light, point: Tensor, lit: Tensor) ->
     shadow = torch.zeros_like(lit)
     x, y, z = (float(value) for value in light.toward_sun)
     for shape in shapes:
-        if not shape.casts:
+        if shape.background:
             continue
         cx, cy, cz = (float(value) for value in shape.center)
         px, py, pz = point[0] - cx, point[1] - cy, point[2] - cz

@@ -33,13 +33,14 @@ class Shape:
         rotation: world_from_local, shape (3, 3).
         center: in the world, shape (3,).
         size: half extents along the local axes, shape (3,).
-        casts: whether it throws shadows.
+        background: whether it is part of what closes the view, such as a wall or the ground: its face towards local +z
+            bounds the space in which cameras stand, and it throws no shadow on other shapes.
     """
 
     rotation: np.ndarray
     center: np.ndarray
     size: np.ndarray
-    casts: bool = True
+    background: bool = False
 
     def intersect(self, origin: Triple, direction: Triple, within: Number = NOTHING) -> Tensor:
         """The ray parameter of the first hit in front of the origin, ``NOTHING`` where there is none, shape (N,).
@@ -52,6 +53,12 @@ class Shape:
     def normal(self, point: Triple) -> Tensor:
         """The outward normal in the local frame, not normalised, at points given in local units, shape (3, N)."""
         raise NotImplementedError
+
+    @property
+    def face(self) -> np.ndarray:
+        """The plane (n, d) of the side towards local +z: ``n x = d``, n outwards, shape (4,)."""
+        outward = self.rotation[:, 2]
+        return np.append(outward, outward @ self.center + self.size[2])
 
     def corners(self) -> np.ndarray:
         """The corners of the bounding box in the world, shape (8, 3)."""
@@ -177,7 +184,6 @@ class Relief(Shape):
         top = torch.stack([-slope_x / sx, -slope_y / sy, torch.ones_like(z) / sz])
         p = torch.stack([x, y, z])
         side = (p.abs() > 1 - 1e-5) & (z < self.height(x, y) - 1e-3)
-        side[2] = False
         return torch.where(side.any(dim=0), torch.where(side, p.sign(), 0.0), top)
 
 
@@ -206,8 +212,8 @@ class _Descent:
         above, under = self.above(low), self.above(high)
         # A ray that enters through a side wall is below the surface at once.
         inside = above < 0
-        for step in range(6):
-            if step % 3 == 1:
+        for step in range(8):
+            if step % 2 == 0:
                 t = (low + high) / 2
             else:
                 t = low + (high - low) * (above / (above - under).clamp(min=1e-9)).clamp(0, 1)
@@ -235,7 +241,12 @@ class _Descent:
 
 def _pair(values: list[Number], like: Tensor) -> Tensor:
     """Two numbers or tensors side by side, shape (N, 2) or (1, 2)."""
-    return torch.stack(torch.broadcast_tensors(*(torch.as_tensor(value, dtype=like.dtype, device=like.device).reshape(-1) for value in values)), dim=-1)
+    return torch.stack(
+        torch.broadcast_tensors(
+            *(torch.as_tensor(value, dtype=like.dtype, device=like.device).reshape(-1) for value in values)
+        ),
+        dim=-1,
+    )
 
 
 def _slabs(origin: Triple, direction: Triple) -> tuple[Tensor, Tensor]:

@@ -137,13 +137,17 @@ def checks(generator: Generator, size: int, device: torch.device) -> Tensor:
 
 def strokes(generator: Generator, size: int, device: torch.device) -> Tensor:
     """Lines of random glyphs, like writing: dark strokes on a light ground, shape (S, S)."""
-    lines_count = whole(generator, 6, size // 14)
+    lines_count = whole(generator, max(2, size // 40), size // 14)
     letters = round(lines_count * log_uniform(generator, 1.0, 2.0))
     glyphs = F.pad((rand(generator, lines_count, letters, 5, 3) < 0.55).float(), (0, 1, 1, 2))
     words = (rand(generator, lines_count, letters) < 0.85).float()[..., None, None]
-    page = (glyphs * words).permute(0, 2, 1, 3).reshape(1, 1, lines_count * 8, letters * 4)
-    page = F.interpolate(page.to(device), (size, size), mode="bilinear", align_corners=False)
-    return 1 - ((page[0, 0] - 0.5) * 4 + 0.5).clamp(0, 1)
+    tall, wide = lines_count * 8, letters * 4
+    page = (glyphs * words).permute(0, 2, 1, 3).reshape(1, 1, tall, wide)
+    page = F.pad(page, (1, 1, 1, 1), mode="circular").to(device)
+    y, x = _grid(size, device)
+    at = torch.stack([(x * wide + 1) / (wide + 2), (y * tall + 1) / (tall + 2)], dim=-1) * 2 - 1
+    ink = F.grid_sample(page, at[None], mode="bilinear", align_corners=False)[0, 0]
+    return 1 - ((ink - 0.5) * 4 + 0.5).clamp(0, 1)
 
 
 def lines(generator: Generator, size: int, device: torch.device) -> Tensor:
