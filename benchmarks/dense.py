@@ -20,10 +20,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from diptych.stages.dense import DepthMap
+from consistency import agreeing
+from diptych.stages.cloud import concatenated
+from diptych.stages.dense import DepthMap, View
+from diptych.stages.depth_truth import TrueView
+from diptych.stages.fusion import ConsistentPoints
 from diptych.stages.patchmatch import PatchMatch
 from diptych.stages.sgm import Sgm
 from diptych.stages.stage import Context
+from diptych.stages.surface_evaluation import mask_containment
+from pictures import read_stored
 from protocol_sets import FOLDERS, ProtocolSet
 
 METHODS: dict[str, tuple[PatchMatch | Sgm, ...]] = {
@@ -34,6 +40,9 @@ METHODS: dict[str, tuple[PatchMatch | Sgm, ...]] = {
 """Each a chain of stages of the slot ``depths``, as the nodes of a recipe."""
 
 WORKERS = 2
+
+CONFIRMING = 8
+"""Neighbours, best first, that may confirm a pixel."""
 
 
 def main() -> None:
@@ -55,6 +64,8 @@ def main() -> None:
                 write(folder, chosen.names, maps)
                 print(name, method, ", ".join(f"{each:.2f}" for each in seconds), "s a view", flush=True)
                 print(score(arguments.scorer, name, folder, maps), flush=True)
+                if (masks := arguments.data / FOLDERS[name] / "mask").is_dir():
+                    print(on_the_object(chosen, maps, masks), flush=True)
 
 
 def run(stages: tuple[PatchMatch | Sgm, ...], data: ProtocolSet) -> tuple[tuple[DepthMap, ...], list[float]]:
@@ -92,6 +103,34 @@ def score(scorer: Path | None, name: str, folder: Path, maps: tuple[DepthMap, ..
         return f"coverage {np.mean([(each.depth > 0).mean() for each in maps]):.4f}"
     said = subprocess.run([sys.executable, scorer, name, folder], capture_output=True, text=True, check=True).stdout
     return ", ".join(f"{key} {value}" for key, value in json.loads(said).items())
+
+
+def on_the_object(data: ProtocolSet, maps: tuple[DepthMap, ...], masks: Path) -> str:
+    """How much of an object two neighbours confirm, and how many of the fused points lie beside it."""
+    confirmed, of, clouds = 0, 0, []
+    truth = [_masked(view, masks / f"{name}.png") for name, view in zip(data.names, data.views, strict=True)]
+    for i, true in enumerate(truth):
+        views, depths = data.around(i, data.views), data.around(i, maps)
+        pairs = list(zip(views.sources, depths.sources, strict=True))[:CONFIRMING]
+        mask = true.mask
+        assert mask is not None
+        confirmed += int((agreeing(maps[i], data.views[i], pairs, 1.0, 0.01) >= 2)[mask].sum())
+        of += int(mask.sum())
+        clouds.append(ConsistentPoints().run(views, depths))
+    found = mask_containment(concatenated(clouds).points, truth)
+    return (
+        f"object: kept in 3 views {confirmed / of:.4f}; {found.points:,} fused points, "
+        f"{100 * found.outside / found.points:.2f} % outside the widened masks"
+    )
+
+
+def _masked(view: View, file: Path) -> TrueView:
+    size = view.camera.width, view.camera.height
+
+    def read() -> np.ndarray:
+        return cv2.resize(read_stored(file), size, interpolation=cv2.INTER_NEAREST).reshape(*size[::-1], -1)[..., 0] > 0
+
+    return TrueView(file.stem, view.camera, view.rotation, view.translation, read_mask=read)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from consistency import agreeing
 from diptych.learned.depth.stage import DepthNet
 from diptych.stages.dense import Around, DepthMap, View
 from diptych.stages.formats.truth import read_truth
@@ -52,7 +53,8 @@ def main() -> None:
                 for i in sources
             ]
             print(name, method, score(found.depth, points["xy"], points["z"]), end=", ")
-            kept = consistent(found, views[reference], others, [views[i] for i in sources])
+            around = zip((views[i] for i in sources), others, strict=True)
+            kept = np.mean(agreeing(found, views[reference], around, 0.5, 0.003) >= 2)
             print(f"consistent {kept:.3f}, {seconds / (WIDTH * HEIGHT / 1e6):.1f} CPU s/megapixel", flush=True)
             if arguments.pictures:
                 write_picture(arguments.pictures / f"{name}_{method}.png", views[reference], found)
@@ -109,36 +111,6 @@ def score(depth: np.ndarray, xy: np.ndarray, z: np.ndarray) -> str:
     error = np.where(given > 0, np.abs(given - z) / z, np.inf)
     shares = ", ".join(f"<{share} % {np.mean(error < share / 100):.3f}" for share in SHARES)
     return f"covered {np.mean(given > 0):.3f}, median {100 * np.median(error[given > 0]):.3f} %, {shares}"
-
-
-def consistent(found: DepthMap, view: View, others: list[DepthMap], views: list[View]) -> float:
-    """Share of the pixels that come back to where they started through the depth maps of two neighbours."""
-    y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
-    pixels = np.stack([x, y], -1)
-    depth = found.depth.astype(np.float64)
-    world = _world(view, pixels, depth)
-    agreeing = np.zeros(depth.shape, int)
-    for other, neighbor in zip(others, views, strict=True):
-        there, z = _project(neighbor, world)
-        place = (there - 0.5).astype(np.float32)
-        theirs = cv2.remap(other.depth, place[..., 0], place[..., 1], cv2.INTER_LINEAR, borderValue=(0.0,))
-        back, again = _project(view, _world(neighbor, there, theirs.astype(np.float64)))
-        close = np.linalg.norm(back - pixels, axis=-1) < 0.5
-        agreeing += close & (np.abs(again - depth) < 0.003 * depth) & (theirs > 0) & (z > 0) & (depth > 0)
-    return float(np.mean(agreeing >= 2))
-
-
-def _world(view: View, pixels: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    rays = (pixels - view.camera.principal_point) / view.camera.focal_lengths
-    at = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1) * depth[..., None]
-    return (at - view.translation) @ view.rotation
-
-
-def _project(view: View, world: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    at = world @ view.rotation.T + view.translation
-    z = at[..., 2]
-    depth = np.where(z > 1e-9, z, 1.0)[..., None]
-    return at[..., :2] / depth * view.camera.focal_lengths + view.camera.principal_point, z
 
 
 def write_picture(path: Path, view: View, found: DepthMap) -> None:
