@@ -148,7 +148,7 @@ def _slab(rng: Generator, device: torch.device, axes: np.ndarray, place: np.ndar
 
 
 def _heights(rng: Generator, device: torch.device) -> Tensor:
-    """Heights in [-1, 1]: rolling, rubble, masonry, or panels and niches as of a facade; often several, shape (S, S)."""
+    """Heights in [-1, 1]: rolling, panels and niches as of a facade, masonry or rubble, shape (S, S)."""
     smooth = fractal(rng, _RELIEF_SIZE, device, uniform(rng, 2.2, 3.5))
     kind = choice(rng, ("smooth", "blocks", "masonry", "stones", "leaves"), (0.25, 0.35, 0.15, 0.1, 0.15))
     if kind == "smooth":

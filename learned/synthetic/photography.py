@@ -90,10 +90,15 @@ def sharpen(image: Tensor, amount: float) -> Tensor:
 
 
 def grain(generator: Generator, image: Tensor, sigma: float) -> Tensor:
-    """Noise of the sensor with standard deviation ``sigma``, stronger where it is bright and a little correlated by demosaicing."""
-    drawn = noise(generator, *image.shape).to(image.device)
-    smooth = F.avg_pool2d(drawn, 3, 1, 1)
-    return image + sigma * (0.5 + image) * (0.8 * drawn + 0.8 * smooth)
+    """Noise of the sensor, stronger where it is bright and shared a little between neighbours, as by demosaicing.
+
+    Args:
+        sigma: standard deviation at half brightness.
+    """
+    views, colours, height, width = image.shape
+    drawn = noise(generator, views, colours, height + 1, width + 1).to(image.device)
+    shared = drawn[..., 1:, :-1] + drawn[..., :-1, 1:]
+    return image + sigma * (0.5 + image) * (0.8 * drawn[..., :-1, :-1] + 0.6 / math.sqrt(2) * shared)
 
 
 def jpeg(image: Tensor, quality: float) -> Tensor:

@@ -169,6 +169,7 @@ def _material(rng: Generator, textures: int, width: int) -> Material:
         tint=(tone * log_uniform(rng, 0.85, 1.15), tone, tone * log_uniform(rng, 0.85, 1.15)),
         gloss=uniform(rng, 0.02, 0.25) if chance(rng, 0.3) else 0.0,
         shine=log_uniform(rng, 5, 60),
+        stains=uniform(rng, 0.2, 0.8) if chance(rng, 0.35) else 0.0,
     )
 
 

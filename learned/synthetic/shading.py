@@ -31,6 +31,7 @@ class Material:
         tint: factor on the texture's colours (linear light).
         gloss: strength of highlights, 0 for none.
         shine: exponent of the highlight (Blinn 1977).
+        stains: strength of slow variations of brightness, 0 for none, which break the repetition of the texture.
     """
 
     texture: int
@@ -39,6 +40,7 @@ class Material:
     tint: tuple[float, float, float]
     gloss: float = 0.0
     shine: float = 20.0
+    stains: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,18 +144,15 @@ def render(shapes: list[Shape], materials: list[Material], atlas: Atlas, light: 
     focal = torch.tensor(views.intrinsics[:, 0, 0], dtype=torch.float32, device=device)
     pixel = seen / focal.index_select(0, view)
 
-    normals, albedos = [], []
-    for shape, material, start, stop in zip(shapes, materials, first, first[1:], strict=False):
-        if start < stop:
-            normal, albedo = _surface(
-                shape, material, atlas, point[:, start:stop], rays[:, start:stop], pixel[start:stop]
-            )
-            normals.append(normal)
-            albedos.append(albedo)
-    normal, albedo = torch.cat(normals, dim=1), torch.cat(albedos, dim=1)
+    parts = [
+        _surface(shape, material, atlas, light, point[:, start:stop], rays[:, start:stop], pixel[start:stop])
+        for shape, material, start, stop in zip(shapes, materials, first, first[1:], strict=False)
+        if start < stop
+    ]
+    normal, albedo, openness = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
     sky = first[0]
     gloss = torch.tensor([[m.gloss, m.shine] for m in materials], device=device).T.index_select(1, ordered[sky:].long())
-    lit = _lit(shapes, light, point[:, sky:], normal, rays[:, sky:], albedo, gloss)
+    lit = _lit(shapes, light, point[:, sky:], normal, rays[:, sky:], albedo, openness, gloss)
 
     shape = (3, len(views), views.height, views.width)
     radiance = torch.empty_like(rays).index_copy_(1, order, torch.cat([_sky(rays[:, :sky], light), lit], dim=1))
@@ -196,9 +195,9 @@ def _window(shape: Shape, views: Views, view: int) -> tuple[slice, slice]:
 
 
 def _surface(
-    shape: Shape, material: Material, atlas: Atlas, point: Tensor, ray: Tensor, pixel: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Unit normal facing the camera (3, N) in the world and albedo (3, N) at hits."""
+    shape: Shape, material: Material, atlas: Atlas, light: Light, point: Tensor, ray: Tensor, pixel: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Of hits: unit normal facing the camera in the world (3, N), albedo (3, N), and openness to sun and sky (2, N)."""
     device = point.device
     rotation = torch.tensor(shape.rotation, dtype=torch.float32, device=device)
     center = torch.tensor(shape.center, dtype=torch.float32, device=device)[:, None]
@@ -223,21 +222,34 @@ def _surface(
     v = torch.where(by_y, place[2], place[1]) * material.density + material.offset[1]
     u = u[:, None] + torch.where(by_x, along[2], along[0])[:, None] * reach
     v = v[:, None] + torch.where(by_y, along[2], along[1])[:, None] * reach
-    albedo = atlas.look_up(material.texture, u, v, torch.maximum(width, length / PROBES)).T
-    facing = outward * -torch.sign(cosine)
-    return rotation @ facing, albedo * torch.tensor(material.tint, device=device)[:, None]
+    footprint = torch.maximum(width, length / PROBES)
+    albedo = atlas.look_up(material.texture, u, v, footprint).T * torch.tensor(material.tint, device=device)[:, None]
+    if material.stains > 0:
+        slow = 0.19
+        stain = atlas.look_up(material.texture, u[:, :1] * slow, v[:, :1] * slow, footprint * slow).mean(dim=1)
+        albedo = albedo * (1 + material.stains * (stain / stain.mean() - 1)).clamp(min=0.2)
+    sun = light.toward_sun
+    openness = shape.openness((x, y, z), shape.inward((float(sun[0]), float(sun[1]), float(sun[2]))))
+    return rotation @ (outward * -torch.sign(cosine)), albedo, openness
 
 
 def _lit(
-    shapes: list[Shape], light: Light, point: Tensor, normal: Tensor, ray: Tensor, albedo: Tensor, gloss: Tensor
+    shapes: list[Shape],
+    light: Light,
+    point: Tensor,
+    normal: Tensor,
+    ray: Tensor,
+    albedo: Tensor,
+    openness: Tensor,
+    gloss: Tensor,
 ) -> Tensor:
     """Radiance of surfaces under sun and sky, shape (3, N)."""
     device = point.device
     sun, sky, ground = (torch.tensor(c, device=device)[:, None] for c in (light.sun, light.sky, light.ground))
     toward = torch.tensor(light.toward_sun, dtype=torch.float32, device=device)[:, None]
     facing = (normal * toward).sum(dim=0)
-    direct = facing.clamp(min=0) * ~_in_shadow(shapes, light, point + 1e-3 * normal, facing > 0)
-    ambient = torch.lerp(ground, sky, 0.5 + 0.5 * normal[1])
+    direct = facing.clamp(min=0) * openness[0] * ~_in_shadow(shapes, light, point + 1e-3 * normal, facing > 0)
+    ambient = openness[1] * torch.lerp(ground, sky, 0.5 + 0.5 * normal[1])
     half = _unit(toward - _unit(ray))
     highlight = gloss[0] * (half * normal).sum(dim=0).clamp(min=0) ** gloss[1] * (direct > 0)
     return albedo * (ambient + sun * direct) + sun * highlight

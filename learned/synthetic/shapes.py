@@ -8,6 +8,7 @@ and shadow rays (many origins, one direction). Directions need not have length 1
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -26,7 +27,7 @@ _NEAR = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
-class Shape:
+class Shape(ABC):
     """A solid placed in the world.
 
     Attributes:
@@ -47,12 +48,21 @@ class Shape:
 
         Hits beyond ``within`` are of no interest and may be left out.
         """
-        inward = self.rotation.T / self.size[:, None]
-        return self._meet(self.local(origin), _transform(inward, direction), within)
+        return self._meet(self.local(origin), self.inward(direction), within)
 
+    @abstractmethod
     def normal(self, point: Triple) -> Tensor:
         """The outward normal in the local frame, not normalised, at points given in local units, shape (3, N)."""
-        raise NotImplementedError
+
+    def openness(self, point: Triple, toward_sun: Triple) -> Tensor:
+        """What share of the sun and of the sky the shape itself leaves to its surface, shape (2, N).
+
+        Args:
+            point: on the surface, in local units.
+            toward_sun: in local units.
+        """
+        x = torch.as_tensor(point[0])
+        return torch.ones(2, len(x), device=x.device)
 
     @property
     def face(self) -> np.ndarray:
@@ -72,10 +82,15 @@ class Shape:
 
     def local(self, point: Triple) -> Triple:
         """Points of the world in the local frame, in units of the size."""
-        return _transform(self.rotation.T / self.size[:, None], _minus(point, self.center))
+        return self.inward(_minus(point, self.center))
 
+    def inward(self, direction: Triple) -> Triple:
+        """Directions of the world in the local frame, in units of the size."""
+        return _transform(self.rotation.T / self.size[:, None], direction)
+
+    @abstractmethod
     def _meet(self, origin: Triple, direction: Triple, within: Number) -> Tensor:
-        raise NotImplementedError
+        """:meth:`intersect` in the local frame."""
 
 
 class Box(Shape):
@@ -162,6 +177,44 @@ class Relief(Shape):
             result[hits] = rays.march(near[hits], far[hits])
         return result
 
+    def openness(self, point: Triple, toward_sun: Triple) -> Tensor:
+        assert self.heights is not None
+        x, y, _ = point
+        maps = torch.stack([self._sunlit(toward_sun), self._skylit()])
+        maps = F.pad(maps[None], (0, 1, 0, 1), mode="circular")
+        place = _pair([x * (self.tiles[0] / 2), y * (self.tiles[1] / 2)], self.heights)
+        at = (place - place.floor()) * 2 - 1
+        return F.grid_sample(maps, at[None, None], mode="bilinear", align_corners=True)[0, :, 0]
+
+    def _sunlit(self, toward_sun: Triple) -> Tensor:
+        """1 where the tile lies in the sun, 0 in its own shadow, with a narrow half-shadow, shape (S, S)."""
+        assert self.heights is not None
+        rise = float(toward_sun[2])
+        if rise < 1e-3:
+            return torch.zeros_like(self.heights)
+        size = len(self.heights)
+        at = torch.arange(size, device=self.heights.device) * (2 / size)
+        x = (at / self.tiles[0]).expand(size, size).reshape(-1)
+        y = (at / self.tiles[1])[:, None].expand(size, size).reshape(-1)
+        top = self.heights.reshape(-1)
+        rays = _Descent(self, (x, y, top), toward_sun)
+        leave = (1 - top) / rise
+        cover = torch.zeros_like(top)
+        for step in range(1, 13):
+            cover = torch.maximum(cover, -rays.above(leave * (step / 12) ** 1.5))
+        return (1 - cover / 0.1).clamp(0, 1).reshape(size, size)
+
+    def _skylit(self) -> Tensor:
+        """1 on heights and less the deeper a place lies below its surroundings, shape (S, S)."""
+        assert self.heights is not None
+        size = len(self.heights)
+        y = torch.fft.fftfreq(size, device=self.heights.device)[:, None] * size
+        x = torch.arange(size // 2 + 1, device=self.heights.device)
+        around = torch.fft.rfft2(self.heights) * torch.exp(-(x * x + y * y) / 128)
+        depth = (torch.fft.irfft2(around, s=(size, size)) - self.heights) * float(self.size[2])
+        width = 0.1 * float(self.size[0]) * 2 / self.tiles[0]
+        return torch.exp(-1.5 * (depth / width).clamp(min=0))
+
     def height(self, x: Number, y: Number) -> Tensor:
         """Bilinear height at local positions, shape (N,)."""
         return _Descent(self, (x, y, 0.0), (0.0, 0.0, 0.0)).height(torch.as_tensor(x) * 0)
@@ -241,12 +294,8 @@ class _Descent:
 
 def _pair(values: list[Number], like: Tensor) -> Tensor:
     """Two numbers or tensors side by side, shape (N, 2) or (1, 2)."""
-    return torch.stack(
-        torch.broadcast_tensors(
-            *(torch.as_tensor(value, dtype=like.dtype, device=like.device).reshape(-1) for value in values)
-        ),
-        dim=-1,
-    )
+    one, two = (torch.as_tensor(value, dtype=like.dtype, device=like.device).reshape(-1) for value in values)
+    return torch.stack(torch.broadcast_tensors(one, two), dim=-1)
 
 
 def _slabs(origin: Triple, direction: Triple) -> tuple[Tensor, Tensor]:

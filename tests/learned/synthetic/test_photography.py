@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 from diptych.learned.synthetic import photography
@@ -90,4 +88,3 @@ def test_a_photograph_has_eight_bits_and_about_the_same_look(images: torch.Tenso
     plain = photography.develop(photography.expose(images, torch.ones(2)))
     correlation = torch.corrcoef(torch.stack([made.flatten(), plain.flatten()]))[0, 1]
     assert correlation > 0.8
-    assert not math.isclose(made.mean().item(), 0, abs_tol=0.05)

@@ -36,7 +36,7 @@ def rays(count: int = 4000) -> tuple[tuple[float, float, float], Tensor]:
 def inside(shape: Shape, local: np.ndarray) -> np.ndarray:
     """Whether points in local units (3, N) lie within the solid, by its definition."""
     x, y, z = local
-    cube = (np.abs(local) <= 1).all(axis=0)
+    cube = np.abs(local).max(axis=0) <= 1
     if isinstance(shape, Revolution):
         a, b, c = shape.profile
         return (np.abs(z) <= 1) & (x * x + y * y <= a + b * z + c * z * z)
