@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 if TYPE_CHECKING:
-    from .api import Result, evaluate, evaluate_dense, explain, export, plan, reproduce, run
+    from .api import Result, evaluate, evaluate_dense, explain, export, plan, predict, reproduce, run
     from .graph import Graph
     from .recipe import Node, Recipe
     from .training import train
 
 __all__ = [
-    "Graph", "Node", "Recipe", "Result", "evaluate", "evaluate_dense", "explain", "export", "plan", "reproduce", "run",
-    "train",
+    "Graph", "Node", "Recipe", "Result", "evaluate", "evaluate_dense", "explain", "export", "plan", "predict",
+    "reproduce", "run", "train",
 ]  # fmt: skip
 
 

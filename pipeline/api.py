@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,7 @@ from .runner import cores, execute, failure_of
 from .store import Store
 
 if TYPE_CHECKING:
+    from ..learned.mono.prediction import Prediction
     from ..stages.dense_evaluation import DenseEvaluation
     from ..stages.evaluation import Evaluation
 
@@ -266,6 +267,46 @@ def evaluate_dense(out: str | Path, *, truth: str | Path) -> DenseEvaluation:
     known, result = read_dense_truth(truth), Result.load(out)
     dense = result.dense
     return evaluate_parts(result.scene, known, dense.views, dense.depths, dense.cloud, dense.mesh)
+
+
+def predict(
+    photo: str | Path, *, model: str | Path, out: str | Path | None = None, camera: str | None = None,
+    max_size: int = 800, max_error: float = 0.3, max_slant: float = 80.0, warn: Callable[[str], None] | None = None,
+) -> Prediction:  # fmt: skip
+    """Make a coloured cloud of one new photo, by the network that a run has taught its scene.
+
+    Its units and its scale are the model's; it lies in the frame of the photo's camera (x right, y down, z forward).
+
+    Args:
+        photo: of the scene, not one of the run's.
+        model: the output folder of a run with a node that fills ``mono``, as in the recipe ``mono``.
+        out: PLY file to write; by default named after the photo, in the present folder. Its depth map and a picture of
+            it lie beside.
+        camera: known calibration, ``MODEL,params...``; else the model's own camera where the photo is like its photos,
+            else the focal length in its EXIF.
+        max_size: most pixels of the longer side; each may become a point.
+        max_error: largest error that the network expects of a depth, as a share of it; of the sky it expects a half.
+        max_slant: degrees between a surface's normal and the ray to it; steeper lies mostly what the network draws
+            between a thing and what is behind it.
+        warn: called with one sentence for everything a person should know.
+
+    Raises:
+        StageFailure: ``no-mono`` where the run has not learned, and as :func:`diptych.pipeline.prediction.predict`.
+    """
+    from .prediction import predict as predict_photo
+
+    result = Result.load(model)
+    learned = result._results["mono"].get("")
+    if learned is None:
+        raise StageFailure(
+            "no-mono", f"The run in {model} has not learned to see depth in one photo.",
+            hint="Run it with --recipe mono, or with MonoLearning as [mono] in its own recipe; what is there is kept.",
+        )  # fmt: skip
+    path = Path(photo)
+    return predict_photo(
+        path, result.scene, learned, out=Path(out) if out else Path(f"{path.stem}.ply"), camera=camera,
+        max_size=max_size, max_error=max_error, max_slant=max_slant, warn=warn or _ignore,
+    )  # fmt: skip
 
 
 def export(out: str | Path, *, to: str, path: str | Path) -> None:

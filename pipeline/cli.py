@@ -218,6 +218,27 @@ def export(
     typer.echo(f"Wrote {file}.")
 
 
+@app.command(epilog=_example("diptych predict new.jpg --model out"))
+def predict(
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A photo that the run has not seen.")],
+    model: Annotated[Path, typer.Option("--model", metavar="OUT", help="Output folder of a run that learned mono.")],
+    out: Annotated[Path | None, typer.Option("--out", help="PLY file; named after the photo if not given.")] = None,
+    camera: Annotated[str | None, typer.Option("--camera", help="Known calibration: MODEL,params.")] = None,
+    max_size: Annotated[int, typer.Option("--max-size", min=1, help="Most pixels of the longer side.")] = 800,
+    max_error: Annotated[float, typer.Option("--max-error", help="Largest expected error, as a share of depth.")] = 0.3,
+    max_slant: Annotated[float, typer.Option("--max-slant", help="Steepest surface to keep, in degrees.")] = 80.0,
+) -> None:
+    """Make a coloured cloud of one new photo, by the network that a run has taught its scene."""
+    from . import api
+
+    found = api.predict(
+        photo, model=model, out=out, camera=camera, max_size=max_size, max_error=max_error, max_slant=max_slant,
+        warn=lambda sentence: typer.echo(f"warning: {sentence}", err=True),
+    )  # fmt: skip
+    file = out or Path(f"{photo.stem}.ply")
+    typer.echo(f"Wrote {len(found.cloud):,} points to {file}, its depth map and a picture of it beside.")
+
+
 @app.command(epilog=_example("diptych train depth --out training --steps 20000"))
 def train(
     task: Annotated[str, typer.Argument(help="depth, mono or refiner.")],

@@ -15,6 +15,9 @@ _ZOOM = 0.9, 1.6
 """Of the focal length, against that at which the whole view just fills the glimpse."""
 
 _ROLL = np.radians(5)
+_FAR = 2.0
+"""Times the spacing of evenly spread points is far from a point."""
+
 _GAIN, _GAMMA, _TINT = 0.25, 0.25, 0.08
 """Largest changes of the logarithm of brightness, of the exponent and of the single channels."""
 
@@ -45,6 +48,7 @@ class Glimpse:
         image: RGB from 0 to 1, shape (3, H, W).
         shown: the same in changed colours.
         seen: whether the view shows the pixel, shape (H, W).
+        empty: whether there is no point near, as far as the points lie from each other, shape (H, W).
         rays: directions for this camera, shape (2, H, W).
         view_rays: directions of the same pixels for the view, shape (2, H, W).
         xy, log_depth: points in it, shapes (N, 2) and (N,).
@@ -53,6 +57,7 @@ class Glimpse:
     image: Tensor
     shown: Tensor
     seen: Tensor
+    empty: Tensor
     rays: Tensor
     view_rays: Tensor
     xy: Tensor
@@ -88,6 +93,7 @@ def glimpse(sighted: Sighted, size: tuple[int, int], rng: np.random.Generator) -
         image=tensor,
         shown=_recolored(tensor, rng),
         seen=torch.from_numpy(seen > 0.99),
+        empty=torch.from_numpy(_empty(xy[inside], size)),
         rays=torch.from_numpy(rays),
         view_rays=torch.from_numpy(view_rays),
         xy=torch.from_numpy(xy[inside].astype(np.float32)),
@@ -110,6 +116,16 @@ def _camera(picture: Picture, size: tuple[int, int], rng: np.random.Generator) -
     ray = turn.T @ np.linalg.solve(picture.matrix, [*at, 1.0])
     middle = np.array(size) / 2 - focal * ray[:2]
     return np.array([[focal[0], 0, middle[0]], [0, focal[1], middle[1]], [0, 0, 1]]), turn
+
+
+def _empty(xy: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Pixels farther from every point than points that were spread evenly would lie from each other, twice over."""
+    width, height = size
+    around = np.full((height, width), 255, np.uint8)
+    column, row = np.minimum(xy, [width - 1, height - 1]).astype(np.int64).T
+    around[row, column] = 0
+    spacing = np.sqrt(width * height / max(1, len(xy)))
+    return cv2.distanceTransform(around, cv2.DIST_L2, 3) > _FAR * spacing
 
 
 def _recolored(image: Tensor, rng: np.random.Generator) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from scipy.optimize import least_squares
 
 from ...stages.mono_weights import Part, PointErrors, Predictor
 from .glimpses import Sighted
@@ -16,8 +17,8 @@ PATTERN: tuple[Part, ...] = ("train", "test", "train", "validation", "train")
 
 WITHIN = 0.05, 0.10, 0.25
 
-_ROUNDS = 30
-_LEAST_RESIDUAL = 1e-3
+_ROUNDED = 0.01
+"""Errors of log-depth smaller than this count by their square."""
 
 Depths = Callable[[Sighted], np.ndarray]
 """The depths that a predictor gives to the points of a view."""
@@ -30,15 +31,19 @@ def constant(train: Sequence[Sighted]) -> Depths:
 
 
 def plane(train: Sequence[Sighted]) -> Depths:
-    """Inverse depth affine in the pixel's position, as on a plane; least mean relative error, by reweighting."""
+    """Inverse depth affine in the pixel's position, as on a plane, with the least mean error of log-depth."""
     depth, share = pooled([each.depth for each in train])
-    rows = np.concatenate([_position(each) for each in train]) * depth[:, None]
-    weight, solution = share, np.zeros(3)
-    for _ in range(_ROUNDS):
-        solution = np.linalg.lstsq(rows * np.sqrt(weight)[:, None], np.sqrt(weight), rcond=None)[0]
-        weight = share / np.maximum(np.abs(rows @ solution - 1), _LEAST_RESIDUAL)
+    position = np.concatenate([_position(each) for each in train])
     farthest = 1 / depth.max()
-    return lambda sighted: 1 / np.maximum(_position(sighted) @ solution, farthest)
+
+    def residual(affine: np.ndarray) -> np.ndarray:
+        error = np.abs(np.log(np.maximum(position @ affine, farthest) * depth))
+        # Squares are summed, so the root makes it a sum of absolute errors; rounded off near zero.
+        return np.sqrt(share * (np.sqrt(error**2 + _ROUNDED**2) - _ROUNDED))
+
+    start = [1 / weighted_median(depth, share), 0.0, 0.0]
+    affine = least_squares(residual, start, x_scale=start[0]).x
+    return lambda sighted: 1 / np.maximum(_position(sighted) @ affine, farthest)
 
 
 def read_by(network: MonoDepth) -> Depths:

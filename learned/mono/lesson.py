@@ -23,6 +23,9 @@ _GLIMPSES = 4
 """A step learns from so many. They are looked at side by side and their gradients added in their order, so that the sum
 does not depend on how many threads there are."""
 
+_EMPTY, _UNKNOWN = 0.5, math.log(0.5)
+"""Where there are no points, as in the sky, the network is to expect an error of half the depth: with this weight."""
+
 _LONGEST_GRADIENT = 1.0
 _DECAY = 1e-3
 _WARM_UP, _LAST_RATE = 0.05, 0.02
@@ -90,6 +93,7 @@ class Lesson:
         if self.photometric:
             loss = loss + self.photometric * self._unlikeness(seen, view, log_depth.exp())
         loss = loss + self.smooth * smoothness(log_depth, seen.image)
+        loss = loss + _EMPTY * torch.where(seen.empty, (log_error - _UNKNOWN).abs(), 0.0).mean()
         return torch.autograd.grad(loss, list(network.parameters()))
 
     def _unlikeness(self, seen: Glimpse, view: int, depth: Tensor) -> Tensor:

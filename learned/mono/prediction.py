@@ -13,7 +13,7 @@ from ...stages.pixels import decode, decode_mask
 from ...stages.scene import Camera, Photo
 from ...stages.undistortion import undistorted
 from .pictures import directions
-from .stage import MonoNet
+from .stage import MonoNet, right_within
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,8 @@ class Prediction:
 
 
 def predict(
-    photo: Photo, camera: Camera, mono: MonoWeights, *, max_size: int = 800, keep: float = 0.9, max_slant: float = 80.0
+    photo: Photo, camera: Camera, mono: MonoWeights, *, max_size: int = 800, max_error: float = 0.3,
+    max_slant: float = 80.0,
 ) -> Prediction:  # fmt: skip
     """The depths and the cloud of a photo.
 
@@ -40,17 +41,18 @@ def predict(
         photo: of the scene, or of one like it.
         camera: that took it.
         max_size: most pixels of the longer side of the view; each pixel may become a point.
-        keep: share of the points that is kept, those which the network is surest of.
+        max_error: largest error that the network expects of a depth, as a share of it. Of the sky and of what no point
+            of the model was ever near to it expects about half.
         max_slant: degrees between a surface's normal and the ray to it. Steeper is what the network draws between a
             thing and what lies behind it.
 
     Raises:
         StageFailure: ``bad-parameter``, ``empty-cloud``, ``unreadable-photo`` or ``wrong-architecture``.
     """
-    if not (0 < keep <= 1 and 0 < max_slant <= 90):
+    if not (max_error > 0 and 0 < max_slant <= 90):
         raise StageFailure(
-            "bad-parameter", "The share of points to keep lies in (0, 1], the largest slant in (0, 90] degrees.",
-            keep=keep, max_slant=max_slant,
+            "bad-parameter", "The largest error lies above 0, and the largest slant above 0 and up to 90 degrees.",
+            max_error=max_error, max_slant=max_slant,
         )  # fmt: skip
     image, mask = decode(photo), decode_mask(photo)
     if mask is None:
@@ -58,18 +60,16 @@ def predict(
     image, visible, pinhole = undistorted(camera, image, mask, max_size)
     view = View(image, visible, pinhole, np.eye(3), np.zeros(3), mono.near, mono.far)
     depths = MonoNet().run(view, mono)
-    return Prediction(view, depths, _cloud(view, depths, keep, max_slant))
+    return Prediction(view, depths, _cloud(view, depths, max_error, max_slant))
 
 
-def _cloud(view: View, depths: DepthMap, keep: float, max_slant: float) -> Cloud:
+def _cloud(view: View, depths: DepthMap, max_error: float, max_slant: float) -> Cloud:
     x, y = directions(view.camera.matrix, view.camera.width, view.camera.height)
     rays = np.stack([x, y, np.ones_like(x)], axis=-1)
     normals = depths.normal.astype(np.float64)
     cosine = -(normals * rays).sum(axis=2) / np.linalg.norm(rays, axis=2)
     steep = cosine < np.cos(np.radians(max_slant))
-    kept = (depths.depth > 0) & ~steep
-    if kept.any():
-        kept &= depths.confidence >= np.quantile(depths.confidence[kept], 1 - keep)
+    kept = (depths.depth > 0) & ~steep & (depths.confidence.astype(np.float64) >= right_within(np.log(max_error)))
     if not kept.any():
         raise StageFailure(
             "empty-cloud", "The network finds no surface in the photo at depths that it has learned.",

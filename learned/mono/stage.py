@@ -44,7 +44,7 @@ class MonoNet(Stage):
         ranged = (depth >= views.near) & (depth <= views.far)
         reason = np.where(views.mask, np.where(ranged, Reason.FOUND, Reason.OUT_OF_RANGE), Reason.MASKED)
         depth = np.where(reason == Reason.FOUND, depth, np.float32(0))
-        confidence = -np.expm1(-_RIGHT * np.exp(-log_error))
+        confidence = right_within(log_error)
         return DepthMap(
             depth, normals_from_depth(depth, views.camera), np.where(depth > 0, confidence, 0), reason.astype(np.uint8)
         )  # fmt: skip
@@ -52,3 +52,8 @@ class MonoNet(Stage):
     def footprint(self, sizes: Sizes) -> int:
         """Measured; normals need most."""
         return 150 * sizes.pixels + 200 * 2**20
+
+
+def right_within(log_error: np.ndarray | float) -> np.ndarray:
+    """Confidence in depths whose log-depths are Laplace distributed with these logarithms of their mean error."""
+    return -np.expm1(-_RIGHT * np.exp(-np.asarray(log_error)))

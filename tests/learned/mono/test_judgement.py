@@ -1,0 +1,52 @@
+"""The split, the baselines and the errors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from diptych.learned.mono.glimpses import Sighted
+from diptych.learned.mono.judgement import PATTERN, constant, errors_of, plane, weighted_median
+from diptych.learned.mono.pictures import Picture
+
+
+def looking_at(depth: np.ndarray, seed: int = 0) -> Sighted:
+    """A view of 100x50 pixels with points of these depths at random pixels."""
+    xy = np.random.default_rng(seed).uniform(0, 1, (len(depth), 2)) * [100, 50]
+    return Sighted(Picture(np.zeros((50, 100, 3), np.uint8), np.eye(3)), xy, depth, np.eye(3), np.zeros(3))
+
+
+def on_plane(seed: int, outliers: int = 0) -> Sighted:
+    made = looking_at(np.ones(200), seed)
+    depth = 1 / (0.2 + 0.001 * made.xy[:, 0] - 0.002 * made.xy[:, 1])
+    depth[:outliers] *= 3
+    return replace(made, depth=depth)
+
+
+def test_a_plane_is_found_among_outliers() -> None:
+    other = on_plane(3)
+    assert plane([on_plane(1, 30), on_plane(2, 30)])(other) == pytest.approx(other.depth, rel=0.01)
+
+
+def test_a_constant_counts_views_not_points() -> None:
+    views = [looking_at(np.full(1000, 5.0)), looking_at(np.full(10, 1.0)), looking_at(np.full(10, 1.0))]
+    assert set(constant(views)(views[0])) == {1.0}
+
+
+def test_a_weighted_median() -> None:
+    assert weighted_median(np.array([3.0, 1.0, 2.0]), np.ones(3)) == 2.0
+    assert weighted_median(np.array([3.0, 1.0, 2.0]), np.array([5.0, 1.0, 1.0])) == 3.0
+
+
+def test_errors_are_means_over_views() -> None:
+    views = [looking_at(np.full(100, 1.0)), looking_at(np.full(10, 2.0))]
+    (found,) = errors_of({"constant": lambda each: np.full(len(each.depth), 1.1)}, {"test": views})
+    assert found.points == 110
+    assert found.median == pytest.approx((0.1 + 0.45) / 2)
+    assert found.mean == pytest.approx((0.1 + 0.45) / 2)
+    assert found.within == (0.0, 0.0, 0.5)
+
+
+def test_four_photos_have_all_parts() -> None:
+    assert {"train", "validation", "test"} == set(PATTERN[:4])

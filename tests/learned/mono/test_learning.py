@@ -1,0 +1,130 @@
+"""Learning from a sparse model makes depths better on photos that were held out, and always the same."""
+
+from __future__ import annotations
+
+import functools
+import pickle
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from diptych.learned.mono.learning import MonoLearning
+from diptych.pipeline.codec import decode, encode
+from diptych.stages.failure import StageFailure
+from diptych.stages.mono_weights import MonoWeights
+from diptych.stages.stage import Context
+
+from .world import World, fresh_weights, world
+
+
+@functools.cache
+def weights() -> str:
+    return fresh_weights(Path(tempfile.mkdtemp()) / "fresh.safetensors")
+
+
+@functools.cache
+def scene() -> World:
+    return world()
+
+
+def learn(stage: MonoLearning, given: World | None = None, threads: int = 1) -> MonoWeights:
+    given = given or scene()
+    return stage.run(
+        views=given.views, sparse=given.sparse, photos=given.photos, neighbors=given.neighbors,
+        rng=np.random.default_rng(0), context=Context(threads=threads),
+    )  # fmt: skip
+
+
+@functools.cache
+def learned() -> MonoWeights:
+    return learn(MonoLearning(weights=weights(), size=96, steps=50, learning_rate=4e-3, photometric=0.1))
+
+
+def test_learning_beats_what_it_began_with_and_a_constant_on_photos_held_out() -> None:
+    result = learned()
+    for part in ("validation", "test"):
+        after = result.error("learned", part)
+        for predictor in ("pretrained", "constant"):
+            assert after.median < 0.75 * result.error(predictor, part).median
+            assert after.mean < 0.85 * result.error(predictor, part).mean
+        assert after.points > 80
+
+
+def test_no_photo_has_two_parts_and_all_have_one() -> None:
+    result = learned()
+    parts = [*result.train, *result.validation, *result.test]
+    assert sorted(parts) == sorted(scene().photos.names)
+    assert len(result.validation) == len(result.test) == 2
+
+
+def test_what_is_held_out_is_not_learned_from() -> None:
+    """Other pixels in the test photos and other points in their depths change neither the network nor the split."""
+    base, held_out = scene(), {int(name.partition(".")[0]) for name in learned().test}
+    views = [replace(view, image=255 - view.image) if i in held_out else view for i, view in enumerate(base.views)]
+    stage = MonoLearning(weights=weights(), size=64, steps=6)
+    changed = learn(stage, replace(base, views=views))
+    assert changed.parameters.tobytes() == learn(stage, base).parameters.tobytes()
+    assert changed.error("learned", "test") != learn(stage, base).error("learned", "test")
+
+
+def test_same_bytes_again_and_with_more_threads() -> None:
+    stage = MonoLearning(weights=weights(), size=64, steps=6)
+    once = encode(learn(stage))
+    assert once == encode(learn(stage)) == encode(learn(stage, threads=3))
+    assert once != encode(learn(replace(stage, steps=7)))
+
+
+def test_without_a_step_only_the_scale_is_found() -> None:
+    result = learn(MonoLearning(weights=weights(), size=96, steps=0))
+    assert result.error("learned", "test").median == pytest.approx(result.error("pretrained", "test").median, rel=1e-5)
+    # A fresh network says the same of every pixel, so that its scale is the constant.
+    assert result.error("pretrained", "test").median == pytest.approx(result.error("constant", "test").median, rel=0.01)
+
+
+def test_survives_pickling_and_the_store() -> None:
+    stage = MonoLearning(weights=weights(), steps=3)
+    assert pickle.loads(pickle.dumps(stage)) == stage
+    kept = decode(encode(learned()), MonoWeights)
+    assert kept.parameters.tobytes() == learned().parameters.tobytes()
+    assert (kept.train, kept.errors) == (learned().train, learned().errors)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_too_few_photos(count: int) -> None:
+    with pytest.raises(StageFailure, match="Learning depth needs 4 views") as failure:
+        learn(MonoLearning(weights=weights()), world(count))
+    assert failure.value.code == "too-few-views"
+    assert failure.value.facts["views"] == count
+
+
+def test_too_few_points() -> None:
+    with pytest.raises(StageFailure) as failure:
+        learn(MonoLearning(weights=weights()), world(5, points=10))
+    assert failure.value.code == "too-few-views"
+
+
+def test_a_view_without_depth_is_left_out() -> None:
+    views = [replace(scene().views[0], missing="is lost", near=0.0, far=0.0), *scene().views[1:]]
+    result = learn(MonoLearning(weights=weights(), size=64, steps=1), replace(scene(), views=views))
+    assert "0.png" not in (*result.train, *result.validation, *result.test)
+    assert len(result.train) + len(result.validation) + len(result.test) == len(views) - 1
+
+
+def test_photos_of_odd_sizes() -> None:
+    result = learn(MonoLearning(weights=weights(), size=80, steps=2), world(5, (83, 61)))
+    assert np.isfinite(result.parameters).all()
+
+
+@pytest.mark.parametrize("wrong", [{"size": 16}, {"steps": -1}])
+def test_parameters_that_cannot_be(wrong: dict[str, int]) -> None:
+    with pytest.raises(StageFailure) as failure:
+        learn(MonoLearning(weights=weights(), **wrong))
+    assert failure.value.code == "bad-parameter"
+
+
+def test_weights_that_are_not_there() -> None:
+    with pytest.raises(StageFailure) as failure:
+        learn(MonoLearning(weights="/nowhere/at/all.safetensors"))
+    assert failure.value.code == "missing-weights"

@@ -1,0 +1,46 @@
+"""MonoDepth: any size, any batch, small."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from diptych.learned.mono.network import MonoDepth
+
+
+@pytest.fixture
+def network() -> MonoDepth:
+    torch.manual_seed(0)
+    made = MonoDepth().eval()
+    # A fresh head says the same of everything.
+    torch.nn.init.normal_(made.head.weight, std=0.1)
+    return made
+
+
+def inputs(count: int, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    draw = torch.Generator().manual_seed(1)
+    return torch.rand(count, 3, height, width, generator=draw), torch.rand(count, 2, height, width, generator=draw)
+
+
+@pytest.mark.parametrize("size", [(64, 96), (37, 51), (1, 1), (33, 200)])
+def test_any_size(network: MonoDepth, size: tuple[int, int]) -> None:
+    log_depth, log_error = network(*inputs(2, *size))
+    assert log_depth.shape == log_error.shape == (2, *size)
+    assert log_depth.isfinite().all()
+    assert log_error.isfinite().all()
+
+
+def test_an_image_does_not_depend_on_the_rest_of_the_batch(network: MonoDepth) -> None:
+    image, rays = inputs(3, 64, 64)
+    with torch.inference_mode():
+        together, alone = network(image, rays)[0][1], network(image[1:2], rays[1:2])[0][0]
+    assert torch.allclose(together, alone, atol=1e-5)
+
+
+def test_the_directions_count(network: MonoDepth) -> None:
+    image, rays = inputs(1, 64, 64)
+    with torch.inference_mode():
+        assert not torch.allclose(network(image, rays)[0], network(image, 2 * rays)[0], atol=1e-4)
+
+
+def test_it_is_small(network: MonoDepth) -> None:
+    assert sum(each.numel() for each in network.parameters()) < 1_000_000
