@@ -134,7 +134,8 @@ class FeaturePyramid(nn.Module):
         middle = self.to_middle(torch.cat([_resized(eighth, quarter.shape[2:]), quarter], 1))
         fine = self.to_fine(torch.cat([_resized(middle, half.shape[2:]), half], 1))
         features = {COARSE: self.to_coarse(eighth), MIDDLE: middle, FINE: fine}
-        return {size: _unit(each) for size, each in features.items()}
+        # Channels last, as correlations are read pixel by pixel.
+        return {size: _unit(each).contiguous(memory_format=torch.channels_last) for size, each in features.items()}
 
 
 class Peak(nn.Module):
@@ -257,10 +258,11 @@ def normalised(image: Tensor) -> Tensor:
 
 
 def _unit(features: Tensor) -> Tensor:
-    """Features whose groups have length 1 at every pixel, so that their correlation is a cosine."""
+    """Features whose groups have a mean square of 1 at every pixel, so that their correlation is a cosine."""
     batch, channels, height, width = features.shape
     grouped = features.view(batch, GROUPS, channels // GROUPS, height, width)
-    return F.normalize(grouped, dim=2, eps=1e-4).view_as(features) * (channels // GROUPS) ** 0.5
+    length = grouped.square().mean(2, keepdim=True).add(1e-9).rsqrt()
+    return (grouped * length).view_as(features)
 
 
 def _conv(inputs: int, outputs: int) -> nn.Sequential:

@@ -108,7 +108,7 @@ def _estimate(
 
 def _image(view: View, multiple: int, device: torch.device) -> Tensor:
     """RGB from 0 to 1, continued to the right and below to multiples of so many pixels, shape (1, 3, H, W)."""
-    image = torch.from_numpy(view.image).to(device).permute(2, 0, 1)[None].float() / 255
+    image = torch.tensor(view.image, device=device).permute(2, 0, 1)[None].float() / 255
     height, width = (-(-side // multiple) * multiple for side in view.mask.shape)
     return F.pad(image, (0, width - image.shape[3], 0, height - image.shape[2]), mode="replicate")
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from .correlation_kernel import correlate_one
 
 
 @dataclass(frozen=True)
@@ -103,12 +106,28 @@ def correlate(
     Returns:
         For each source, zero outside it, shape (B, groups, K, h, w).
     """
+    if reference.device.type == "cpu" and not torch.is_grad_enabled():
+        return [_in_one_pass(reference, source, rays, s, inverse, groups, coarser) for s, source in enumerate(sources)]
     batch, count, height, width = inverse.shape
-    grouped = reference.view(batch, groups, -1, 1, height, width)
+    grouped = reference.reshape(batch, groups, -1, 1, height, width)
     found = []
     for s, source in enumerate(sources):
         xy = rays.positions(s, inverse)
         grid = xy / xy.new_tensor([coarser * source.shape[3], coarser * source.shape[2]]) * 2 - 1
         sampled = F.grid_sample(source, grid.view(batch, count * height, width, 2), align_corners=False)
         found.append((grouped * sampled.view(batch, groups, -1, count, height, width)).mean(2))
+    return found
+
+
+def _in_one_pass(
+    reference: Tensor, source: Tensor, rays: Rays, s: int, inverse: Tensor, groups: int, coarser: int
+) -> Tensor:
+    """The same where nothing is learned, three times as fast on a CPU."""
+    found = inverse.new_empty(len(inverse), groups, *inverse.shape[1:])
+    for i in range(len(inverse)):
+        correlate_one(
+            reference[i].permute(1, 2, 0).contiguous().numpy(), source[i].permute(1, 2, 0).contiguous().numpy(),
+            rays.homography[i, s].contiguous().numpy(), rays.epipole[i, s].contiguous().numpy(),
+            inverse[i].contiguous().numpy(), np.float32(coarser), found[i].numpy(),
+        )  # fmt: skip
     return found
