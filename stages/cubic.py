@@ -1,4 +1,4 @@
-"""Cubic convolution (Keys 1981): the value of an image between its pixels, for the compiled kernels that follow patches.
+"""Cubic convolution (Keys 1981): the value of an image between its pixels, for compiled kernels that follow patches.
 
 A linear interpolation blurs by where it samples, and a shift found between two of its results leans towards whole
 pixels; this one keeps them apart by less than 0.01 px.

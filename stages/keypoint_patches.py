@@ -11,7 +11,7 @@ from .pixels import decode_gray
 from .scene import Features, Patches, Photo, Photos, Tracks
 from .stage import Stage
 
-_PIXELS_PER_SCALE = 0.75
+_PIXELS_PER_SCALE = 0.5
 """Pixels of the photo in one of the patch, for a keypoint of scale 1. A coarse keypoint is compared coarsely: it was
 found on what lies around it, and its position is no better known than that."""
 

@@ -22,7 +22,7 @@ class LeastSquaresMatching(Stage):
     than they did, and the noise that is left makes the shift certain enough.
 
     Args:
-        window: side of what is compared, in pixels of the patch, odd.
+        window: side of what is compared, in pixels of the patch, odd. More is surer, and blind to finer detail.
         min_correlation: correlation that the patches must reach, up to 1.
         max_shift: largest move, in pixels of the patch.
         max_uncertainty: largest standard deviation of the position, in pixels of the patch.
@@ -32,20 +32,29 @@ class LeastSquaresMatching(Stage):
     slot = "features"
     libraries = ("numpy", "numba", "scipy")
 
-    window: int = 13
-    min_correlation: float = 0.7
-    max_shift: float = 3.0
-    max_uncertainty: float = 0.2
+    window: int = 15
+    min_correlation: float = 0.6
+    max_shift: float = 4.0
+    max_uncertainty: float = 0.3
     max_iterations: int = 20
 
     def run(
         self, name: str, photos: Photos, features: Features, patches: Sequence[Patches], tracks: Tracks
     ) -> Features:
         """The features of one photo with their keypoints moved; those in no track, or not sure, stay."""
-        return refined(name, photos, features, patches, tracks, self._follow)
+        return refined(name, photos, features, patches, tracks, self.follow)
 
-    def _follow(self, views: Views) -> tuple[np.ndarray, np.ndarray]:
-        found = _match(views.fixed, views.moving, views.affine, self.window, self.max_iterations, self.max_shift)
+    def follow(self, views: Views, start: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Where the middles of the fixed patches lie in the moving ones.
+
+        Args:
+            start: shifts to begin with, which ``max_shift`` counts from, shape (M, 2); none if not given.
+
+        Returns:
+            shifts in steps of the moving patch (M, 2), and which of them are sure (M,).
+        """
+        begin = np.zeros((len(views.fixed), 2)) if start is None else start
+        found = _match(views.fixed, views.moving, views.affine, begin, self.window, self.max_iterations, self.max_shift)
         shift, before, after, deviation = found[:, :2], found[:, 2], found[:, 3], found[:, 4]
         sure = (after >= self.min_correlation) & (after >= before) & (deviation <= self.max_uncertainty)
         return shift, sure
@@ -57,96 +66,114 @@ _NOISE = 3.0
 _STRETCH = 0.1
 """Standard deviation of the affine change about where it starts."""
 
+_LEAST_AREA, _WIDEST = 0.3, 0.5
+"""A step that shrinks more, or an affine change farther from where it started, has lost its way."""
+
 _STILL = 0.01
 """Pixels of the patch: a step less than this is none."""
 
 
 @njit(cache=True, nogil=True)
 def _match(
-    fixed: np.ndarray, moving: np.ndarray, start: np.ndarray, window: int, iterations: int, max_shift: float
-) -> np.ndarray:
+    fixed: np.ndarray, moving: np.ndarray, affines: np.ndarray, starts: np.ndarray, window: int, iterations: int,
+    max_shift: float,
+) -> np.ndarray:  # fmt: skip
     """Shift (2), correlation before and after, and deviation of the shift (infinite if not found), shape (M, 5)."""
     found = np.zeros((len(fixed), 5))
     found[:, 4] = np.inf
-    half, middle = window // 2, fixed.shape[1] // 2
-    count = window * window
-    place = np.empty((count, 2))
-    weight = np.empty(count)
-    for k in range(count):
-        place[k, 0], place[k, 1] = k % window - half, k // window - half
-        weight[k] = np.exp(-0.5 * (place[k, 0] ** 2 + place[k, 1] ** 2) / (0.5 * window) ** 2)
-    weight /= weight.sum()
-    template, sampled = np.empty(count), np.empty(count)
-    jacobian = np.empty((count, 6))
+    place, weight = _window(window)
+    template, sampled = np.empty(len(place)), np.empty(len(place))
+    jacobian = np.empty((len(place), 6))
+    prior = _NOISE**2 / _STRETCH**2 / len(place)
     for m in range(len(fixed)):
-        for k in range(count):
-            i, j = middle + k // window - half, middle + k % window - half
-            template[k] = fixed[m, i, j]
-            gx = 0.5 * (np.float64(fixed[m, i, j + 1]) - fixed[m, i, j - 1])
-            gy = 0.5 * (np.float64(fixed[m, i + 1, j]) - fixed[m, i - 1, j])
-            u, v = place[k]
-            jacobian[k, 0], jacobian[k, 1] = gx, gy
-            jacobian[k, 2], jacobian[k, 3], jacobian[k, 4], jacobian[k, 5] = gx * u, gx * v, gy * u, gy * v
-        template -= np.sum(weight * template)
-        variance = np.sum(weight * template * template)
-        if variance < 1.0:
-            continue
-        # Without the directions of gain and offset, neither changes a step.
-        for p in range(6):
-            jacobian[:, p] -= np.sum(weight * jacobian[:, p])
-            jacobian[:, p] -= template * (np.sum(weight * template * jacobian[:, p]) / variance)
+        variance = _linearise(fixed[m], place, weight, template, jacobian)
         weighted = jacobian * weight.reshape(-1, 1)
         normal = weighted.T @ jacobian
-        prior = _NOISE**2 / _STRETCH**2 / count
+        trace = normal[0, 0] + normal[1, 1]
+        if variance < 1.0 or normal[0, 0] * normal[1, 1] - normal[0, 1] ** 2 < 1e-6 * trace**2 + 1e-9:
+            continue
         for p in range(2, 6):
             normal[p, p] += prior
-        if normal[0, 0] * normal[1, 1] - normal[0, 1] ** 2 < 1e-6 * (normal[0, 0] + normal[1, 1]) ** 2 + 1e-9:
-            continue
         inverse = np.linalg.inv(normal)
-        shift = np.zeros(2)
-        affine = np.eye(2)
-        still = False
+        shift, affine = starts[m].copy(), np.eye(2)
+        correlation, still = 0.0, False
         for iteration in range(iterations):
-            warp = start[m] @ affine
-            gain, offset, energy = 0.0, 0.0, 0.0
-            for k in range(count):
-                u, v = place[k]
-                x = middle + shift[0] + warp[0, 0] * u + warp[0, 1] * v
-                y = middle + shift[1] + warp[1, 0] * u + warp[1, 1] * v
-                sampled[k] = interpolate(moving[m], x, y)
-                offset += weight[k] * sampled[k]
-            for k in range(count):
-                sampled[k] -= offset
-                gain += weight[k] * sampled[k] * template[k]
-                energy += weight[k] * sampled[k] * sampled[k]
-            correlation = gain / np.sqrt(variance * max(energy, 1e-9))
-            gain /= variance
+            energy = _sample(moving[m], place, weight, affines[m] @ affine, shift, sampled)
+            gain = np.sum(weight * sampled * template) / variance
+            correlation = gain * np.sqrt(variance / max(energy, 1e-9))
             if iteration == 0:
                 found[m, 2] = correlation
             if still or gain <= 0.0:
-                found[m, 3] = correlation
                 break
             toward = weighted.T @ (sampled / gain)
-            for p in range(4):
-                toward[2 + p] += prior * (affine[p // 2, p % 2] - (p // 2 == p % 2))
+            toward[2:] += prior * (affine - np.eye(2)).ravel()
             step = inverse @ toward
-            change = np.eye(2)
-            change[0, 0] += step[2]
-            change[0, 1] += step[3]
-            change[1, 0] += step[4]
-            change[1, 1] += step[5]
-            if np.linalg.det(change) < 0.3:
+            change = np.eye(2) + step[2:].reshape(2, 2)
+            if np.linalg.det(change) < _LEAST_AREA:
                 break
             affine = affine @ np.linalg.inv(change)
-            shift -= start[m] @ affine @ step[:2]
+            shift -= affines[m] @ affine @ step[:2]
             still = step[0] ** 2 + step[1] ** 2 < _STILL**2
-            if shift[0] ** 2 + shift[1] ** 2 > max_shift**2 or np.abs(affine - np.eye(2)).max() > 0.5:
+            if np.sum((shift - starts[m]) ** 2) > max_shift**2 or np.abs(affine - np.eye(2)).max() > _WIDEST:
+                still = False
                 break
-        if still and found[m, 3] > 0.0:
-            left = variance * (1.0 - found[m, 3] ** 2) / max(found[m, 3] ** 2, 1e-9)
-            spread = inverse[:2, :2] * left / (0.5 * count)
-            half_trace = 0.5 * (spread[0, 0] + spread[1, 1])
-            root = np.sqrt(max(half_trace**2 - (spread[0, 0] * spread[1, 1] - spread[0, 1] ** 2), 0.0))
+        if still and correlation > 0.0:
+            # What is left unexplained is noise; it moves the solution by as much as the normal equations let it.
+            left = variance * (1.0 / correlation**2 - 1.0) / (0.5 * len(place))
+            a, b, c = inverse[0, 0], inverse[0, 1], inverse[1, 1]
             found[m, :2] = shift
-            found[m, 4] = np.sqrt(half_trace + root)
+            found[m, 3] = correlation
+            found[m, 4] = np.sqrt(left * 0.5 * (a + c + np.sqrt((a - c) ** 2 + 4 * b**2)))
     return found
+
+
+@njit(cache=True, nogil=True)
+def _window(side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places around the middle, x and y, shape (K, 2), and their weights, which fall off and sum to 1, shape (K,)."""
+    place = np.empty((side * side, 2))
+    for k in range(len(place)):
+        place[k, 0], place[k, 1] = k % side - side // 2, k // side - side // 2
+    weight = np.exp(-2.0 * (place[:, 0] ** 2 + place[:, 1] ** 2) / side**2)
+    return place, weight / weight.sum()
+
+
+@njit(cache=True, nogil=True)
+def _linearise(
+    patch: np.ndarray, place: np.ndarray, weight: np.ndarray, template: np.ndarray, jacobian: np.ndarray
+) -> float:
+    """Fill in the patch without its mean, and how it changes by shift and affine change; gives its variance.
+
+    The derivatives are made orthogonal to a gain and an offset, which so change no step.
+    """
+    middle = patch.shape[0] // 2
+    for k in range(len(place)):
+        u, v = place[k]
+        i, j = middle + int(v), middle + int(u)
+        template[k] = patch[i, j]
+        gx = 0.5 * (np.float64(patch[i, j + 1]) - patch[i, j - 1])
+        gy = 0.5 * (np.float64(patch[i + 1, j]) - patch[i - 1, j])
+        jacobian[k, 0], jacobian[k, 1] = gx, gy
+        jacobian[k, 2], jacobian[k, 3], jacobian[k, 4], jacobian[k, 5] = gx * u, gx * v, gy * u, gy * v
+    template -= np.sum(weight * template)
+    variance = np.sum(weight * template * template)
+    for p in range(6):
+        jacobian[:, p] -= np.sum(weight * jacobian[:, p])
+        jacobian[:, p] -= template * (np.sum(weight * template * jacobian[:, p]) / max(variance, 1e-9))
+    return variance
+
+
+@njit(cache=True, nogil=True)
+def _sample(
+    patch: np.ndarray, place: np.ndarray, weight: np.ndarray, affine: np.ndarray, shift: np.ndarray, values: np.ndarray
+) -> float:
+    """Fill in the brightness of a patch at shifted and changed places, without its mean; gives its variance."""
+    middle = patch.shape[0] // 2
+    mean = 0.0
+    for k in range(len(place)):
+        u, v = place[k]
+        x = middle + shift[0] + affine[0, 0] * u + affine[0, 1] * v
+        y = middle + shift[1] + affine[1, 0] * u + affine[1, 1] * v
+        values[k] = interpolate(patch, x, y)
+        mean += weight[k] * values[k]
+    values -= mean
+    return np.sum(weight * values * values)

@@ -84,7 +84,9 @@ def fixed_views(tracks: Tracks) -> np.ndarray:
     length = np.bincount(tracks.track)
     start = np.concatenate([[0], np.cumsum(length)[:-1]])
     one = np.repeat(np.arange(len(tracks.track)), length[tracks.track])
-    place = np.arange(len(one)) - np.repeat(np.cumsum(length[tracks.track]) - length[tracks.track], length[tracks.track])
+    place = np.arange(len(one)) - np.repeat(
+        np.cumsum(length[tracks.track]) - length[tracks.track], length[tracks.track]
+    )
     other = start[tracks.track[one]] + place
     common = np.asarray(shared[tracks.photo[one], tracks.photo[other]]).ravel() * (one != other)
     score = np.bincount(one, common, minlength=len(tracks.track))

@@ -168,9 +168,7 @@ def _places(size: int, device: torch.device) -> Tensor:
     return torch.cartesian_prod(steps, steps).flip(1)
 
 
-def _look(
-    images: Tensor, points: Tensor, upright: Tensor, places: Tensor, behind: _Behind, motion: Tensor
-) -> Tensor:
+def _look(images: Tensor, points: Tensor, upright: Tensor, places: Tensor, behind: _Behind, motion: Tensor) -> Tensor:
     """The texture's brightness at places around points, or what lies behind it beyond the edge, shape (B, N)."""
     texel = torch.baddbmm(points[:, None], places, upright.transpose(1, 2))
     edge = (behind.distance < _NO_EDGE).nonzero()[:, 0]

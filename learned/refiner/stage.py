@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,15 +10,21 @@ import torch
 from numba import njit
 
 from ...stages.cubic import cut
+from ...stages.least_squares_matching import LeastSquaresMatching
 from ...stages.refinement import Views, refined
 from ...stages.scene import Features, Patches, Photos, Tracks
 from ...stages.stage import Context, Stage
 from ..inference import deterministic, torch_device
 from ..weights.files import load, path_of
-from .network import FIXED_SIZE, MOVING_SIZE, REACH, RefinerNet
+from .network import FIXED_SIZE, MOVING_SIZE, Estimate, RefinerNet
 
 _BATCH = 256
-"""Pairs compared at once: what a core's cache holds, and always as many, so that the same bytes come out."""
+"""Pairs compared at once: what a core's cache holds."""
+
+_FAR = 1.0
+"""Steps. A point seen farther away is looked at again from there, where the patches overlap more."""
+
+_FINISH = LeastSquaresMatching(window=13, max_shift=1.0, max_uncertainty=0.2)
 
 
 class SubpixelRefiner(Stage):
@@ -27,13 +32,13 @@ class SubpixelRefiner(Stage):
 
     In every track one view stays, and the others move to it. The moving patch is laid upon the fixed one by the affine
     change that the matches around suggest; the network tells where the point is seen, how sure that is, and whether
-    both patches show the same at all. A keypoint that is not sure stays where it is. The network works for keypoints
-    of any detector; it was trained on synthetic patches.
+    both patches show the same at all. A keypoint that is not sure stays where it is. From where the network saw the
+    point, least squares matching (Gruen 1985) takes the last fraction of a pixel: it is more exact than the network,
+    but alone it gets lost from afar, and does not know a false match. It works for keypoints of any detector.
 
     Args:
         weights: those that Diptych ships (``refiner``), or the path of a safetensors file.
-        rounds: how often the patch is laid anew where the network saw the point; each takes as long.
-        max_uncertainty: largest error of a coordinate to expect, in pixels of the patch.
+        max_uncertainty: largest error of a coordinate to expect of the network, in pixels of the patch.
         min_match: least probability that both patches show the same point.
     """
 
@@ -42,8 +47,7 @@ class SubpixelRefiner(Stage):
     differs_by_device = True
 
     weights: str = "refiner"
-    rounds: int = 2
-    max_uncertainty: float = 0.3
+    max_uncertainty: float = 0.5
     min_match: float = 0.5
 
     def files(self) -> tuple[Path, ...]:
@@ -67,24 +71,31 @@ class SubpixelRefiner(Stage):
             return refined(name, photos, features, patches, tracks, lambda views: self._follow(views, network, device))
 
     def _follow(self, views: Views, network: RefinerNet, device: torch.device) -> tuple[np.ndarray, np.ndarray]:
-        shift = np.zeros((len(views.fixed), 2))
-        sure = np.zeros(len(views.fixed), bool)
-        margin = (views.fixed.shape[1] - FIXED_SIZE) // 2
-        middle = views.fixed[:, margin : margin + FIXED_SIZE, margin : margin + FIXED_SIZE]
-        for start in range(0, len(shift), _BATCH):
-            rows = slice(start, start + _BATCH)
-            fixed = torch.from_numpy(middle[rows].astype(np.float32) / 255).to(device)
-            affine, found = views.affine[rows], shift[rows]
-            for _ in range(self.rounds):
-                laid = _laid(views.moving[rows], affine, found)
-                estimate = network(fixed, torch.from_numpy(laid).to(device))
-                found += np.einsum("nij,nj->ni", affine, estimate.shift.cpu().double().numpy())
-            near = np.abs(np.linalg.solve(affine, found[..., None])[..., 0]).max(axis=1) < REACH
-            certain = (estimate.log_deviation <= math.log(self.max_uncertainty)) & (
-                estimate.match >= math.log(self.min_match / (1 - self.min_match))
-            )
-            sure[rows] = near & certain.cpu().numpy()
-        return shift, sure
+        shift, deviation, match = _seen(views, np.zeros((len(views.fixed), 2)), network, device)
+        far = np.flatnonzero(np.linalg.norm(shift, axis=1) > _FAR)
+        again = Views(views.fixed[far], views.moving[far], views.affine[far])
+        shift[far], deviation[far], match[far] = _seen(again, shift[far], network, device)
+        sure = (deviation <= self.max_uncertainty) & (match >= self.min_match)
+        exact, better = _FINISH.follow(views, shift)
+        return np.where(better[:, None], exact, shift), sure
+
+
+def _seen(
+    views: Views, start: np.ndarray, network: RefinerNet, device: torch.device
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where the network sees the points if the moving patches are laid at ``start``: shifts, deviations, matches."""
+    margin = (views.fixed.shape[1] - FIXED_SIZE) // 2
+    middle = views.fixed[:, margin : margin + FIXED_SIZE, margin : margin + FIXED_SIZE]
+    shift, deviation, match = start.copy(), np.empty(len(start)), np.empty(len(start))
+    for first in range(0, len(start), _BATCH):
+        rows = slice(first, first + _BATCH)
+        fixed = torch.from_numpy(middle[rows].astype(np.float32) / 255).to(device)
+        moving = torch.from_numpy(_laid(views.moving[rows], views.affine[rows], start[rows])).to(device)
+        estimate = Estimate(*(each.double().cpu().numpy() for each in network(fixed, moving)))
+        shift[rows] += np.einsum("nij,nj->ni", views.affine[rows], estimate.shift)
+        deviation[rows] = np.exp(estimate.log_deviation)
+        match[rows] = 1 / (1 + np.exp(-estimate.match))
+    return shift, deviation, match
 
 
 @njit(cache=True, nogil=True)
