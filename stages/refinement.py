@@ -27,7 +27,7 @@ class Views:
 
     Attributes:
         fixed, moving: grey values, shape (M, S, S).
-        affine: from steps in the fixed patch to steps in the moving one, as the matches around suggest, shape (M, 2, 2).
+        affine: from steps in the fixed patch to steps in the moving one, as the matches around suggest, (M, 2, 2).
     """
 
     fixed: np.ndarray
@@ -82,11 +82,11 @@ def fixed_views(tracks: Tracks) -> np.ndarray:
     seen = coo_array((ones, (tracks.track, tracks.photo))).tocsr()
     shared = (seen.T @ seen).tocsr()
     length = np.bincount(tracks.track)
-    start = np.concatenate([[0], np.cumsum(length)[:-1]])
-    one = np.repeat(np.arange(len(tracks.track)), length[tracks.track])
-    place = np.arange(len(one)) - np.repeat(
-        np.cumsum(length[tracks.track]) - length[tracks.track], length[tracks.track]
-    )
+    start = np.cumsum(length) - length
+    # Every observation with each of its track.
+    partners = length[tracks.track]
+    one = np.repeat(np.arange(len(tracks.track)), partners)
+    place = np.arange(len(one)) - np.repeat(np.cumsum(partners) - partners, partners)
     other = start[tracks.track[one]] + place
     common = np.asarray(shared[tracks.photo[one], tracks.photo[other]]).ravel() * (one != other)
     score = np.bincount(one, common, minlength=len(tracks.track))

@@ -43,8 +43,8 @@ class RefinerNet(nn.Module):
     Features of both patches come from the same two convolutions. At every whole shift within reach the squared
     difference of a window of features is taken, in four groups of channels; the fixed patch is compared with itself
     too, which tells along which directions it can be located at all. From these a small perceptron makes a heat map,
-    whose mean, with a small correction, is the shift (the design follows the correlation of matching networks; that two patches are to be seen
-    together, that of Kim, Pollefeys and Barath 2024, Keypt2Subpx).
+    whose mean, with a small correction, is the shift. That a keypoint is refined best by seeing both patches is the
+    idea of Keypt2Subpx (Kim, Pollefeys and Barath 2024).
     """
 
     def __init__(self) -> None:
@@ -62,7 +62,11 @@ class RefinerNet(nn.Module):
         self.register_buffer("steps", torch.cartesian_prod(steps, steps).flip(1), persistent=False)
 
     def forward(self, fixed: Tensor, moving: Tensor) -> Estimate:
-        """Compare patches with brightness in [0, 1], shapes (B, FIXED_SIZE, FIXED_SIZE), (B, MOVING_SIZE, MOVING_SIZE)."""
+        """Compare patches.
+
+        Args:
+            fixed, moving: brightness in [0, 1], shapes (B, FIXED_SIZE, FIXED_SIZE) and (B, MOVING_SIZE, MOVING_SIZE).
+        """
         one, other = self._features(fixed), self._features(moving)
         window = one[..., _OWN_REACH:-_OWN_REACH, _OWN_REACH:-_OWN_REACH]
         weight = self.log_window.exp()

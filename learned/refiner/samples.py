@@ -102,7 +102,7 @@ def _gray(image: Tensor) -> Tensor:
 
 
 def _keypoints(rng: Generator, image: Tensor, count: int) -> Tensor:
-    """Places (x, y) in texels: mostly maxima of cornerness and of blobs at some size, a few anywhere, shape (count, 2)."""
+    """Places (x, y) in texels: mostly maxima of cornerness and of blobs, a few anywhere, shape (count, 2)."""
     size = image.shape[0]
     sigma = 1.0 + 1.5 * float(rand(rng, 1))
     smooth = _blurred(image, sigma)

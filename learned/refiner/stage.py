@@ -100,7 +100,7 @@ def _seen(
 
 @njit(cache=True, nogil=True)
 def _laid(patches: np.ndarray, affine: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """Patches as they look in the frame of the fixed ones, brightness in [0, 1], shape (M, MOVING_SIZE, MOVING_SIZE)."""
+    """Patches laid upon the fixed ones, brightness in [0, 1], shape (M, MOVING_SIZE, MOVING_SIZE)."""
     laid = np.empty((len(patches), MOVING_SIZE, MOVING_SIZE), np.float32)
     middle = 0.5 * (patches.shape[1] - 1)
     for m in range(len(patches)):
