@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from ...stages.provenance import diptych_version, git_state
 
@@ -24,7 +25,8 @@ class Card:
         device, threads: where it ran.
         sha256: of the file of weights.
         metrics: the latest losses and figures on held-out samples.
-        torch, commit, dirty: versions of torch and of Diptych's code, and whether that had changes of its own.
+        history: with which code it was trained, one entry for each time that it was begun or continued: the first
+            ``step``, the versions of ``torch`` and of Diptych's code (``commit``), and whether that was ``dirty``.
     """
 
     task: str
@@ -39,16 +41,14 @@ class Card:
     threads: int
     sha256: str
     metrics: dict[str, float] = field(default_factory=dict)
-    torch: str = ""
-    commit: str = ""
-    dirty: bool = False
+    history: tuple[dict[str, Any], ...] = ()
 
     def write(self, path: Path) -> None:
         """Write it as JSON."""
         path.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n", "utf-8")
 
 
-def code_version() -> dict[str, str | bool]:
+def code_version() -> dict[str, Any]:
     """The versions of torch and of Diptych's code; without a repository the version of the package."""
     state = git_state() or {"commit": f"diptych {diptych_version()}", "dirty": False}
     return {"torch": version("torch"), **state}

@@ -44,6 +44,7 @@ class _State:
     optimizer: torch.optim.AdamW
     step: int
     seconds: float
+    history: tuple[dict[str, Any], ...]
 
 
 def train(
@@ -75,6 +76,7 @@ def train(
     torch.set_num_threads(threads)
     identity = {"task": task.name, "seed": seed, "start": files.digest_of(files.path_of(start)) if start else ""}
     state = _resume(task, out, identity, seed, start)
+    state.history = (*state.history, {"step": state.step, **code_version()})
     curves = Curves(out / "curves.csv", state.step)
     began = time.perf_counter() - state.seconds
     numbers: dict[str, float] = {}
@@ -110,7 +112,7 @@ def _step(task: Task, state: _State, batch: Any, number: int) -> dict[str, float
         raise StageFailure(
             "training-diverged", f"The loss is no number any more at step {number}.",
             hint="Go on from the last save with a lower learning rate; the batch can be made again from its number.",
-            step=number, seed=task.seed, loss=float(loss), gradient=float(length),
+            step=number, seed=task.seed, loss=float(loss.detach()), gradient=float(length),
         )  # fmt: skip
     state.optimizer.step()
     kept = min(_AVERAGE, (number + 1) / (number + 10))
@@ -170,7 +172,7 @@ def _resume(task: Task, out: Path, identity: dict[str, Any], seed: int, start: s
         files.load(network, start)
     network.to(task.device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=task.learning_rate, weight_decay=_DECAY)
-    state = _State(network, {n: v.detach().clone() for n, v in network.state_dict().items()}, optimizer, 0, 0.0)
+    state = _State(network, {n: v.detach().clone() for n, v in network.state_dict().items()}, optimizer, 0, 0.0, ())
     notes, tensors = out / "resume.json", out / "resume.safetensors"
     if not notes.is_file():
         return state
@@ -191,7 +193,7 @@ def _resume(task: Task, out: Path, identity: dict[str, Any], seed: int, start: s
         if f"{i}.step" in moments
     }
     optimizer.load_state_dict(described)
-    state.step, state.seconds = kept["step"], kept["seconds"]
+    state.step, state.seconds, state.history = kept["step"], kept["seconds"], tuple(kept["history"])
     return state
 
 
@@ -209,7 +211,8 @@ def _keep(state: _State, out: Path, identity: dict[str, Any]) -> None:
     save_file({name: value.detach().contiguous().clone() for name, value in tensors.items()}, aside)
     aside.replace(out / "resume.safetensors")
     notes = out / "resume.json.part"
-    notes.write_text(json.dumps({"identity": identity, "step": state.step, "seconds": state.seconds}), "utf-8")
+    told = {"identity": identity, "step": state.step, "seconds": state.seconds, "history": state.history}
+    notes.write_text(json.dumps(told), "utf-8")
     notes.replace(out / "resume.json")
 
 
@@ -223,7 +226,7 @@ def _finish(
         task=task.name, summary=task.summary, network=type(state.network).__name__,
         parameters=files.parameters(state.network), seed=seed, step=state.step, steps=steps,
         seconds=round(state.seconds), device=task.device.type, threads=threads, sha256=sha256,
-        metrics={key: float(f"{value:.6g}") for key, value in curves.latest.items()}, **code_version(),
+        metrics={key: float(f"{value:.6g}") for key, value in curves.latest.items()}, history=state.history,
     )  # fmt: skip
     card.write(out / "card.json")
     return card

@@ -53,7 +53,9 @@ def test_learns_and_says_how_well(tmp_path: Path) -> None:
     assert card.metrics["held-out offset"] == pytest.approx(-1, abs=0.03)
     assert card.step == card.steps == 3000
     assert card.sha256 == digest_of(tmp_path / "weights.safetensors")
-    assert Card(**json.loads((tmp_path / "card.json").read_text())) == card
+    told = json.loads((tmp_path / "card.json").read_text())
+    assert Card(**told | {"history": tuple(told["history"])}) == card
+    assert [each["step"] for each in card.history] == [0]
     assert (tmp_path / "curves.png").stat().st_size > 1000
 
 
@@ -70,6 +72,7 @@ def test_goes_on_as_if_it_had_never_stopped(tmp_path: Path) -> None:
     assert part.step < 60
     rest = train(line(), tmp_path / "parts", steps=60, validate_every=10)
     assert rest.sha256 == whole.sha256
+    assert [each["step"] for each in rest.history] == [0, part.step]
     rows = [list(csv.DictReader((tmp_path / name / "curves.csv").open())) for name in ("whole", "parts")]
     held_out = [[row for row in each if row["name"] == "held-out slope" and int(row["step"]) > 1] for each in rows]
     assert held_out[0] == held_out[1]
