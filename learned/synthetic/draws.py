@@ -69,3 +69,8 @@ def noise(rng: Generator, *shape: int) -> Tensor:
 def rand(rng: Generator, *shape: int) -> Tensor:
     """Float32 numbers uniform in [0, 1), on the CPU."""
     return torch.rand(shape, generator=rng)
+
+
+def mean(values: Tensor) -> Tensor:
+    """The mean, summed in an order that does not depend on the number of threads: first along the last axis."""
+    return values.mean(dim=-1).flatten().mean()

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from scipy.special import ive
 from torch import Generator, Tensor
 
-from .draws import chance, choice, log_uniform, noise, normal, uniform
+from .draws import chance, choice, log_uniform, mean, noise, normal, uniform
 
 
 def photograph(generator: Generator, radiance: Tensor) -> Tensor:
@@ -41,7 +41,7 @@ def photograph(generator: Generator, radiance: Tensor) -> Tensor:
 
 def expose(radiance: Tensor, gain: Tensor) -> Tensor:
     """The mean brightness of view 0 brought to a middle grey, each view then times its own gain (V,)."""
-    bright = radiance[0].mean().clamp(min=1e-6)
+    bright = mean(radiance[0]).clamp(min=1e-6)
     return radiance * (0.22 / bright * gain.to(radiance.device)[:, None, None, None])
 
 
@@ -113,13 +113,19 @@ def jpeg(image: Tensor, quality: float) -> Tensor:
     steps = (tables * scale).clamp(min=1 / 255)
     padded = F.pad(image, (0, -width % 8, 0, -height % 8), mode="replicate")
     views, _, rows, columns = padded.shape
-    color = torch.einsum("ij,vjhw->vihw", to_luma, padded)
+    color = _mixed(to_luma, padded)
     blocks = color.reshape(views, 3, rows // 8, 8, columns // 8, 8).transpose(3, 4)
     frequencies = transform @ blocks @ transform.T
     step = steps[None, :, None, None]
     blocks = transform.T @ ((frequencies / step).round() * step) @ transform
     color = blocks.transpose(3, 4).reshape(views, 3, rows, columns)
-    return torch.einsum("ij,vjhw->vihw", from_luma, color)[..., :height, :width].clamp(0, 1)
+    return _mixed(from_luma, color)[..., :height, :width].clamp(0, 1)
+
+
+def _mixed(matrix: Tensor, image: Tensor) -> Tensor:
+    """Each colour as a mixture of all three, by a matrix (3, 3)."""
+    red, green, blue = image.unbind(dim=1)
+    return torch.stack([row[0] * red + row[1] * green + row[2] * blue for row in matrix], dim=1)
 
 
 @lru_cache(maxsize=1)

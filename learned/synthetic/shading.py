@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .cameras import Views
-from .shapes import NOTHING, Shape, Triple
+from .shapes import NOTHING, Shape, Triple, transform
 
 PROBES = 2
 """Texture look-ups along the longer axis of a pixel's footprint."""
@@ -78,6 +78,9 @@ class Atlas:
 
     Args:
         textures: linear RGB, tileable, shape (N, 3, S, S), S a power of two.
+
+    Attributes:
+        means: mean brightness of each texture, shape (N,).
     """
 
     def __init__(self, textures: Tensor):
@@ -91,6 +94,7 @@ class Atlas:
             level = _halved(level)
         self.starts = torch.tensor(starts, dtype=torch.int32, device=textures.device)
         self.table = torch.cat(rows)
+        self.means = level.mean(dim=(1, 2, 3))
 
     def look_up(self, texture: int, u: Tensor, v: Tensor, footprint: Tensor) -> Tensor:
         """Trilinear look-ups.
@@ -158,9 +162,8 @@ def render(shapes: list[Shape], materials: list[Material], atlas: Atlas, light: 
     radiance = torch.empty_like(rays).index_copy_(1, order, torch.cat([_sky(rays[:, :sky], light), lit], dim=1))
     picture = radiance.reshape(shape).transpose(0, 1).contiguous()
     world = torch.zeros_like(rays).index_copy_(1, order[sky:], normal).reshape(shape)
-    rotation = torch.tensor(views.rotations, dtype=torch.float32, device=device)
-    in_camera = torch.einsum("vij,jvhw->vhwi", rotation, world)
-    return Rendering(_softened(picture, which), depth, in_camera)
+    in_camera = [_turned(*pair) for pair in zip(views.rotations, world.transpose(0, 1), strict=True)]
+    return Rendering(_softened(picture, which), depth, torch.stack(in_camera).permute(0, 2, 3, 1).contiguous())
 
 
 def _trace(shapes: list[Shape], views: Views, directions: Tensor) -> tuple[Tensor, Tensor]:
@@ -199,13 +202,9 @@ def _surface(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Of hits: unit normal facing the camera in the world (3, N), albedo (3, N), and openness to sun and sky (2, N)."""
     device = point.device
-    rotation = torch.tensor(shape.rotation, dtype=torch.float32, device=device)
-    center = torch.tensor(shape.center, dtype=torch.float32, device=device)[:, None]
-    size = torch.tensor(shape.size, dtype=torch.float32, device=device)[:, None]
-    place = rotation.T @ (point - center)
-    x, y, z = place / size
-    outward = _unit(shape.normal((x, y, z)))
-    toward = _unit(rotation.T @ ray)
+    place = shape.local((point[0], point[1], point[2]))
+    outward = _unit(shape.normal(place))
+    toward = _unit(_turned(shape.rotation.T, ray))
     cosine = (outward * toward).sum(dim=0)
 
     # The texture is laid on from the side that the surface faces most.
@@ -218,8 +217,11 @@ def _surface(
     length = width / slant
     along = along * (length / along.square().sum(dim=0).sqrt().clamp(min=1e-6))
     reach = torch.tensor([(k + 0.5) / PROBES - 0.5 for k in range(PROBES)], device=device)
-    u = torch.where(by_x, place[2], place[0]) * material.density + material.offset[0]
-    v = torch.where(by_y, place[2], place[1]) * material.density + material.offset[1]
+    x, y, z = (
+        torch.as_tensor(local) * (float(size) * material.density) for local, size in zip(place, shape.size, strict=True)
+    )
+    u = torch.where(by_x, z, x) + material.offset[0]
+    v = torch.where(by_y, z, y) + material.offset[1]
     u = u[:, None] + torch.where(by_x, along[2], along[0])[:, None] * reach
     v = v[:, None] + torch.where(by_y, along[2], along[1])[:, None] * reach
     footprint = torch.maximum(width, length / PROBES)
@@ -227,10 +229,10 @@ def _surface(
     if material.stains > 0:
         slow = 0.19
         stain = atlas.look_up(material.texture, u[:, :1] * slow, v[:, :1] * slow, footprint * slow).mean(dim=1)
-        albedo = albedo * (1 + material.stains * (stain / stain.mean() - 1)).clamp(min=0.2)
+        albedo = albedo * (1 + material.stains * (stain / atlas.means[material.texture] - 1)).clamp(min=0.2)
     sun = light.toward_sun
-    openness = shape.openness((x, y, z), shape.inward((float(sun[0]), float(sun[1]), float(sun[2]))))
-    return rotation @ (outward * -torch.sign(cosine)), albedo, openness
+    openness = shape.openness(place, shape.inward((float(sun[0]), float(sun[1]), float(sun[2]))))
+    return _turned(shape.rotation, outward * -torch.sign(cosine)), albedo, openness
 
 
 def _lit(
@@ -292,6 +294,12 @@ def _softened(picture: Tensor, which: Tensor) -> Tensor:
     rows = 0.6 * padded[..., 1:-1, :] + 0.2 * (padded[..., :-2, :] + padded[..., 2:, :])
     blurred = 0.6 * rows[..., 1:-1] + 0.2 * (rows[..., :-2] + rows[..., 2:])
     return torch.where(border[:, None], blurred, picture)
+
+
+def _turned(rotation: np.ndarray, vectors: Tensor) -> Tensor:
+    """Vectors (3, N) turned by a rotation."""
+    x, y, z = vectors
+    return torch.stack([torch.as_tensor(value) for value in transform(rotation, (x, y, z))])
 
 
 def _unit(vectors: Tensor) -> Tensor:

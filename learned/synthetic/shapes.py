@@ -86,7 +86,7 @@ class Shape(ABC):
 
     def inward(self, direction: Triple) -> Triple:
         """Directions of the world in the local frame, in units of the size."""
-        return _transform(self.rotation.T / self.size[:, None], direction)
+        return transform(self.rotation.T / self.size[:, None], direction)
 
     @abstractmethod
     def _meet(self, origin: Triple, direction: Triple, within: Number) -> Tensor:
@@ -311,7 +311,8 @@ def _slabs(origin: Triple, direction: Triple) -> tuple[Tensor, Tensor]:
     return near, far
 
 
-def _transform(matrix: np.ndarray, triple: Triple) -> Triple:
+def transform(matrix: np.ndarray, triple: Triple) -> Triple:
+    """The product of a matrix (3, 3) with vectors, written out: a library's may round to fewer digits on a GPU."""
     x, y, z = triple
     first, second, third = (float(r[0]) * x + float(r[1]) * y + float(r[2]) * z for r in matrix)
     return first, second, third

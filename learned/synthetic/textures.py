@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from .draws import chance, choice, log_uniform, noise, rand, uniform, whole
+from .draws import chance, choice, log_uniform, mean, noise, rand, uniform, whole
 
 Field = Callable[[Generator, int, torch.device], Tensor]
 
@@ -46,7 +46,8 @@ def fractal(generator: Generator, size: int, device: torch.device, exponent: flo
     stretch = log_uniform(generator, 0.4, 2.5) if chance(generator, 0.3) else 1.0
     frequency = ((x * stretch).square() + (y / stretch).square()).clamp_(min=1.0)
     field = torch.fft.irfft2(spectrum * frequency.pow(-exponent / 2), s=(size, size))
-    return torch.sigmoid(1.6 * (field - field.mean()) / field.std().clamp(min=1e-9))
+    field = field - mean(field)
+    return torch.sigmoid(1.6 * field / mean(field.square()).sqrt().clamp(min=1e-9))
 
 
 def dead_leaves(generator: Generator, size: int, device: torch.device) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 NUMBERS = range(6)
 SMALL = {"seed": 5, "views": 3, "width": 128, "height": 96}
+TINY = {"seed": 5, "views": 2, "width": 64, "height": 48}
 
 
 def clean(number: int) -> Sample:
@@ -43,6 +44,19 @@ def test_the_same_number_gives_the_same_bytes_and_leaves_the_global_generator_al
     assert (first.near, first.far) == (second.near, second.far)
     torch.manual_seed(1)
     assert torch.equal(state, torch.get_rng_state())
+
+
+def test_the_number_of_threads_changes_no_byte() -> None:
+    threads = torch.get_num_threads()
+    try:
+        made = []
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            made.append([sample(number, seed=3, views=1) for number in (0, 2)])
+    finally:
+        torch.set_num_threads(threads)
+    for one, two in zip(*made, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(tensors(one), tensors(two), strict=True))
 
 
 @pytest.mark.parametrize("key", [{"number": 4, "seed": 5}, {"number": 3, "seed": 6}])
@@ -165,16 +179,16 @@ def test_pictures_have_detail_at_the_pixel() -> None:
 def test_cameras_of_augmented_samples_are_slightly_wrong() -> None:
     """By less than about 0.1 pixels of reprojection, and not at all in half of them."""
     errors = []
-    for number in range(10):
-        exact = sample(number, **SMALL, depth_views=2, pose_noise=0.0)
-        noisy = sample(number, **SMALL, depth_views=2)
+    for number in range(8):
+        exact = sample(number, **TINY, depth_views=2, pose_noise=0.0)
+        noisy = sample(number, **TINY, depth_views=2)
         torch.testing.assert_close(exact.depth, noisy.depth)
         wrong = dataclasses.replace(exact, rotations=noisy.rotations, translations=noisy.translations)
         moved = (correspondences(wrong).xy - correspondences(exact).xy).norm(dim=-1)
         errors.append(moved[exact.depth[0] > 0].median().item())
     assert max(errors) < 0.4
     assert max(errors) > 0.01
-    assert 2 <= sum(error < 1e-6 for error in errors) <= 8
+    assert 1 <= sum(error < 1e-6 for error in errors) <= 7
 
 
 def test_views_of_a_bundle_triangulate_well() -> None:
