@@ -63,12 +63,14 @@ def extract(
     with deterministic():
         image = torch.from_numpy(shown).to(device).permute(2, 0, 1)[None].float() / 255
         xy, score, descriptors = (each.cpu().numpy() for each in detect(image, device))
+    # Where all is of one colour a network sees its own rounding: normalised, it looks like texture.
+    textured = np.any(cv2.morphologyEx(searched, cv2.MORPH_GRADIENT, np.ones((9, 9))) > 0, axis=2)
+    good = np.all(xy < [width, height], axis=1) & values_at(textured, xy)
     factor = np.divide(colors.shape[1::-1], [width, height])
-    inside = np.all(xy < [width, height], axis=1)
     xy = xy * factor
     if mask is not None:
-        inside &= values_at(mask, xy)
-    allowed = np.flatnonzero(inside)
+        good &= values_at(mask, xy)
+    allowed = np.flatnonzero(good)
     chosen = allowed[spread(xy[allowed], score[allowed], colors.shape, max_keypoints)]
     if not len(chosen):
         context.warn("A photo shows nothing to find a keypoint at: it is too dark, too smooth or masked out.")

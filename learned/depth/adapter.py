@@ -1,0 +1,152 @@
+"""Any multi-view depth network as a stage."""
+
+from __future__ import annotations
+
+from itertools import cycle, islice
+from pathlib import Path
+
+import numpy as np
+
+from ...stages.dense import Around, DepthMap, Reason, View
+from ...stages.failure import StageFailure
+from ...stages.geometry.depth_normals import normals_from_depth
+from ...stages.plane_sweep import projections
+from ...stages.stage import Context, Sizes, Stage
+
+_BYTES_PER_PIXEL = 1500
+"""What small published networks hold at once; those of a stranger cannot be known."""
+
+
+class NetworkDepth(Stage):
+    """Depth by a network of somebody else's, given as TorchScript (``.pt``, ``.ts``) or ONNX (``.onnx``).
+
+    The network takes V views, the reference first, as float32 arrays in this order (in ONNX by these names, of which
+    it may leave some out):
+
+    - ``images`` (1, V, 3, H, W): RGB from 0 to 1;
+    - ``intrinsics`` (1, V, 3, 3): calibration matrices in pixels; the centre of the top-left pixel is (0.5, 0.5), so a
+      network that has it at (0, 0) must take 0.5 off cx and cy;
+    - ``extrinsics`` (1, V, 4, 4): ``cam_from_world``, x right, y down, z forward;
+    - ``depth_range`` (1, 2): least and largest z in which depth is to be sought;
+
+    and gives two: depth, z in the same unit, and confidence, from 0 to 1, each (1, H, W), for the reference. Where it
+    gives no positive, finite depth, there is none.
+
+    All V images have one size: smaller ones are continued at the right and below by their last pixels, and what lies
+    there is cut off the result. Intrinsics stay as they are. A network that sees only one image is run with one view.
+
+    Opening TorchScript runs its code: give files only of those you trust. What the file holds enters the key.
+
+    Args:
+        network: path of the file.
+        views: V. Of more neighbours the best are taken; where there are fewer, they are given again, best first.
+        multiple: what H and W must be multiples of.
+        min_confidence: less confident pixels get a reason instead of a depth.
+    """
+
+    slot = "depths"
+    libraries = ("numpy", "numba", "torch", "onnxruntime")
+    differs_by_device = True
+
+    network: str
+    views: int = 5
+    multiple: int = 32
+    min_confidence: float = 0.1
+
+    def files(self) -> tuple[Path, ...]:
+        """The network."""
+        path = Path(self.network).expanduser()
+        if not path.is_file():
+            raise StageFailure("missing-network", f"There is no network {self.network!r}.", hint="Give a file's path.")
+        return (path,)
+
+    def footprint(self, sizes: Sizes) -> int:
+        """The images, and what a small network makes of them."""
+        return sizes.pixels * (12 * self.views + _BYTES_PER_PIXEL)
+
+    def run(self, views: Around[View], context: Context) -> DepthMap:
+        """The depth map of the reference.
+
+        Raises:
+            StageFailure: ``missing-network``, ``unknown-format``, ``damaged-network``, ``missing-package``,
+                ``network-failed``, ``wrong-signature`` or ``no-device``.
+        """
+        from ..inference import deterministic, torch_device
+        from .exported import call, opened
+
+        view = views.reference
+        sources = [source for source in views.sources if not source.missing]
+        if view.missing or not view.mask.any():
+            return DepthMap.empty(view, view.missing or "is masked everywhere")
+        if not sources and self.views > 1:
+            return DepthMap.empty(view, "has no neighbours")
+        shown = [view, *islice(cycle(sources), self.views - 1)]
+        (path,) = self.files()
+        network = opened(path, torch_device(context))
+        with deterministic():
+            outputs = call(network, _inputs(shown, self.multiple), path.name)
+        depth, confidence = _outputs(outputs, view, path.name)
+        return self._depth_map(shown, depth, confidence)
+
+    def _depth_map(self, views: list[View], depth: np.ndarray, confidence: np.ndarray) -> DepthMap:
+        view = views[0]
+        reason = np.full(depth.shape, Reason.FOUND, np.uint8)
+        reason[(confidence < self.min_confidence) | ~(depth > 0)] = Reason.DISAGREED
+        reason[(depth > 0) & ((depth < view.near) | (depth > view.far))] = Reason.OUT_OF_RANGE
+        if len(views) > 1:
+            reason[~_seen(views, np.where(depth > 0, depth, view.near))] = Reason.UNSEEN
+        reason[~view.mask] = Reason.MASKED
+        found = reason == Reason.FOUND
+        depth = np.where(found, depth, 0)
+        return DepthMap(depth, normals_from_depth(depth, view.camera), np.where(found, confidence, 0), reason)
+
+
+def _inputs(views: list[View], multiple: int) -> dict[str, np.ndarray]:
+    """What the network takes, by name and in its order."""
+    height, width = (
+        -(-max(sides) // multiple) * multiple for sides in zip(*(v.mask.shape for v in views), strict=True)
+    )
+    images = [
+        np.pad(v.image, ((0, height - v.mask.shape[0]), (0, width - v.mask.shape[1]), (0, 0)), "edge") for v in views
+    ]
+    extrinsics = np.tile(np.eye(4), (len(views), 1, 1))
+    extrinsics[:, :3, :3] = [view.rotation for view in views]
+    extrinsics[:, :3, 3] = [view.translation for view in views]
+    arrays = {
+        "images": np.stack(images).transpose(0, 3, 1, 2) / np.float32(255),
+        "intrinsics": np.stack([view.camera.matrix for view in views]),
+        "extrinsics": extrinsics,
+        "depth_range": np.array([views[0].near, views[0].far]),
+    }
+    return {name: np.ascontiguousarray(array[None], np.float32) for name, array in arrays.items()}
+
+
+def _outputs(outputs: list[np.ndarray], view: View, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Depth, 0 for none, and confidence from 0 to 1, each of the view's size (H, W)."""
+    height, width = view.mask.shape
+    shapes = [output.shape for output in outputs]
+    fits = len(shapes) == 2 and all(
+        len(each) == 3 and each[0] == 1 and each[1] >= height and each[2] >= width for each in shapes
+    )
+    if not fits or shapes[0] != shapes[1]:
+        raise StageFailure(
+            "wrong-signature",
+            f"The network {name} does not give depth and confidence of the size of its images.",
+            hint="It must give two arrays (1, H, W): see the documentation of NetworkDepth.",
+            given=["x".join(map(str, shape)) for shape in shapes],
+            size=f"{width}x{height}",
+        )
+    depth, confidence = (np.nan_to_num(each[0, :height, :width], nan=0, posinf=0, neginf=0) for each in outputs)
+    return np.maximum(depth, 0), np.clip(confidence, 0, 1)
+
+
+def _seen(views: list[View], depth: np.ndarray) -> np.ndarray:
+    """Which pixels of the first view any other has in its image at this depth, shape (H, W)."""
+    height, width = depth.shape
+    x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+    points = np.stack([x, y, np.ones_like(x), 1 / depth])
+    seen = np.zeros(depth.shape, bool)
+    for projection, view in zip(projections(views, np.stack([v.camera.matrix for v in views])), views[1:], strict=True):
+        u, v, w = np.tensordot(projection, points, 1)
+        seen |= (w > 0) & (u > 0) & (v > 0) & (u < w * view.camera.width) & (v < w * view.camera.height)
+    return seen
