@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numba import njit
 
+from .contrast import deviation
 from .dense import Around, DepthMap, Reason, View
 from .geometry.slanted_planes import normals_of
 from .local_planes import fit_planes
@@ -88,7 +89,7 @@ class Sgm(Stage):
         reason = np.full(inverse.shape, Reason.FOUND, np.uint8)
         doubtful = confidence < self.min_confidence
         reason[doubtful] = Reason.DISAGREED
-        reason[doubtful & (_deviation(view.image) < _FLAT)] = Reason.UNTEXTURED
+        reason[doubtful & (deviation(view.image, _WINDOW) < _FLAT)] = Reason.UNTEXTURED
         reason[~inside] = Reason.OUT_OF_RANGE
         reason[~measured.seen] = Reason.UNSEEN
         reason[~view.mask] = Reason.MASKED
@@ -212,14 +213,6 @@ def _over_rows(kernel: Callable[..., None], threads: int, *arguments: Any) -> No
     chunks = Chunks(-(-arguments[-1].shape[0] // _ROWS), threads)
     chunks.run(kernel, _ROWS, *arguments)
     chunks.close()
-
-
-def _deviation(image: np.ndarray) -> np.ndarray:
-    """Standard deviation of the brightness about every pixel, shape (H, W)."""
-    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    window = (2 * _WINDOW + 1, 2 * _WINDOW + 1)
-    mean, square = cv2.blur(gray, window), cv2.blur(gray * gray, window)
-    return np.sqrt(np.maximum(square - mean * mean, 0))
 
 
 @njit(nogil=True, cache=True)

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...stages.contrast import deviation
 from ...stages.dense import Around, DepthMap, Reason, View
 from ...stages.geometry.depth_normals import normals_from_depth
 from ...stages.stage import Context, Sizes, Stage
@@ -23,7 +24,10 @@ _MULTIPLE = 16
 """Heights and widths that the network takes are multiples of this."""
 
 _LARGEST_FIRST = 1000
-"""Pixels of the longer side up to which a first guess is made; of larger views the network sees a smaller one before."""
+"""Pixels of the longer side of a view of which a first guess is made; of larger ones a smaller one is seen before."""
+
+_REACH, _FLAT = 15, 2.0
+"""Where the brightness deviates by less than so many grey values within so many pixels, nothing tells the depth."""
 
 
 class DepthNet(Stage):
@@ -134,6 +138,7 @@ def _depth_map(
     inside = (inverse * view.near <= 1) & (inverse * view.far >= 1)
     reason = np.full(inverse.shape, Reason.FOUND, np.uint8)
     reason[confidence < min_confidence] = Reason.DISAGREED
+    reason[deviation(view.image, _REACH) < _FLAT] = Reason.UNTEXTURED
     reason[~inside] = Reason.OUT_OF_RANGE
     reason[~seen] = Reason.UNSEEN
     reason[~view.mask] = Reason.MASKED
