@@ -1,10 +1,10 @@
 """How well PatchMatch's confidence is calibrated on rendered scenes, and the weights that fit it best.
 
-    python benchmarks/calibration.py SCENE [SCENE ...] [--fit SCENE [SCENE ...]] [--width 480] [--sources 7]
+    python benchmarks/calibration.py SCENE SCENE [...] [--width 480] [--sources 7]
 
 A SCENE is a folder with ``photos`` and ``truth`` as ``data_samples/render.py`` writes it. For each the expected
-calibration error of the present weights is printed, without and with the neighbours' depth maps; after ``--fit`` the
-weights of a logistic regression over those scenes, and the error of each scene with them.
+calibration error of the present weights is printed, and that of weights fitted by logistic regression to the other
+scenes; then the weights that fit all. Once for depth maps found alone, and once for those held to the neighbours'.
 """
 
 from __future__ import annotations
@@ -43,23 +43,19 @@ def main() -> None:
     """Measure, and fit where asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenes", type=Path, nargs="+")
-    parser.add_argument("--fit", type=Path, nargs="+", default=[])
     parser.add_argument("--width", type=int, default=480)
     parser.add_argument("--sources", type=int, default=7)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    every = list(dict.fromkeys([*arguments.scenes, *arguments.fit]))
-    found = {scene: measure(scene, arguments.width, arguments.sources) for scene in every}
+    found = {scene: measure(scene, arguments.width, arguments.sources) for scene in arguments.scenes}
     for turn, way in enumerate(("alone", "consistent")):
         for scene, turns in found.items():
-            print(f"{way:<10} {scene.name:<10} error now {calibration_error(turns[turn][2], turns[turn][1]):.3f}")
-        if arguments.fit:
-            weights = fitted([found[scene][turn] for scene in arguments.fit])
-            print(f"{way:<10} weights {', '.join(f'{each:.2f}' for each in weights)}")
-            for scene, turns in found.items():
-                features, right, _ = turns[turn]
-                said = expit(features @ weights)
-                print(f"{way:<10} {scene.name:<10} error with these {calibration_error(said, right):.3f}", flush=True)
+            features, right, now = turns[turn]
+            others = fitted([turns[turn] for other, turns in found.items() if other != scene])
+            errors = calibration_error(now, right), calibration_error(expit(features @ others), right)
+            print(f"{way:<10} {scene.name:<10} error now {errors[0]:.3f}, fitted to the others {errors[1]:.3f}")
+        weights = fitted([turns[turn] for turns in found.values()])
+        print(f"{way:<10} weights {', '.join(f'{each:.2f}' for each in weights)}", flush=True)
 
 
 def measure(scene: Path, width: int, sources: int) -> tuple[Samples, Samples]:

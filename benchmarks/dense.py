@@ -1,6 +1,6 @@
 """Depth maps by every method on sets with true cameras: accuracy by a scorer of your own, time, calibration.
 
-    python benchmarks/dense.py DATA --scorer SCORER [--sets exact_scene8 ...] [--methods patchmatch sgm sgm+patchmatch]
+    python benchmarks/dense.py DATA --scorer SCORER [--sets exact_scene8 ...] [--methods patchmatch depthnet ...]
 
 DATA is the folder that holds the data sets. SCORER is a Python program that is called with the name of a set and a
 folder of depth maps (NAME.npy, z, 0 for none) and prints JSON; without one only times and coverage are printed. Two
@@ -15,12 +15,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from consistency import agreeing
+from diptych.learned.depth.stage import DepthNet
+from diptych.pipeline.recipe import Recipe
 from diptych.stages.cloud import concatenated
 from diptych.stages.dense import DepthMap, View
 from diptych.stages.depth_truth import TrueView
@@ -32,12 +36,28 @@ from diptych.stages.surface_evaluation import mask_containment
 from pictures import read_stored
 from protocol_sets import FOLDERS, ProtocolSet
 
-METHODS: dict[str, tuple[PatchMatch | Sgm, ...]] = {
-    "sgm": (Sgm(),),
-    "patchmatch": (PatchMatch(), PatchMatch()),
-    "sgm+patchmatch": (Sgm(), PatchMatch()),
-}
-"""Each a chain of stages of the slot ``depths``, as the nodes of a recipe."""
+Depths = PatchMatch | Sgm | DepthNet
+
+
+def methods(weights: str) -> dict[str, tuple[Depths, ...]]:
+    """Each a chain of stages of the slot ``depths``, as the nodes of a recipe."""
+    return {
+        "sgm": (Sgm(),),
+        "patchmatch": (PatchMatch(), PatchMatch()),
+        "sgm+patchmatch": (Sgm(), PatchMatch()),
+        "depthnet": (DepthNet(weights=weights),),
+        "hybrid": tuple(_depths_of("hybrid", weights)),
+    }
+
+
+def _depths_of(recipe: str, weights: str) -> Iterator[Depths]:
+    """The stages of a built-in recipe that make depth maps."""
+    for node in Recipe.load(recipe).nodes:
+        if isinstance(node.stage, DepthNet):
+            yield replace(node.stage, weights=weights)
+        elif isinstance(node.stage, Depths):
+            yield node.stage
+
 
 WORKERS = 2
 
@@ -51,14 +71,15 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--scorer", type=Path)
     parser.add_argument("--sets", nargs="+", choices=FOLDERS, default=list(FOLDERS))
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--methods", nargs="+", choices=list(methods("depth")), default=list(methods("depth")))
+    parser.add_argument("--weights", default="depth", help="of DepthNet")
     parser.add_argument("--save", type=Path, help="keep the depth maps in a folder")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     for name in arguments.sets:
         chosen = ProtocolSet.read(arguments.data, name)
         for method in arguments.methods:
-            maps, seconds = run(METHODS[method], chosen)
+            maps, seconds = run(methods(arguments.weights)[method], chosen)
             with tempfile.TemporaryDirectory() as scratch:
                 folder = arguments.save / name / method if arguments.save else Path(scratch)
                 write(folder, chosen.names, maps)
@@ -68,16 +89,16 @@ def main() -> None:
                     print(on_the_object(chosen, maps, masks), flush=True)
 
 
-def run(stages: tuple[PatchMatch | Sgm, ...], data: ProtocolSet) -> tuple[tuple[DepthMap, ...], list[float]]:
+def run(stages: tuple[Depths, ...], data: ProtocolSet) -> tuple[tuple[DepthMap, ...], list[float]]:
     """The depth maps of a chain of stages, and the wall seconds a view of each stage."""
     maps: tuple[DepthMap, ...] | None = None
     seconds = []
     for stage in stages:
         before = maps
 
-        def one(photo: int, stage: PatchMatch | Sgm = stage, before: tuple[DepthMap, ...] | None = before) -> DepthMap:
+        def one(photo: int, stage: Depths = stage, before: tuple[DepthMap, ...] | None = before) -> DepthMap:
             views = data.around(photo, data.views)
-            if isinstance(stage, Sgm):
+            if not isinstance(stage, PatchMatch):
                 return stage.run(views, Context())
             start = None if before is None else data.around(photo, before)
             return stage.run(views, np.random.default_rng(photo), Context(), start)
