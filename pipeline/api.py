@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..stages.dense import Cloud, DepthMap, Mesh, Neighbors, View
 from ..stages.failure import StageFailure
+from ..stages.mono_weights import MonoWeights
 from ..stages.scene import Scene, Sparse
 from .collection import Collection, Options
 from .graph import Graph
@@ -80,6 +81,11 @@ class Result:
     def views(self) -> Items[View]:
         """The photos without distortion, by name; each is read when it is asked for."""
         return self["views"]
+
+    @property
+    def mono(self) -> MonoWeights:
+        """The network that sees depth in one photo, and how far off it is."""
+        return self["mono"][""]
 
     @property
     def depths(self) -> Items[DepthMap]:

@@ -333,13 +333,25 @@ def _summarize(result: Result) -> None:
     console.print()
     console.print(f"[green]✓[/] [bold]{len(scene.names)} of {total} photos[/] registered{more}")
     console.print(f"  {len(scene.points):,} points, {len(scene.obs_point):,} observations, mean error {error:.3f} px")
-    for line in _dense_lines(result):
+    for line in (*_mono_lines(result), *_dense_lines(result)):
         console.print(line, markup=False)
     console.print(f"  {record['seconds']:.1f} s; {ran} tasks ran, {len(record['tasks']) - ran} came from the store")
     for name, why in sparse.missing:
         console.print(f"  [yellow]not registered[/] {name}: {why}", markup=True)
     made = dict.fromkeys(name.partition("/")[0] for name in record["outputs"])
     console.print(f"  {result.out}{os.sep}  {', '.join([*made, 'report.html', 'run.json'])}")
+
+
+def _mono_lines(result: Result) -> Iterator[str]:
+    """How far depths read from one photo are off, on the photos that were held out for the test and on the others."""
+    if not any(node["slot"] == "mono" for node in result.record["recipe"]["nodes"]):
+        return
+    mono = result.mono
+    yield f"  depth from one photo, learned from {len(mono.train)} photos; median error at points of the model:"
+    for part, photos in (("train", mono.train), ("validation", mono.validation), ("test", mono.test)):
+        error = {each.predictor: f"{100 * each.median:.1f} %" for each in mono.errors if each.part == part}
+        known = ", ".join(f"{predictor} {error[predictor]}" for predictor in error)
+        yield f"    {part} ({len(photos)} photos): {known}"
 
 
 def _dense_lines(result: Result) -> Iterator[str]:
