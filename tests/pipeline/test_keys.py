@@ -267,3 +267,24 @@ def test_a_stage_made_by_a_function_is_known_by_what_it_closes_over() -> None:
     assert code_digests(make(1.0)) == code_digests(make(1.0))
     assert code_digests(make(1.0)) != code_digests(make(2.0))
     assert "toys" in code_digests(make(1.0))
+
+
+class Weighted(Stage):
+    slot = "features"
+    weights: str
+
+    def files(self) -> tuple[Path, ...]:
+        return (Path(self.weights),)
+
+    def run(self, photo: Photo) -> Features:
+        raise AssertionError("only its key is asked for")
+
+
+def test_what_a_file_holds_is_part_of_the_key(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(b"one")
+    before = stage_ingredients(Weighted(weights=str(path)))
+    assert before == stage_ingredients(Weighted(weights=str(path)))
+    path.write_bytes(b"two")
+    after = stage_ingredients(Weighted(weights=str(path)))
+    assert {name for name in after if after[name] != before[name]} == {"files"}
