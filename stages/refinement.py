@@ -114,7 +114,7 @@ def local_affines(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     length = np.maximum(np.linalg.norm(a, axis=2), 1.0)
     weight = 1.0 / (length**2 + (np.linalg.norm(b, axis=2) / _STRETCH) ** 2)
     for _ in range(3):
-        normal = np.einsum("nk,nki,nkj->nij", weight, a, a) + np.eye(2)
+        normal = np.einsum("nk,nki,nkj->nij", weight, a, a) + 0.3 * np.eye(2)
         departure = np.linalg.solve(normal, np.einsum("nk,nki,nkj->nij", weight, a, b)).transpose(0, 2, 1)
         left = np.linalg.norm(b - np.einsum("nij,nkj->nki", departure, a), axis=2)
         weight = 1.0 / (length**2 + (left / (0.3 * _STRETCH)) ** 2)
