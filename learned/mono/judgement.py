@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from scipy.optimize import least_squares
@@ -22,6 +22,14 @@ _ROUNDED = 0.01
 
 Depths = Callable[[Sighted], np.ndarray]
 """The depths that a predictor gives to the points of a view."""
+
+
+def divided(photos: Iterable[int]) -> dict[Part, list[int]]:
+    """The photos of each part."""
+    parts: dict[Part, list[int]] = {part: [] for part in ("train", "validation", "test")}
+    for place, photo in enumerate(photos):
+        parts[PATTERN[place % len(PATTERN)]].append(photo)
+    return parts
 
 
 def constant(train: Sequence[Sighted]) -> Depths:

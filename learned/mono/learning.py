@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from ...stages.dense import Neighbors, View
 from ...stages.failure import StageFailure
 from ...stages.mono_weights import MonoWeights, Part
 from ...stages.neighbors import depth_range
 from ...stages.scene import Photos, Scene, Sparse
-from ...stages.stage import Context, Stage
+from ...stages.stage import Context, Sizes, Stage
 from ..inference import one_thread
 from ..weights.files import load, path_of
 from .glimpses import Sighted
-from .judgement import PATTERN, constant, errors_of, plane, pooled, read_by, weighted_median
+from .judgement import constant, divided, errors_of, plane, pooled, read_by, weighted_median
 from .lesson import Lesson
 from .network import STRIDE, MonoDepth
 from .pictures import Picture
@@ -66,6 +66,10 @@ class MonoLearning(Stage):
         """The weights to begin with."""
         return (path_of(self.weights),)
 
+    def footprint(self, sizes: Sizes) -> int:
+        """Measured: a view at a time, then four small images, each with the gradients of the network."""
+        return 10 * sizes.pixels + 600 * 2**20
+
     def run(
         self, views: Sequence[View], sparse: Sparse, photos: Photos, neighbors: Neighbors, rng: np.random.Generator,
         context: Context,
@@ -87,10 +91,8 @@ class MonoLearning(Stage):
                 "too-few-views", f"Learning depth needs {_FEWEST_VIEWS} views that see {_FEWEST_POINTS} points each.",
                 hint="Take more photos, or use another stage for the depths.", views=len(sighted), photos=len(photos),
             )  # fmt: skip
-        photos_of: dict[Part, list[int]] = {"train": [], "validation": [], "test": []}
-        for place, photo in enumerate(sighted):
-            photos_of[PATTERN[place % len(PATTERN)]].append(photo)
-        parts = {part: [sighted[photo] for photo in members] for part, members in photos_of.items()}
+        of_part = divided(sighted)
+        parts: dict[Part, list[Sighted]] = {part: [sighted[photo] for photo in of_part[part]] for part in of_part}
         train = parts["train"]
         with one_thread():
             network = MonoDepth().eval()
@@ -98,7 +100,7 @@ class MonoLearning(Stage):
             _set_scale(network, train)
             before = flat(network)
             lesson = Lesson(
-                train, _sources(photos_of["train"], neighbors), parts["validation"],
+                train, _sources(of_part["train"], neighbors), parts["validation"],
                 self.steps, self.learning_rate, self.photometric, self.smooth,
             )  # fmt: skip
             learned = lesson.teach(network, rng, context)
@@ -110,7 +112,7 @@ class MonoLearning(Stage):
                 parts,
             )  # fmt: skip
         near, far = depth_range(np.concatenate([each.depth for each in train]))
-        names = {part: tuple(photos.names[photo] for photo in members) for part, members in photos_of.items()}
+        names = {part: tuple(photos.names[photo] for photo in members) for part, members in of_part.items()}
         return MonoWeights(
             flat(learned), self.size, near, far, names["train"], names["validation"], names["test"], errors
         )  # fmt: skip
@@ -144,5 +146,4 @@ def _sources(train: list[int], neighbors: Neighbors) -> list[list[int]]:
 
 def _set_scale(network: MonoDepth, train: list[Sighted]) -> None:
     """Multiply a network's depths so that their median ratio to the points' is 1."""
-    with torch.no_grad():
-        network.head.bias[0] -= weighted_median(*pooled([residuals(network, each)[0] for each in train]))
+    network.multiply(depth=math.exp(-weighted_median(*pooled([residuals(network, each)[0] for each in train]))))

@@ -123,8 +123,7 @@ class Lesson:
         """The network, its expected errors scaled to those that it makes on the validation views."""
         found = [residuals(network, each) for each in self.validation]
         ratio = np.mean([(np.abs(residual) * np.exp(-log_error)).mean() for residual, log_error in found])
-        with torch.no_grad():
-            network.head.bias[1] += math.log(ratio)
+        network.multiply(error=float(ratio))
         return network
 
 

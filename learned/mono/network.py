@@ -44,8 +44,8 @@ class MonoDepth(nn.Module):
             _Up(coarse, fine) for coarse, fine in zip(_WIDTHS[:0:-1], _WIDTHS[-2::-1], strict=True)
         )
         self.head = nn.Conv2d(_WIDTHS[0], 2, 3, padding=1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        for parameter in self.head.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, image: Tensor, rays: Tensor) -> tuple[Tensor, Tensor]:
         """Depth of every pixel, up to a factor that is the same for all of a scene.
@@ -71,6 +71,13 @@ class MonoDepth(nn.Module):
         found = functional.interpolate(self.head(features), scale_factor=2, mode="bilinear", align_corners=False)
         log_depth, log_error = found[..., :height, :width].unbind(dim=1)
         return log_depth, log_error.clamp(*_LOG_ERRORS)
+
+
+    @torch.no_grad()
+    def multiply(self, depth: float = 1.0, error: float = 1.0) -> None:
+        """Let all depths, or all errors that it expects, be larger by a factor from now on."""
+        _, bias = self.head.parameters()
+        bias += torch.tensor([depth, error]).log()
 
 
 class _Residual(nn.Module):

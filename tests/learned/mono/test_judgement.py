@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from diptych.learned.mono.glimpses import Sighted
-from diptych.learned.mono.judgement import PATTERN, constant, errors_of, plane, weighted_median
+from diptych.learned.mono.judgement import constant, divided, errors_of, plane, weighted_median
 from diptych.learned.mono.pictures import Picture
 
 
@@ -48,5 +48,9 @@ def test_errors_are_means_over_views() -> None:
     assert found.within == (0.0, 0.0, 0.5)
 
 
-def test_four_photos_have_all_parts() -> None:
-    assert {"train", "validation", "test"} == set(PATTERN[:4])
+@pytest.mark.parametrize("count", [4, 5, 11, 31])
+def test_every_photo_has_one_part_and_every_part_photos(count: int) -> None:
+    parts = divided(range(10, 10 + count))
+    assert sorted(photo for members in parts.values() for photo in members) == list(range(10, 10 + count))
+    assert all(parts.values())
+    assert len(parts["train"]) >= count / 2
