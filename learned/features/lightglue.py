@@ -128,7 +128,8 @@ def _build(name: str, state: State) -> nn.Module:
 
     from ..weights.files import give
 
-    lightglue = Network(None, **_LAYOUTS[name.removeprefix("lightglue-")], filter_threshold=0.0, flash=False)
+    untrained: Any = None  # Named features would be downloaded; Kornia's annotation forgets that they may be none.
+    lightglue = Network(untrained, **_LAYOUTS[name.removeprefix("lightglue-")], filter_threshold=0.0, flash=False)
     known = lightglue.state_dict()
     state = {_renamed(key): value for key, value in state.items() if not key.startswith("extractor.")}
     # The authors' files lack a table that the network makes itself, and DISK's hold buffers that are of no use.
