@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ...stages.scene import Features, Photo
-from ...stages.stage import Context, Stage
-from .extraction import extract
+from ...stages.stage import Context, Sizes, Stage
+from .extraction import extract, footprint
 from .published import path_of
 
 if TYPE_CHECKING:
@@ -55,6 +55,10 @@ class Aliked(Stage):
     def files(self) -> tuple[Path, ...]:
         """The weights."""
         return (path_of(self.model, self.weights),)
+
+    def footprint(self, sizes: Sizes) -> int:
+        """The feature maps, as measured."""
+        return footprint(sizes, self.max_size, 1850)
 
     def _detect(self, image: Tensor, device: device) -> Detected:
         from .networks import network

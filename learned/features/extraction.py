@@ -11,7 +11,7 @@ import numpy as np
 from ...stages.keypoints import mask_of, shrink, spread, values_at
 from ...stages.pixels import decode
 from ...stages.scene import Features, Photo
-from ...stages.stage import Context
+from ...stages.stage import Context, Sizes
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -78,3 +78,10 @@ def extract(
         xy=xy[chosen], scale=np.full(len(chosen), factor.mean()), angle=np.zeros(len(chosen)), score=score[chosen],
         color=values_at(colors, xy[chosen]), descriptors=descriptors[chosen], kind=kind,
     )  # fmt: skip
+
+
+def footprint(sizes: Sizes, max_size: int, bytes_per_pixel: int) -> int:
+    """Memory for the largest photo: its pixels, and what a network holds of each pixel that it searches."""
+    ratios = (min(1.0, max_size / max(image)) if max_size > 0 else 1.0 for image in sizes.images)
+    searched = max(width * height * ratio**2 for (width, height), ratio in zip(sizes.images, ratios, strict=True))
+    return 8 * sizes.pixels + int(bytes_per_pixel * searched)

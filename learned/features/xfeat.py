@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...stages.scene import Features, Photo
-from ...stages.stage import Context, Stage
-from .extraction import extract
+from ...stages.stage import Context, Sizes, Stage
+from .extraction import extract, footprint
 from .published import path_of
 
 if TYPE_CHECKING:
@@ -54,6 +54,10 @@ class XFeat(Stage):
     def files(self) -> tuple[Path, ...]:
         """The weights."""
         return (path_of("xfeat", self.weights),)
+
+    def footprint(self, sizes: Sizes) -> int:
+        """The feature maps, as measured."""
+        return footprint(sizes, self.max_size, 130)
 
     def _detect(self, image: Tensor, device: device) -> Detected:
         from .networks import network
