@@ -53,6 +53,10 @@ class NetworkDepth(Stage):
     multiple: int = 32
     min_confidence: float = 0.1
 
+    def __post_init__(self) -> None:
+        if min(self.views, self.multiple) < 1:
+            raise ValueError("views and multiple are at least 1")
+
     def files(self) -> tuple[Path, ...]:
         """The network."""
         path = Path(self.network).expanduser()

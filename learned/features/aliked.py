@@ -74,12 +74,10 @@ class Aliked(Stage):
         return (xy + 1) / 2 * last + 0.5, score, descriptors
 
 
-def _build(name: str, state: State) -> nn.Module:
-    from kornia.feature import ALIKED
-
-    from ..weights.files import give
+def _build(name: str, state: State) -> tuple[nn.Module, State]:
+    from .networks import kornia_feature
 
     # Without a threshold of its own it gives every maximum above the mean, at most 20,000.
-    aliked = ALIKED(name, max_num_keypoints=-1, detection_threshold=0.0)
-    give(aliked, {"dkd.hw_grid": aliked.state_dict()["dkd.hw_grid"], **state}, name)
-    return aliked
+    aliked = kornia_feature().ALIKED(name, max_num_keypoints=-1, detection_threshold=0.0)
+    # A table that it makes itself is not in the file.
+    return aliked, {"dkd.hw_grid": aliked.state_dict()["dkd.hw_grid"], **state}

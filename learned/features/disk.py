@@ -65,11 +65,7 @@ class Disk(Stage):
         return found.keypoints + 0.5, found.detection_scores, found.descriptors
 
 
-def _build(name: str, state: State) -> nn.Module:
-    from kornia.feature import DISK
+def _build(name: str, state: State) -> tuple[nn.Module, State]:
+    from .networks import kornia_feature
 
-    from ..weights.files import give
-
-    disk = DISK()
-    give(disk, state, name)
-    return disk
+    return kornia_feature().DISK(), state

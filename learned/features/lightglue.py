@@ -123,25 +123,17 @@ def _image(features: Features, chosen: np.ndarray, camera: Camera, device: devic
     }
 
 
-def _build(name: str, state: State) -> nn.Module:
-    from kornia.feature import LightGlue as Network
+def _build(name: str, state: State) -> tuple[nn.Module, State]:
+    from .networks import kornia_feature
 
-    from ..weights.files import give
-
-    untrained: Any = None  # Named features would be downloaded; Kornia's annotation forgets that they may be none.
-    lightglue = Network(untrained, **_LAYOUTS[name.removeprefix("lightglue-")], filter_threshold=0.0, flash=False)
-    known = lightglue.state_dict()
-    state = {_renamed(key): value for key, value in state.items() if not key.startswith("extractor.")}
-    # The authors' files lack a table that the network makes itself, and DISK's hold buffers that are of no use.
-    give(
-        lightglue,
-        {
-            "confidence_thresholds": known["confidence_thresholds"],
-            **{key: value for key, value in state.items() if not key.endswith(".r")},
-        },
-        name,
+    # Weights of features by name it would download.
+    lightglue = kornia_feature().LightGlue(
+        None, **_LAYOUTS[name.removeprefix("lightglue-")], filter_threshold=0.0, flash=False
     )
-    return lightglue
+    # A table that it makes itself is not in the file; DISK's has buffers and XFeat's a detector that are of no use.
+    table = {"confidence_thresholds": lightglue.state_dict()["confidence_thresholds"]}
+    useful = {key: value for key, value in state.items() if not key.startswith("extractor.") and not key.endswith(".r")}
+    return lightglue, {**table, **{_renamed(key): value for key, value in useful.items()}}
 
 
 def _renamed(key: str) -> str:

@@ -10,6 +10,7 @@ import io
 from collections.abc import Callable
 from functools import lru_cache
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -18,11 +19,12 @@ import torch
 from torch import Tensor, nn
 
 from ...stages.failure import StageFailure
-from ..weights.files import is_pickle, read
+from ..weights.files import give, is_pickle, read
 from .published import PUBLISHED
 
 State = dict[str, Tensor]
-Build = Callable[[str, State], nn.Module]
+Build = Callable[[str, State], tuple[nn.Module, State]]
+"""Makes the network of a name, and gives the tensors of its file the names that they have in it."""
 
 _BUILDING = Lock()
 
@@ -31,7 +33,7 @@ def network(build: Build, name: str, path: Path, device: torch.device) -> Any:
     """A network with its weights on a device, ready to run; built once in a process, whoever asks.
 
     Args:
-        build: makes the network of a name from the tensors of its file.
+        build: makes it, without weights.
         name: a key of :data:`PUBLISHED`.
         path: the file.
 
@@ -47,17 +49,28 @@ def network(build: Build, name: str, path: Path, device: torch.device) -> Any:
 @lru_cache(maxsize=8)
 def _network(build: Build, name: str, path: Path, stamp: tuple[int, int], device: torch.device) -> nn.Module:
     """See :func:`network`; the stamp of a file that was written anew makes it be read anew."""
-    state = _read(name, path)
+    # Initial weights are drawn and thrown away: who draws beside this must not notice.
+    with torch.random.fork_rng(devices=[]):
+        built, state = build(name, _read(name, path))
+    give(built, state, path.name)
+    return built.eval().requires_grad_(False).to(device)
+
+
+def kornia_feature() -> Any:
+    """Kornia's part that holds the networks.
+
+    Raises:
+        StageFailure: ``missing-package``.
+    """
     try:
-        # Initial weights are drawn and thrown away: who draws beside this must not notice.
-        with torch.random.fork_rng(devices=[]):
-            built = build(name, state)
-    except ImportError as error:
+        module = import_module("kornia.feature")
+        getattr(module, "ALIKED")  # noqa: B009
+    except (ImportError, AttributeError) as error:
         raise StageFailure(
-            "missing-package", f"The network {name} comes from Kornia, which cannot be imported: {error}.",
+            "missing-package", f"This network comes from Kornia 0.9 or newer, which is not to be had: {error}.",
             hint="pip install 'diptych[features]'",
         ) from error  # fmt: skip
-    return built.eval().requires_grad_(False).to(device)
+    return module
 
 
 def _read(name: str, path: Path) -> State:

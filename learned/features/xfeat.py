@@ -72,11 +72,7 @@ _MULTIPLE = 32
 """Kornia would resize an image of other sides, and so move its keypoints."""
 
 
-def _build(name: str, state: State) -> nn.Module:
-    from kornia.feature.xfeat import XFeat as Network
+def _build(name: str, state: State) -> tuple[nn.Module, State]:
+    from .networks import kornia_feature
 
-    from ..weights.files import give
-
-    xfeat = Network()
-    give(xfeat.net, state, name)
-    return xfeat
+    return kornia_feature().XFeat(), {f"net.{key}": value for key, value in state.items()}

@@ -12,6 +12,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from diptych.learned.depth.adapter import NetworkDepth
+from diptych.pipeline.parameters import make
 from diptych.stages.dense import Around, DepthMap, Reason, View
 from diptych.stages.failure import StageFailure
 from diptych.stages.stage import Context
@@ -222,6 +223,13 @@ def test_a_network_that_fails_or_gives_something_else(
     with pytest.raises(StageFailure) as failure:
         NetworkDepth(network=exported(OneOutput(), folder)).run(around(world[0], 2), Context())
     assert failure.value.code == "wrong-signature" and failure.value.facts["given"] == ["1x128x160"]
+
+
+@pytest.mark.parametrize("name", ["views", "multiple"])
+def test_parameters_that_make_no_sense(name: str) -> None:
+    with pytest.raises(StageFailure) as failure:
+        make(NetworkDepth, {"network": "any.pt", name: 0})
+    assert failure.value.code == "bad-parameter" and name in failure.value.sentence
 
 
 def test_an_onnx_network_that_takes_only_what_it_needs(
