@@ -56,10 +56,10 @@ class MonoLearning(Stage):
     libraries = ("numpy", "opencv-contrib-python", "torch")
 
     weights: str = "mono"
-    size: int = 288
+    size: int = 192
     steps: int = 600
-    learning_rate: float = 1e-3
-    photometric: float = 0.3
+    learning_rate: float = 2e-3
+    photometric: float = 0.2
     smooth: float = 0.02
 
     def files(self) -> tuple[Path, ...]:

@@ -59,7 +59,13 @@ DENSE = ["neighbors", "views", "depths", "fused", "cloud", "mesh"]
 REFINED = ["neighbors", "views", "depths", "depths_geometric", "fused", "cloud", "mesh"]
 
 
-@pytest.mark.parametrize(("name", "nodes"), [("classical", [*SPARSE, *REFINED]), ("sgm", [*SPARSE, *DENSE])])
+MONO = ["neighbors", "views", "mono", "depths"]
+
+
+@pytest.mark.parametrize(
+    ("name", "nodes"),
+    [("classical", [*SPARSE, *REFINED]), ("sgm", [*SPARSE, *DENSE]), ("mono", [*SPARSE, *MONO])],
+)
 def test_a_built_in_recipe_names_known_stages_that_fit(name: str, nodes: list[str]) -> None:
     recipe = Recipe.load(name)
     assert [node.name for node in recipe.nodes] == nodes
