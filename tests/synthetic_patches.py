@@ -41,11 +41,8 @@ def seen_twice(noise: float, *, seed: int = 0, brightness: tuple[float, float] =
         false: so many of the matches, the last ones, are with another point.
     """
     rng = np.random.default_rng(seed)
-    plane = sum(
-        2.0**-octave
-        * cv2.resize(rng.normal(size=(1024 >> (5 - octave),) * 2), (1024, 1024), interpolation=cv2.INTER_CUBIC)
-        for octave in range(5)
-    )
+    octaves = (rng.normal(size=(32 << octave, 32 << octave)) * 2.0**-octave for octave in range(5))
+    plane = np.sum([cv2.resize(each, (1024, 1024), interpolation=cv2.INTER_CUBIC) for each in octaves], axis=0)
     plane = np.clip(128 + 45 * plane / plane.std(), 0, 255)
     first = _photo(plane, np.array([[1.0, 0.0, 190.0], [0.0, 1.0, 270.0]]))
     turn = cv2.getRotationMatrix2D((510.0, 510.0), -20.0, 0.8)

@@ -24,6 +24,9 @@ _BATCH = 256
 _FAR = 1.0
 """Steps. A point seen farther away is looked at again from there, where the patches overlap more."""
 
+_SIGNIFICANT = 2.0
+"""Deviations. A shorter shift that least squares matching cannot confirm would be as likely to harm as to help."""
+
 _FINISH = LeastSquaresMatching(window=13, max_shift=1.0, max_uncertainty=0.2)
 
 
@@ -77,7 +80,8 @@ class SubpixelRefiner(Stage):
         shift[far], deviation[far], match[far] = _seen(again, shift[far], network, device)
         sure = (deviation <= self.max_uncertainty) & (match >= self.min_match)
         exact, better = _FINISH.follow(views, shift)
-        return np.where(better[:, None], exact, shift), sure
+        long = np.linalg.norm(shift, axis=1) > _SIGNIFICANT * deviation
+        return np.where(better[:, None], exact, shift), sure & (better | long)
 
 
 def _seen(
