@@ -23,8 +23,9 @@ from .warping import Rays
 _MULTIPLE = 16
 """Heights and widths that the network takes are multiples of this."""
 
-_LARGEST_FIRST = 1000
-"""Pixels of the longer side of a view of which a first guess is made; of larger ones a smaller one is seen before."""
+_LARGEST_FIRST = 400
+"""Pixels of the longer side of a view of which a first guess is made; of larger ones a smaller one is seen before
+since hypotheses lie many pixels apart in them."""
 
 _REACH, _FLAT = 15, 2.0
 """Where the brightness deviates by less than so many grey values within so many pixels, nothing tells the depth."""
@@ -34,8 +35,8 @@ class DepthNet(Stage):
     """Depth by a small multi-view network that this project trained on synthetic scenes alone.
 
     Correlates learned features of the view with those of its neighbours and looks closer in steps of the parallax
-    (after Teed and Deng 2020, RAFT; Wang et al. 2022, IterMVS). Views of more than 1000 pixels are estimated at half
-    the size before. Every pixel that a neighbour sees gets a depth, and the network says how sure it is.
+    (after Teed and Deng 2020, RAFT; Wang et al. 2022, IterMVS), from coarse to fine. Every pixel that a neighbour sees
+    gets a depth, and the network says how sure it is.
 
     Args:
         weights: ``depth``, which Diptych ships, or the path of a safetensors file of the same network.
@@ -50,7 +51,7 @@ class DepthNet(Stage):
 
     weights: str = "depth"
     sources: int = 4
-    iterations: int = 4
+    iterations: int = 3
     min_confidence: float = 0.1
 
     def files(self) -> tuple[Path, ...]:
@@ -59,7 +60,7 @@ class DepthNet(Stage):
 
     def footprint(self, sizes: Sizes) -> int:
         """The correlations at half the size and what they are made of, as measured."""
-        return sizes.pixels * 700
+        return sizes.pixels * 900
 
     def run(self, views: Around[View], context: Context) -> DepthMap:
         """The depth map of the reference.
