@@ -55,7 +55,7 @@ class Disk(Stage):
 
     def footprint(self, sizes: Sizes) -> int:
         """The feature maps, as measured."""
-        return footprint(sizes, self.max_size, 1600)
+        return footprint(sizes, self.max_size, 2500)
 
     def _detect(self, image: Tensor, device: device) -> Detected:
         from .networks import network

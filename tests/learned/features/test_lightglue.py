@@ -14,6 +14,8 @@ from diptych.learned.features.aliked import Aliked
 from diptych.learned.features.disk import Disk
 from diptych.learned.features.lightglue import LightGlue
 from diptych.learned.features.xfeat import XFeat
+from diptych.pipeline.graph import Graph
+from diptych.pipeline.recipe import Recipe
 from diptych.stages.failure import StageFailure
 from diptych.stages.matching import NearestNeighbour
 from diptych.stages.scene import Camera, Features, Matches, Pair
@@ -112,6 +114,13 @@ def test_other_descriptors_are_refused(kind: str, hint: str) -> None:
     with pytest.raises(StageFailure) as failure:
         LightGlue().run(CAMERAS, Pair(other, other), Context())
     assert hint in failure.value.hint
+
+
+def test_it_takes_its_place_in_the_classical_recipe() -> None:
+    recipe = Recipe.load("classical").with_(features=Aliked(), matches=LightGlue(max_keypoints=1000))
+    vertex = Graph.of(recipe)["matches"]
+    assert vertex.extent == "pair" and vertex.sources == ("camera", "features") and not vertex.draws
+    assert Recipe.from_dict(recipe.as_dict())["matches"] == LightGlue(max_keypoints=1000)
 
 
 @if_installed(XFeat()).marks[0]

@@ -13,7 +13,7 @@ from diptych.learned.features.disk import Disk
 from diptych.learned.features.xfeat import XFeat
 from diptych.stages.scene import Features
 from diptych.stages.stage import Context
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from tests.plugins import if_installed
 from tests.synthetic import png
@@ -51,7 +51,7 @@ def test_a_photo_with_every_pixel_doubled_has_the_same_keypoints_at_twice_the_pl
 @each
 def test_keypoints_move_with_the_photo(stage: Any, image: np.ndarray) -> None:
     whole, cut = find(stage, np.tile(image, (2, 2))), find(stage, np.tile(image, (2, 2))[32:, 32:])
-    distance, nearest = cKDTree(whole.xy - 32).query(cut.xy)
+    distance, nearest = KDTree(whole.xy - 32).query(cut.xy)
     same = distance < 1.5
     assert same.mean() > 0.7
     assert np.abs((cut.xy - whole.xy[nearest] + 32)[same].mean(axis=0)).max() < 0.05
@@ -61,7 +61,7 @@ def test_keypoints_move_with_the_photo(stage: Any, image: np.ndarray) -> None:
 def test_sides_that_no_network_likes_shift_nothing(stage: Any, image: np.ndarray) -> None:
     even = find(stage, image)
     odd = find(stage, cv2.copyMakeBorder(image, 0, 3, 0, 5, cv2.BORDER_REFLECT))
-    distance, nearest = cKDTree(odd.xy).query(even.xy)
+    distance, nearest = KDTree(odd.xy).query(even.xy)
     same = distance < 1.5
     assert same.mean() > 0.4
     assert np.abs((odd.xy[nearest] - even.xy)[same].mean(axis=0)).max() < 0.1
