@@ -79,11 +79,14 @@ def main() -> None:
     for name in arguments.sets:
         chosen = ProtocolSet.read(arguments.data, name)
         for method in arguments.methods:
+            started = time.process_time()
             maps, seconds = run(methods(arguments.weights)[method], chosen)
+            cpu = (time.process_time() - started) / sum(each.depth.size / 1e6 for each in maps)
             with tempfile.TemporaryDirectory() as scratch:
                 folder = arguments.save / name / method if arguments.save else Path(scratch)
                 write(folder, chosen.names, maps)
-                print(name, method, ", ".join(f"{each:.2f}" for each in seconds), "s a view", flush=True)
+                took = ", ".join(f"{each:.2f}" for each in seconds)
+                print(f"{name} {method} {took} s a view, {cpu:.1f} CPU s/megapixel", flush=True)
                 print(score(arguments.scorer, name, folder, maps), flush=True)
                 if (masks := arguments.data / FOLDERS[name] / "mask").is_dir():
                     print(on_the_object(chosen, maps, masks), flush=True)
