@@ -11,16 +11,15 @@ from .pixels import decode_gray
 from .scene import Features, Patches, Photo, Photos, Tracks
 from .stage import Stage
 
-_PIXELS_PER_SCALE = 0.5
-"""Pixels of the photo in one of the patch, for a keypoint of scale 1. A coarse keypoint is compared coarsely: it was
-found on what lies around it, and its position is no better known than that."""
-
 
 class KeypointPatches(Stage):
     """Cut a patch around every keypoint that is part of a track.
 
-    Patches stand upright, at the scale of their keypoint but never finer than the photo, and are free of aliasing:
-    they come from the level of an image pyramid that is at most twice as fine, by cubic interpolation.
+    Patches stand upright; how they turn and stretch from photo to photo is told better by the matches around than by
+    the features. One pixel of a patch is as wide as the keypoint's scale, or as a pixel of the photo if that is more:
+    finer ones agree better in two photos of half a megapixel, coarser ones give better cameras of large photos. They
+    are free of aliasing: each comes by cubic interpolation from the level of an image pyramid that is at most twice as
+    fine.
 
     Args:
         size: side of a patch in its own pixels, odd. What a refiner looks at, and how far it moves, has to fit in.
@@ -39,7 +38,7 @@ class KeypointPatches(Stage):
         """
         keypoint = np.sort(tracks.keypoint[tracks.photo == photos.names.index(name)])
         xy = features.xy[keypoint]
-        step = np.maximum(1.0, _PIXELS_PER_SCALE * features.scale[keypoint].astype(np.float64))
+        step = np.maximum(1.0, features.scale[keypoint].astype(np.float64))
         gray = np.empty((len(keypoint), self.size, self.size), np.uint8)
         image, level = decode_gray(photo), 0
         of_level = np.floor(np.log2(step)).astype(np.int64)

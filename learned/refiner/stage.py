@@ -24,9 +24,6 @@ _BATCH = 256
 _FAR = 1.0
 """Steps. A point seen farther away is looked at again from there, where the patches overlap more."""
 
-_SIGNIFICANT = 2.0
-"""Deviations. A shorter shift that least squares matching cannot confirm would be as likely to harm as to help."""
-
 _FINISH = LeastSquaresMatching(window=13, max_shift=1.0, max_uncertainty=0.2)
 
 
@@ -80,8 +77,7 @@ class SubpixelRefiner(Stage):
         shift[far], deviation[far], match[far] = _seen(again, shift[far], network, device)
         sure = (deviation <= self.max_uncertainty) & (match >= self.min_match)
         exact, better = _FINISH.follow(views, shift)
-        long = np.linalg.norm(shift, axis=1) > _SIGNIFICANT * deviation
-        return np.where(better[:, None], exact, shift), sure & (better | long)
+        return np.where(better[:, None], exact, shift), sure
 
 
 def _seen(

@@ -19,7 +19,7 @@ def tracks_of(keypoint: list[int]) -> Tracks:
     return Tracks(np.arange(len(keypoint)), np.zeros(len(keypoint)), keypoint)
 
 
-@pytest.mark.parametrize(("scale", "step"), [(1.0, 1.0), (4.0, 2.0), (13.0, 6.5)])
+@pytest.mark.parametrize(("scale", "step"), [(0.7, 1.0), (2.0, 2.0), (6.5, 6.5)])
 def test_a_blob_lies_in_the_middle_at_the_scale_of_its_keypoint(scale: float, step: float) -> None:
     photo = blob_photo(CENTERS, 3 * step, (CAMERA.width, CAMERA.height))
     features = dataclasses.replace(keypoints(CENTERS), scale=np.full(3, scale))
