@@ -9,9 +9,9 @@ along the lines are not seen, and wrong matches stay in.
 
 Expect within 0.25 px, for the fountain and for Herz-Jesu:
 
-    Sift      raw 0.81 0.66    least squares 0.92 0.81    network 0.92 0.82
-    Aliked    raw 0.63 0.49    least squares 0.78 0.60    network 0.83 0.65
-    XFeat     raw 0.21 0.19    least squares 0.52 0.43    network 0.69 0.56
+    Sift      raw 0.81 0.66    least squares 0.88 0.75    network 0.91 0.74
+    Aliked    raw 0.64 0.49    least squares 0.78 0.60    network 0.83 0.67
+    XFeat     raw 0.20 0.19    least squares 0.50 0.42    network 0.66 0.52
 """
 
 from __future__ import annotations
