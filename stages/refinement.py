@@ -34,6 +34,10 @@ class Views:
     moving: np.ndarray
     affine: np.ndarray
 
+    def of(self, rows: np.ndarray) -> Views:
+        """Those of some points."""
+        return Views(self.fixed[rows], self.moving[rows], self.affine[rows])
+
 
 Follow = Callable[[Views], tuple[np.ndarray, np.ndarray]]
 """How a refiner compares: from views to shifts in steps of the moving patch (M, 2), and which of them to trust (M,)."""
