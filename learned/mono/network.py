@@ -72,7 +72,6 @@ class MonoDepth(nn.Module):
         log_depth, log_error = found[..., :height, :width].unbind(dim=1)
         return log_depth, log_error.clamp(*_LOG_ERRORS)
 
-
     @torch.no_grad()
     def multiply(self, depth: float = 1.0, error: float = 1.0) -> None:
         """Let all depths, or all errors that it expects, be larger by a factor from now on."""
