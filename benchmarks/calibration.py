@@ -60,9 +60,7 @@ def main() -> None:
 
 def measure(scene: Path, width: int, sources: int) -> tuple[Samples, Samples]:
     """What PatchMatch says of the views of a scene, on its first and on its second pass."""
-    truth = sorted(read_dense_truth(scene / "truth").views, key=lambda view: view.name)
-    views, depths = zip(*(_view(scene / "photos" / true.name, true, width) for true in truth), strict=True)
-    neighbors = _neighbors(views, depths, sources)
+    views, depths, neighbors = read_scene(scene, width, sources)
     stage = PatchMatch(min_confidence=0.0, sources=sources)
     maps: tuple[DepthMap, ...] | None = None
     turns = []
@@ -70,14 +68,23 @@ def measure(scene: Path, width: int, sources: int) -> tuple[Samples, Samples]:
         before = maps
 
         def one(i: int, before: tuple[DepthMap, ...] | None = before) -> DepthMap:
-            start = None if before is None else _around(i, before, neighbors)
-            return stage.run(_around(i, views, neighbors), np.random.default_rng(i), Context(), start)
+            start = None if before is None else around(i, before, neighbors)
+            return stage.run(around(i, views, neighbors), np.random.default_rng(i), Context(), start)
 
         with _judgements() as judged, ThreadPoolExecutor(2) as pool:
             maps = tuple(pool.map(one, range(len(views))))
         turns.append(_samples([judged[id(view)] for view in views], depths))
     print(f"{scene.name}: {len(views)} views", flush=True)
     return turns[0], turns[1]
+
+
+def read_scene(
+    scene: Path, width: int, sources: int
+) -> tuple[tuple[View, ...], tuple[np.ndarray, ...], list[list[int]]]:
+    """The views of a scene, their true depth, and for each at most so many neighbours."""
+    truth = sorted(read_dense_truth(scene / "truth").views, key=lambda view: view.name)
+    views, depths = zip(*(_view(scene / "photos" / true.name, true, width) for true in truth), strict=True)
+    return views, depths, _neighbors(views, depths, sources)
 
 
 @contextmanager
@@ -155,7 +162,8 @@ def _neighbors(views: tuple[View, ...], depths: tuple[np.ndarray, ...], count: i
     return chosen
 
 
-def _around(i: int, items: tuple, neighbors: list[list[int]]) -> Around:
+def around(i: int, items: tuple, neighbors: list[list[int]]) -> Around:
+    """An item of each photo, as a stage takes them for one of them."""
     return Around(items[i], tuple(items[j] for j in neighbors[i]))
 
 

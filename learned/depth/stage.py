@@ -31,6 +31,11 @@ _REACH, _FLAT = 15, 2.0
 """Where the brightness deviates by less than so many grey values within so many pixels, nothing tells the depth."""
 
 
+_CONFIDENCE = (0.45, 1.33, 1.49)
+"""Weights of a constant, of the network's own logit, and of the logarithm of the pixels of parallax that make 1 % of
+the depth: the network learned on small views, where these are few. Fitted by ``benchmarks/network_calibration.py``."""
+
+
 class DepthNet(Stage):
     """Depth by a small multi-view network that this project trained on synthetic scenes alone.
 
@@ -102,13 +107,21 @@ def _estimate(
         rays = Rays(rays.homography, rays.epipole, smaller[0].shape[3], smaller[0].shape[2], rays.middle)
         given: Estimate = network(smaller[0], smaller[1:], rays, near, far, iterations, start)
         start = given.inverse_depth, given.trust
-    inverse, confidence = given.inverse_depth, given.confidence.sigmoid()
+    inverse = given.inverse_depth
+    confidence = confidence_of(given.confidence, inverse, rays)
     seen = torch.zeros_like(inverse, dtype=torch.bool)
     for s, image in enumerate(images[1:]):
         x, y = rays.positions(s, inverse[:, None])[:, 0].unbind(-1)
         seen |= (x > 0) & (y > 0) & (x < image.shape[3]) & (y < image.shape[2])
     height, width = views[0].mask.shape
     return tuple(each[0, :height, :width].cpu().numpy() for each in (inverse, confidence, seen))  # pyright: ignore
+
+
+def confidence_of(logit: Tensor, inverse: Tensor, rays: Rays) -> Tensor:
+    """Estimated probability that the depth is right within 1 %, from what the network says of it."""
+    constant, own, precise = _CONFIDENCE
+    precision = (0.01 * inverse / rays.pixel()).clamp_min(1e-3)
+    return (constant + own * logit + precise * precision.log()).sigmoid()
 
 
 def _image(view: View, multiple: int, device: torch.device) -> Tensor:
