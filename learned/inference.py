@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,9 @@ import torch
 
 from ..stages.failure import StageFailure
 from ..stages.stage import Context
+
+_lock = threading.Lock()
+_inside, _before = 0, 1
 
 
 def torch_device(context: Context) -> torch.device:
@@ -40,14 +44,21 @@ def device_named(name: str) -> torch.device:
 def one_thread() -> Iterator[None]:
     """One thread for each operation: a sum split over several threads is rounded differently.
 
-    Items run beside each other on several threads instead.
+    Items run beside each other on several threads instead; the last one out lifts the limit.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    global _inside, _before
+    with _lock:
+        if _inside == 0:
+            _before = torch.get_num_threads()
+        _inside += 1
+        torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        with _lock:
+            _inside -= 1
+            if _inside == 0:
+                torch.set_num_threads(_before)
 
 
 @contextmanager
