@@ -197,7 +197,8 @@ def test_values_of_another_type_are_refused(value: object, kind: object) -> None
 def test_built_in_stages_are_what_they_say(name: str) -> None:
     """Found by name, named again, documented, and whole after pickling."""
     cls = registry.find(name)
-    stage = cls()
+    fields: tuple[dataclasses.Field[object], ...] = dataclasses.fields(cls)  # pyright: ignore[reportArgumentType]
+    stage = cls(**{field.name: "given" for field in fields if field.default is dataclasses.MISSING})
     assert registry.name_of(cls) == name
     assert cls.slot in SLOTS
     assert cls.__doc__
