@@ -89,7 +89,7 @@ def _network(weights: str, digest: str, device: str) -> DepthNetwork:
     """The network with its weights, made once for a process; the digest tells weights that were trained again."""
     network = DepthNetwork()
     load(network, weights)
-    return network.to(device).eval()
+    return network.to(device, memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
 
 
 def _estimate(
