@@ -24,7 +24,7 @@ from diptych.stages.depth_truth import TrueView
 from diptych.stages.formats.dense_truth import read_dense_truth
 from diptych.stages.neighbors import depth_range
 from diptych.stages.patchmatch import PatchMatch
-from diptych.stages.patchmatch_judgement import Judgement
+from diptych.stages.patchmatch_judgement import Judgement, depth_map
 from diptych.stages.scene import Camera
 from diptych.stages.stage import Context
 from pictures import read_rgb
@@ -91,11 +91,10 @@ def read_scene(
 def _judgements() -> Iterator[dict[int, tuple[np.ndarray, Judgement]]]:
     """Inverse depth and judgement of every view that is worked on meanwhile, by the view's id."""
     judged = {}
-    make = patchmatch.depth_map
 
     def noting(view: View, planes: np.ndarray, judgement: Judgement, min_confidence: float) -> DepthMap:
         judged[id(view)] = np.ascontiguousarray(planes[..., 0]), judgement
-        return make(view, planes, judgement, min_confidence)
+        return depth_map(view, planes, judgement, min_confidence)
 
     with patch.object(patchmatch, "depth_map", noting):
         yield judged

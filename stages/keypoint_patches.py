@@ -54,9 +54,10 @@ class KeypointPatches(Stage):
 @njit(cache=True, nogil=True)
 def _cut_all(image: np.ndarray, rows: np.ndarray, center: np.ndarray, step: np.ndarray, gray: np.ndarray) -> None:
     """Cut the patches of these rows from one level of the pyramid."""
-    patch = np.empty(gray.shape[1:], np.float32)
+    _, height, width = gray.shape
+    patch = np.empty((height, width), np.float32)
     for row in rows:
         cut(image, center[row], step[row] * np.eye(2), patch)
-        for i in range(patch.shape[0]):
-            for j in range(patch.shape[1]):
+        for i in range(height):
+            for j in range(width):
                 gray[row, i, j] = np.uint8(min(max(patch[i, j] + 0.5, 0.0), 255.0))

@@ -111,7 +111,7 @@ def local_affines(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     count = min(_NEIGHBOURS, len(first) - 1)
     if count < 3:
         return np.repeat(whole[None], len(first), axis=0)
-    _, around = KDTree(first).query(first, count + 1)
+    around = np.asarray(KDTree(first).query(first, count + 1)[1])
     a = first[around[:, 1:]].astype(np.float64) - first[:, None]
     b = second[around[:, 1:]].astype(np.float64) - second[:, None] - a @ whole.T
     # Departures from the whole are fitted; a false match among the neighbours departs by more than its distance allows.

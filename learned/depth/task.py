@@ -80,8 +80,10 @@ def rays_of(batch: Sample) -> Rays:
     """How the pixels of the first view move through the others."""
     height, width = batch.images.shape[2:]
     middle = torch.tensor([(1 / batch.near + 1 / batch.far) / 2], device=batch.images.device)
-    posed = (each[None].double() for each in (batch.intrinsics, batch.rotations, batch.translations))
-    return Rays.between(*posed, width, height, middle.float())
+    intrinsics, rotations, translations = (
+        each[None].double() for each in (batch.intrinsics, batch.rotations, batch.translations)
+    )
+    return Rays.between(intrinsics, rotations, translations, width, height, middle.float())
 
 
 def _images(batch: Sample) -> tuple[Tensor, list[Tensor]]:

@@ -73,7 +73,7 @@ class RefinerNet(nn.Module):
         across, own = (_differences(window, each, weight) for each in (other, one))
         x = torch.cat([across.flatten(1), own.flatten(1)], 1)
         out = self.perceptron(torch.log1p(x))
-        heat, correction, log_deviation, match = out.split([len(self.steps), 2, 1, 1], 1)
+        heat, correction, log_deviation, match = out.split([out.shape[1] - 4, 2, 1, 1], 1)
         heat = heat - torch.einsum("bgs,g->bs", across, self.sharpness.exp())
         return Estimate(heat.softmax(1) @ self.steps + correction, log_deviation[:, 0], match[:, 0])
 

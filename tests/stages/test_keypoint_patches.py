@@ -16,7 +16,7 @@ CENTERS = np.array([[100.3, 80.7], [300.0, 200.5], [500.9, 400.1]])
 
 
 def tracks_of(keypoint: list[int]) -> Tracks:
-    return Tracks(np.arange(len(keypoint)), np.zeros(len(keypoint)), keypoint)
+    return Tracks(np.arange(len(keypoint)), np.zeros(len(keypoint)), np.array(keypoint))
 
 
 @pytest.mark.parametrize(("scale", "step"), [(0.7, 1.0), (2.0, 2.0), (6.5, 6.5)])
@@ -38,7 +38,7 @@ def test_a_blob_lies_in_the_middle_at_the_scale_of_its_keypoint(scale: float, st
 
 def test_only_keypoints_in_tracks_have_one_in_their_order() -> None:
     photo = blob_photo(CENTERS, 3.0, (CAMERA.width, CAMERA.height))
-    tracks = Tracks([0, 0, 1, 1, 2, 2], [0, 1, 0, 1, 0, 1], [2, 0, 0, 1, 1, 2])
+    tracks = Tracks(*np.array([[0, 0, 1, 1, 2, 2], [0, 1, 0, 1, 0, 1], [2, 0, 0, 1, 1, 2]]))
     patches = KeypointPatches(size=15).run("a.png", PHOTOS, photo, keypoints(CENTERS), tracks)
     np.testing.assert_array_equal(patches.keypoint, [0, 1, 2])
     np.testing.assert_allclose(patches.xy, CENTERS, atol=1e-4)

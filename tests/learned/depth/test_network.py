@@ -16,8 +16,8 @@ def estimate(network: DepthNetwork, scale: float = 1.0) -> torch.Tensor:
     """What it says of a scene, in units that make the scene so many times larger."""
     scene = sample(3, seed=0, views=3, width=96, height=64)
     near, far = torch.tensor([scene.near * scale]), torch.tensor([scene.far * scale])
-    posed = (each[None].double() for each in (scene.intrinsics, scene.rotations, scene.translations * scale))
-    rays = Rays.between(*posed, 96, 64, (1 / near + 1 / far) / 2)
+    k, r, t = (each[None].double() for each in (scene.intrinsics, scene.rotations, scene.translations * scale))
+    rays = Rays.between(k, r, t, 96, 64, (1 / near + 1 / far) / 2)
     with torch.inference_mode():
         return network(scene.images[:1], [scene.images[1:2], scene.images[2:]], rays, near, far, 2).inverse_depth
 

@@ -42,7 +42,7 @@ def test_unsure_and_steep_points_are_left_out() -> None:
 def test_a_larger_photo_is_made_small() -> None:
     image = cv2.resize(view().image, None, fx=3, fy=3)
     camera = view().camera
-    large = type(camera)("PINHOLE", *image.shape[1::-1], tuple(3 * np.array(camera.params)))
+    large = type(camera)("PINHOLE", image.shape[1], image.shape[0], tuple(3 * np.array(camera.params)))
     found = predict(photo(image), large, taught(), max_size=96)
     assert found.view.image.shape == view().image.shape
     assert found.view.camera.params == pytest.approx(camera.params)

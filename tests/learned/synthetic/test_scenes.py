@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +11,8 @@ from diptych.learned.synthetic.scenes import Correspondences, Sample, correspond
 from torch import Tensor
 
 NUMBERS = range(6)
-SMALL = {"seed": 5, "views": 3, "width": 128, "height": 96}
-TINY = {"seed": 5, "views": 2, "width": 64, "height": 48}
+SMALL: dict[str, Any] = {"seed": 5, "views": 3, "width": 128, "height": 96}
+TINY: dict[str, Any] = {"seed": 5, "views": 2, "width": 64, "height": 48}
 
 
 def clean(number: int) -> Sample:
@@ -60,7 +61,7 @@ def test_the_number_of_threads_changes_no_byte() -> None:
 
 
 @pytest.mark.parametrize("key", [{"number": 4, "seed": 5}, {"number": 3, "seed": 6}])
-def test_another_number_or_seed_gives_another_sample(key: dict[str, int]) -> None:
+def test_another_number_or_seed_gives_another_sample(key: dict[str, Any]) -> None:
     one = sample(3, seed=5, views=2, width=64, height=48)
     other = sample(**key, views=2, width=64, height=48)
     assert (one.images - other.images).abs().mean() > 0.02
