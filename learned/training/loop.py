@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -31,6 +32,8 @@ _DECAY, _LONGEST_GRADIENT = 1e-4, 1.0
 
 _AVERAGE = 0.998
 """How much of the averaged weights a step leaves: what is validated and written is an average over some 500 steps."""
+
+_RESUME = "resume.safetensors"
 
 Progress = Callable[[int, int, dict[str, float]], None]
 
@@ -173,16 +176,17 @@ def _resume(task: Task, out: Path, identity: dict[str, Any], seed: int, start: s
     network.to(task.device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=task.learning_rate, weight_decay=_DECAY)
     state = _State(network, {n: v.detach().clone() for n, v in network.state_dict().items()}, optimizer, 0, 0.0, ())
-    notes, tensors = out / "resume.json", out / "resume.safetensors"
-    if not notes.is_file():
+    path = out / _RESUME
+    if not path.is_file():
         return state
-    kept = json.loads(notes.read_text("utf-8"))
+    with safe_open(path, "pt") as file:
+        kept = json.loads(file.metadata()["told"])
     if kept["identity"] != identity:
         raise StageFailure(
             "other-training", f"{out} holds a training of another task, seed or start.",
             hint="Give another folder with --out, or remove that one.", **kept["identity"],
         )  # fmt: skip
-    saved = load_file(tensors, device=str(task.device))
+    saved = load_file(path, device=str(task.device))
     network.load_state_dict(_part(saved, "network."))
     state.average = _part(saved, "average.")
     moments = _part(saved, "optimizer.")
@@ -202,18 +206,16 @@ def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _keep(state: _State, out: Path, identity: dict[str, Any]) -> None:
-    """Write what resuming needs, so that a kill at any moment leaves the last save whole."""
+    """Write what resuming needs as one file, so that a kill at any moment leaves the last save whole."""
     tensors = {f"network.{name}": value for name, value in state.network.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in state.average.items()}
     for i, moments in state.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{i}.{key}": torch.as_tensor(value) for key, value in moments.items()}
-    aside = out / "resume.part"
-    save_file({name: value.detach().contiguous().clone() for name, value in tensors.items()}, aside)
-    aside.replace(out / "resume.safetensors")
-    notes = out / "resume.json.part"
     told = {"identity": identity, "step": state.step, "seconds": state.seconds, "history": state.history}
-    notes.write_text(json.dumps(told), "utf-8")
-    notes.replace(out / "resume.json")
+    aside = out / "resume.part"
+    alone = {name: value.detach().contiguous().clone() for name, value in tensors.items()}
+    save_file(alone, aside, metadata={"told": json.dumps(told)})
+    aside.replace(out / _RESUME)
 
 
 def _finish(
