@@ -70,7 +70,7 @@ class DepthNetwork(nn.Module):
 
     def forward(
         self, reference: Tensor, sources: Sequence[Tensor], rays: Rays, near: Tensor, far: Tensor,
-        iterations: int = 4, start: tuple[Tensor, Tensor] | None = None,
+        iterations: int = 3, start: tuple[Tensor, Tensor] | None = None,
     ) -> Estimate:  # fmt: skip
         """Estimate.
 

@@ -18,7 +18,6 @@ HELD_OUT = 1 << 40
 
 _WIDTH, _HEIGHT = 192, 144
 _VALIDATED = 12
-_ITERATIONS = 3
 _LATER = 0.8
 """How much less each earlier step counts than the one after it."""
 
@@ -40,7 +39,7 @@ class DepthTask(Task):
 
     def loss(self, network: nn.Module, batch: Sample) -> tuple[Tensor, dict[str, float]]:
         true, rays = _true_inverse(batch), rays_of(batch)
-        estimate: Estimate = network(*_images(batch), rays, *_range(batch), _ITERATIONS)
+        estimate: Estimate = network(*_images(batch), rays, *_range(batch))
         pixel = rays.pixel()
         course = [_course_loss(each, true, pixel) for each in estimate.course]
         weights = [_LATER ** (len(course) - 1 - i) for i in range(len(course))]

@@ -62,8 +62,9 @@ class Rays:
 
     def pixel(self) -> Tensor:
         """The inverse depth that moves the middle of the view by a pixel, over all sources, shape (B, 1, 1)."""
-        at = self.homography.new_tensor([[self.width / 2, self.height / 2, 1.0]])
-        still = (self.homography @ at[..., None])[..., 0]
+        at = self.homography.new_tensor([self.width / 2, self.height / 2, 1.0])
+        # Not as a matrix product, which a GPU would round to bfloat16 in training.
+        still = (self.homography * at).sum(-1)
         here = still + self.middle[:, None, None] * self.epipole
         xy = here[..., :2] / here[..., 2:]
         slope = (self.epipole[..., :2] - xy * self.epipole[..., 2:]) / here[..., 2:]

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from diptych.learned.depth.network import ConvexEnlargement, DepthNetwork, FeaturePyramid, Peak
+from diptych.learned.depth.network import ConvexEnlargement, DepthNetwork, FeaturePyramid, Peak, normalised
 from diptych.learned.depth.task import DepthTask, rays_of
 from diptych.learned.depth.warping import Rays
 from diptych.learned.synthetic.scenes import sample
@@ -30,8 +30,6 @@ def test_units_do_not_matter(network: DepthNetwork) -> None:
 def test_exposure_hardly_matters() -> None:
     torch.manual_seed(0)
     features, image = FeaturePyramid().eval(), torch.rand(1, 3, 32, 32)
-    from diptych.learned.depth.network import normalised
-
     bright, dark = features(normalised(image)), features(normalised(0.5 * image + 0.1))
     for size, values in bright.items():
         assert (values - dark[size]).abs().mean() < 0.15
