@@ -1,0 +1,1 @@
+"""Standard protocols on data in the layout of its authors."""
