@@ -105,7 +105,7 @@ class Result:
     @property
     def dense(self) -> Dense:
         """What there is of the dense half, absent where the run did not get there."""
-        return self._results.dense
+        return self.results.dense
 
     def __getitem__(self, slot: str) -> Items[Any]:
         """The last results of a slot or node by item, each read when asked for: ``result["features"]["a.jpg"]``.
@@ -113,12 +113,13 @@ class Result:
         Raises:
             StageFailure: ``no-result``, where the run did not get there, or on reading where the store has lost it.
         """
-        if not (found := self._results[slot]):
+        if not (found := self.results[slot]):
             raise StageFailure("no-result", f"The run in {self.out} gave no {slot!r}.")
         return found
 
     @property
-    def _results(self) -> Results:
+    def results(self) -> Results:
+        """All results by slot or node; empty where the run did not get there."""
         slots = {node["name"]: node["slot"] for node in self.record["recipe"]["nodes"]}
         return Results(slots, outputs_of(self.record), self.store)
 
@@ -302,7 +303,7 @@ def predict(
     from .prediction import predict as predict_photo
 
     result = Result.load(model)
-    learned = result._results["mono"].get("")
+    learned = result.results["mono"].get("")
     if learned is None:
         raise StageFailure(
             "no-mono", f"The run in {model} has not learned to see depth in one photo.",
@@ -321,7 +322,7 @@ def export(out: str | Path, *, to: str, path: str | Path) -> None:
     Raises:
         StageFailure: ``unknown-format``, ``no-result`` or ``not-writable``.
     """
-    results = Result.load(out)._results
+    results = Result.load(out).results
     export_result(results.sparse, results.dense, to, Path(path))
 
 
