@@ -1,0 +1,204 @@
+"""What a study found: one long table, what differs from the base and how surely, and that in sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from .metrics import COSTS, METRICS, Metric
+from .sharing import Sharing
+from .statistics import Difference, difference
+from .study import Study
+
+if TYPE_CHECKING:
+    from ..api import Result
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One variant on one scene with one seed.
+
+    Attributes:
+        scene, variant, seed: which.
+        folder: holds its ``run.json``.
+        record: what that says.
+        metrics: how good its results are, by the names of :data:`~diptych.pipeline.study.metrics.METRICS`.
+        costs: what it took, by the names of :data:`~diptych.pipeline.study.metrics.COSTS`.
+        failure: code, sentence and hint where it failed; then there may be no metrics.
+    """
+
+    scene: str
+    variant: str
+    seed: int
+    folder: Path
+    record: dict[str, Any]
+    metrics: dict[str, float]
+    costs: dict[str, float]
+    failure: dict[str, Any] | None = None
+
+    @cached_property
+    def result(self) -> Result:
+        """Its results, read from the store when they are asked for."""
+        from ..api import Result
+        from ..store import Store
+
+        return Result(self.folder, self.record, Store(self.record["store"]))
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """All trials of a study, and what follows from them.
+
+    Attributes:
+        study: what was compared.
+        trials: in the order of the scenes, variants and seeds.
+        sharing: how much work the trials had in common.
+    """
+
+    study: Study
+    trials: tuple[Trial, ...]
+    sharing: Sharing
+
+    @property
+    def failed(self) -> tuple[Trial, ...]:
+        """The trials that failed."""
+        return tuple(trial for trial in self.trials if trial.failure)
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The known metrics that some trial has, in the order of :data:`~diptych.pipeline.study.metrics.METRICS`."""
+        return tuple(m for m in METRICS.values() if any(math.isfinite(t.metrics.get(m.name, math.nan)) for t in self.trials))
+
+    def table(self) -> pd.DataFrame:
+        """Every number of every trial, one a row, beside what the trial cost.
+
+        Columns: ``scene``, ``variant``, one for every axis, ``seed``, ``metric``, ``value``, ``seconds``,
+        ``cpu_seconds``, ``peak_memory`` (bytes), ``keypoints`` (a photo), ``pairs``, ``pixels``, ``key`` (the digest of
+        the trial's last result) and ``failure``. A trial that failed has a row without a metric.
+        """
+        rows = []
+        for trial in self.trials:
+            choices = self.study.variant(trial.variant).choices
+            about = {"scene": trial.scene, "variant": trial.variant, **choices, "seed": trial.seed}
+            ends = {
+                **{name: trial.costs.get(name, math.nan) for name in COSTS},
+                "key": next((task["key"] for task in reversed(trial.record.get("tasks", ())) if task["key"]), ""),
+                "failure": trial.failure["sentence"] if trial.failure else "",
+            }
+            for name, value in (trial.metrics or {"": math.nan}).items():
+                rows.append({**about, "metric": name, "value": value, **ends})
+        return pd.DataFrame(rows)
+
+    def summary(self) -> pd.DataFrame:
+        """Every metric and cost of every variant, beside its difference from the base.
+
+        Columns: ``variant``, ``metric``, ``title``, ``better`` (lower, higher or neither), ``count`` (trials), ``mean``
+        (over seeds, then scenes), ``spread`` (standard deviation over seeds, root mean square over scenes), ``pairs``,
+        ``difference`` (mean of those paired with the base), ``low``, ``high`` (its interval, see
+        :func:`~diptych.pipeline.study.statistics.difference`) and ``beyond_noise``. The base has no difference.
+        """
+        rows = []
+        for variant in self.study.variants:
+            for metric in (*self.metrics, *COSTS.values()):
+                values = [each for each in self._values(variant.name, metric.name).values() if len(each)]
+                row = {
+                    "variant": variant.name, "metric": metric.name, "title": metric.title, "better": metric.better,
+                    "count": sum(map(len, values)),
+                    "mean": float(np.mean([np.mean(list(each.values())) for each in values])) if values else math.nan,
+                    "spread": _spread([np.array(list(each.values())) for each in values]),
+                }  # fmt: skip
+                found = None
+                if variant.name != self.study.base:
+                    found = self.difference(metric.name, [variant.name], [self.study.base])
+                rows.append(row | _columns(found))
+        return pd.DataFrame(rows)
+
+    def effects(self) -> pd.DataFrame:
+        """Of a full product, what each alternative of an axis changes against the axis's first one.
+
+        The same scenes, seeds and choices on the other axes are paired; the differences of one seed are averaged over
+        those other choices before seeds are compared, as they share what came before. Columns: ``axis``,
+        ``alternative``, ``against``, ``metric``, ``title``, ``better``, ``pairs``, ``difference``, ``low``, ``high``,
+        ``beyond_noise``.
+        """
+        rows = []
+        for axis, labels in self.study.axes.items():
+            for label in labels[1:]:
+                first = [v.name for v in self.study.variants if v.choices[axis] == labels[0]]
+                others = [self._partner(name, axis, label) for name in first]
+                for metric in (*self.metrics, *COSTS.values()):
+                    found = self.difference(metric.name, others, first)
+                    rows.append({
+                        "axis": axis, "alternative": label, "against": labels[0], "metric": metric.name,
+                        "title": metric.title, "better": metric.better, **_columns(found),
+                    })  # fmt: skip
+        return pd.DataFrame(rows)
+
+    def difference(self, metric: str, variants: Sequence[str], bases: Sequence[str]) -> Difference:
+        """How variants differ from their partners, of scenes and seeds that both have.
+
+        Args:
+            metric: of :data:`METRICS` or :data:`COSTS`.
+            variants, bases: names of as many variants, each with its partner; a seed counts once, with its mean.
+        """
+        couples = [(self._values(a, metric), self._values(b, metric)) for a, b in zip(variants, bases, strict=True)]
+        pairs, size = [], 0.0
+        for scene in (one.name for one in self.study.scenes):
+            seeds = [
+                found for seed in self.study.seeds
+                if (found := [(a[scene][seed], b[scene][seed]) for a, b in couples if seed in a[scene] and seed in b[scene]])
+            ]  # fmt: skip
+            pairs.append(np.array([np.mean([a - b for a, b in found]) for found in seeds]))
+            size = max([size, *(abs(value) for found in seeds for couple in found for value in couple)])
+        return difference(pairs, size)
+
+    @property
+    def conclusions(self) -> list[str]:
+        """What the numbers say, in sentences."""
+        from .conclusions import conclusions_of
+
+        return conclusions_of(self)
+
+    def _values(self, variant: str, name: str) -> dict[str, dict[int, float]]:
+        """The finite values of a metric or cost by scene and seed."""
+        return {
+            scene.name: {
+                seed: value for seed in self.study.seeds
+                if (trial := self._trial(scene.name, variant, seed)) and not trial.failure
+                and math.isfinite(value := (trial.metrics | trial.costs).get(name, math.nan))
+            }
+            for scene in self.study.scenes
+        }  # fmt: skip
+
+    def _trial(self, scene: str, variant: str, seed: int) -> Trial | None:
+        return self._by_name.get((scene, variant, seed))
+
+    @cached_property
+    def _by_name(self) -> dict[tuple[str, str, int], Trial]:
+        return {(trial.scene, trial.variant, trial.seed): trial for trial in self.trials}
+
+    def _partner(self, name: str, axis: str, label: str) -> str:
+        """The variant with the same choices but on one axis."""
+        wanted = {**self.study.variant(name).choices, axis: label}
+        return next(variant.name for variant in self.study.variants if variant.choices == wanted)
+
+
+def _columns(found: Difference | None) -> dict[str, Any]:
+    found = found or Difference(0, *[math.nan] * 4)
+    return {
+        "pairs": found.count, "difference": found.mean, "low": found.low, "high": found.high,
+        "beyond_noise": found.beyond_noise,
+    }  # fmt: skip
+
+
+def _spread(scenes: Iterable[np.ndarray]) -> float:
+    """Standard deviation over seeds, root mean square over the scenes that have several."""
+    variances = [values.var(ddof=1) for values in scenes if len(values) > 1]
+    return float(np.sqrt(np.mean(variances))) if variances else math.nan

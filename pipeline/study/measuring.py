@@ -1,0 +1,151 @@
+"""The numbers of one trial: how good its results are, and what was spent on them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...stages.failure import StageFailure
+from ..codec import canonical, digest
+from ..sourcecode import code_digests
+
+if TYPE_CHECKING:
+    from ..api import Result
+
+_KEPT = "measures.json"
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What was measured of a trial.
+
+    Attributes:
+        metrics: how good its results are, by the names of :data:`~diptych.pipeline.study.metrics.METRICS`.
+        given: keypoints a photo, pairs matched and pixels of the views.
+    """
+
+    metrics: Mapping[str, float]
+    given: Mapping[str, float]
+
+    @staticmethod
+    def of(result: Result, truth: Path | None, known: str) -> Measures:
+        """Measure a run, or read what was measured of the same results with the same truth before.
+
+        Args:
+            result: the run.
+            truth: folder of the truth.
+            known: digest of what the truth's files hold.
+
+        Raises:
+            StageFailure: as :func:`diptych.pipeline.api.evaluate` where the truth does not fit.
+        """
+        outputs = {f"{task['node']}/{task['item']}": task["output"] for task in result.record["tasks"]}
+        key = digest(canonical({"code": code_digests(Measures), "outputs": outputs, "truth": known}).encode())
+        file = result.out / _KEPT
+        if (kept := _read(file)) and kept["key"] == key:
+            return Measures(_numbers(kept["metrics"]), _numbers(kept["given"]))
+        made = Measures(_intrinsic(result) | (_against(result, truth) if truth else {}), _given(result))
+        tree = {"key": key, "metrics": _plain(made.metrics), "given": _plain(made.given)}
+        file.write_text(json.dumps(tree, indent=1), "utf-8")
+        return made
+
+
+def digest_of_folder(folder: Path) -> str:
+    """Digest of the names and the bytes of all files in a folder."""
+    total = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with file.open("rb") as stream:
+            total.update(f"{file.relative_to(folder).as_posix()}\0{hashlib.file_digest(stream, 'sha256').hexdigest()}\0".encode())
+    return total.hexdigest()
+
+
+def costs_of(record: Mapping[str, Any]) -> dict[str, float]:
+    """Wall and processor seconds and peak memory of all stages of a run, as they were when each really ran.
+
+    A stage whose result was in the store already counts with what it took to make: so a variant is charged for what it
+    needs, whoever came first.
+    """
+    done = [task for task in record["tasks"] if task["output"]]
+    return {
+        "seconds": float(sum(task["seconds"] for task in done)),
+        "cpu_seconds": float(sum(task["cpu_seconds"] for task in done)),
+        "peak_memory": float(max((task["peak_rss"] for task in done), default=0)),
+    }
+
+
+def _intrinsic(result: Result) -> dict[str, float]:
+    """What can be said without a truth."""
+    found: dict[str, float] = {}
+    results = result.results
+    if (sparse := results.sparse) is not None:
+        scene = sparse.scene
+        counts = np.bincount(scene.obs_point, minlength=len(scene.points))
+        errors = np.isfinite(scene.errors) & (counts > 0)
+        found |= {
+            "registered": float(len(scene.names)), "points": float(len(scene.points)),
+            "track_length": len(scene.obs_point) / len(scene.points) if len(scene.points) else math.nan,
+            "reprojection_mean_px": float(np.average(scene.errors[errors], weights=counts[errors])) if errors.any() else math.nan,
+        }  # fmt: skip
+    dense = results.dense
+    if dense.depths:
+        filled = [float((depth.depth > 0).mean()) if not depth.missing else 0.0 for depth in dense.depths.values()]
+        found["depth_filled"] = float(np.mean(filled))
+    if dense.cloud is not None:
+        found["cloud_points"] = float(len(dense.cloud))
+    if dense.mesh is not None:
+        found["mesh_triangles"] = float(len(dense.mesh.triangles))
+    return found
+
+
+def _against(result: Result, truth: Path) -> dict[str, float]:
+    """Errors against the truth, of all that it tells and the run has."""
+    from ...stages.formats.dense_truth import read_dense_truth
+    from ..api import evaluate, evaluate_dense
+
+    if result.results.sparse is None:
+        return {}
+    found = evaluate(result.out, truth=truth).as_dict()
+    try:
+        read_dense_truth(truth)
+    except StageFailure as failure:
+        if failure.code != "unknown-truth":
+            raise
+        return found
+    return found | evaluate_dense(result.out, truth=truth).as_dict()
+
+
+def _given(result: Result) -> dict[str, float]:
+    """The budgets: what the methods had to work with."""
+    results, record = result.results, result.record
+    extractor = next((node["name"] for node in record["recipe"]["nodes"] if node["slot"] == "features"), "")
+    keypoints = [len(features) for features in results[extractor].values()] if extractor else []
+    pixels = [view.mask.size for view in results.dense.views.values()]
+    first = next((node["name"] for node in record["recipe"]["nodes"] if node["slot"] == "matches"), "")
+    return {
+        "keypoints": float(np.mean(keypoints)) if keypoints else math.nan,
+        "pairs": float(sum(task["node"] == first for task in record["tasks"])) if first else math.nan,
+        "pixels": float(np.sum(pixels)) if pixels else math.nan,
+    }
+
+
+def _read(file: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _plain(numbers: Mapping[str, float]) -> dict[str, float | None]:
+    """JSON has no NaN."""
+    return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+
+
+def _numbers(tree: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: math.nan if value is None else value for name, value in tree.items()}
