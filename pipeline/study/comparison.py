@@ -74,7 +74,8 @@ class Comparison:
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """The known metrics that some trial has, in the order of :data:`~diptych.pipeline.study.metrics.METRICS`."""
-        return tuple(m for m in METRICS.values() if any(math.isfinite(t.metrics.get(m.name, math.nan)) for t in self.trials))
+        found = {name for trial in self.trials for name, value in trial.metrics.items() if math.isfinite(value)}
+        return tuple(metric for name, metric in METRICS.items() if name in found)
 
     def table(self) -> pd.DataFrame:
         """Every number of every trial, one a row, beside what the trial cost.
@@ -150,13 +151,13 @@ class Comparison:
         """
         couples = [(self._values(a, metric), self._values(b, metric)) for a, b in zip(variants, bases, strict=True)]
         pairs, size = [], 0.0
-        for scene in (one.name for one in self.study.scenes):
-            seeds = [
-                found for seed in self.study.seeds
-                if (found := [(a[scene][seed], b[scene][seed]) for a, b in couples if seed in a[scene] and seed in b[scene]])
-            ]  # fmt: skip
-            pairs.append(np.array([np.mean([a - b for a, b in found]) for found in seeds]))
-            size = max([size, *(abs(value) for found in seeds for couple in found for value in couple)])
+        for scene in self.study.scenes:
+            by_seed: dict[int, list[float]] = {}
+            for mine, theirs in ((a[scene.name], b[scene.name]) for a, b in couples):
+                for seed in mine.keys() & theirs.keys():
+                    by_seed.setdefault(seed, []).append(mine[seed] - theirs[seed])
+                    size = max(size, abs(mine[seed]), abs(theirs[seed]))
+            pairs.append(np.array([np.mean(by_seed[seed]) for seed in sorted(by_seed)]))
         return difference(pairs, size)
 
     @property

@@ -62,8 +62,28 @@ def digest_of_folder(folder: Path) -> str:
     total = hashlib.sha256()
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         with file.open("rb") as stream:
-            total.update(f"{file.relative_to(folder).as_posix()}\0{hashlib.file_digest(stream, 'sha256').hexdigest()}\0".encode())
+            inner = hashlib.file_digest(stream, "sha256").hexdigest()
+        total.update(f"{file.relative_to(folder).as_posix()}\0{inner}\0".encode())
     return total.hexdigest()
+
+
+def has_dense_truth(truth: Path) -> bool:
+    """Whether a folder tells more of the truth than cameras.
+
+    Raises:
+        StageFailure: it tells nothing, or is damaged.
+    """
+    from ...stages.formats.dense_truth import read_dense_truth
+    from ...stages.formats.truth import read_truth
+
+    try:
+        read_dense_truth(truth)
+    except StageFailure as failure:
+        if failure.code != "unknown-truth":
+            raise
+        read_truth(truth)
+        return False
+    return True
 
 
 def costs_of(record: Mapping[str, Any]) -> dict[str, float]:
@@ -87,11 +107,12 @@ def _intrinsic(result: Result) -> dict[str, float]:
     if (sparse := results.sparse) is not None:
         scene = sparse.scene
         counts = np.bincount(scene.obs_point, minlength=len(scene.points))
-        errors = np.isfinite(scene.errors) & (counts > 0)
+        known = np.isfinite(scene.errors) & (counts > 0)
+        error = float(np.average(scene.errors[known], weights=counts[known])) if known.any() else math.nan
         found |= {
             "registered": float(len(scene.names)), "points": float(len(scene.points)),
             "track_length": len(scene.obs_point) / len(scene.points) if len(scene.points) else math.nan,
-            "reprojection_mean_px": float(np.average(scene.errors[errors], weights=counts[errors])) if errors.any() else math.nan,
+            "reprojection_mean_px": error,
         }  # fmt: skip
     dense = results.dense
     if dense.depths:
@@ -106,19 +127,12 @@ def _intrinsic(result: Result) -> dict[str, float]:
 
 def _against(result: Result, truth: Path) -> dict[str, float]:
     """Errors against the truth, of all that it tells and the run has."""
-    from ...stages.formats.dense_truth import read_dense_truth
     from ..api import evaluate, evaluate_dense
 
     if result.results.sparse is None:
         return {}
     found = evaluate(result.out, truth=truth).as_dict()
-    try:
-        read_dense_truth(truth)
-    except StageFailure as failure:
-        if failure.code != "unknown-truth":
-            raise
-        return found
-    return found | evaluate_dense(result.out, truth=truth).as_dict()
+    return found | (evaluate_dense(result.out, truth=truth).as_dict() if has_dense_truth(truth) else {})
 
 
 def _given(result: Result) -> dict[str, float]:

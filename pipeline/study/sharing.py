@@ -87,9 +87,7 @@ def planned(study: Study, photos: Mapping[str, int], device: str = "cpu") -> Stu
     )  # fmt: skip
 
 
-def _identities(
-    graph: Graph, common: Mapping[str, Ingredients], scene: str, seed: int
-) -> Iterable[tuple[str, str]]:
+def _identities(graph: Graph, common: Mapping[str, Ingredients], scene: str, seed: int) -> Iterable[tuple[str, str]]:
     """Every vertex with a name that two trials share if it has the same stage, seed and origin in both."""
     known: dict[str, str] = {}
     for vertex in graph.vertices:

@@ -72,9 +72,7 @@ def difference(pairs: Sequence[np.ndarray], scale: float = 0.0) -> Difference:
 
 def _bootstrapped(pairs: Sequence[np.ndarray]) -> tuple[float, float]:
     rng = np.random.default_rng(0)
-    means = np.mean(
-        [each[rng.integers(0, len(each), (RESAMPLES, len(each)))].mean(axis=1) for each in pairs], axis=0
-    )
+    means = np.mean([each[rng.integers(0, len(each), (RESAMPLES, len(each)))].mean(axis=1) for each in pairs], axis=0)
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 

@@ -131,40 +131,46 @@ def read_study(path: Path) -> Study:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise StageFailure("bad-study", f"The study {path} cannot be read: {error}") from error
     if unknown := sorted(tables.keys() - _KNOWN):
-        raise StageFailure("bad-study", f"The study {path} has an unknown {unknown[0]!r}.", hint=nearest(unknown[0], sorted(_KNOWN)))
+        raise _bad(path, f"has an unknown {unknown[0]!r}", nearest(unknown[0], sorted(_KNOWN)))
     for what in ("scenes", "vary", "variants", "set"):
         if not isinstance(tables.get(what, {}), dict):
-            raise StageFailure("bad-study", f"In the study {path}, {what!r} is no table.")
+            raise _bad(path, f"has a {what!r} that is no table")
     if not tables.get("vary") and not tables.get("variants"):
-        raise StageFailure("bad-study", f"The study {path} says nothing that varies.", hint='Add [vary] with depths = ["PatchMatch", "DepthNet"].')
-    scenes = [_photo_set(name, table, path.parent) for name, table in tables.get("scenes", {}).items()]
-    recipe = tables.get("recipe", "classical")
-    beside = path.parent / str(recipe)
+        raise _bad(path, "says nothing that varies", 'Add [vary] with depths = ["PatchMatch", "DepthNet"].')
+    recipe = str(tables.get("recipe", "classical"))
+    beside = path.parent / recipe
     return study_of(
-        scenes, Recipe.load(beside if beside.is_file() else recipe).set(tables.get("set", {})),
-        vary=tables.get("vary", {}), variants=tables.get("variants"), seeds=_seeds(tables.get("seeds", 1), path),
+        [_photo_set(path, name, table) for name, table in tables.get("scenes", {}).items()],
+        Recipe.load(beside if beside.is_file() else recipe).set(tables.get("set", {})),
+        vary=tables.get("vary", {}), variants=tables.get("variants"), seeds=_seeds(path, tables.get("seeds", 1)),
         keypoints=tables.get("keypoints"), until=tables.get("until"), base=tables.get("base"),
         name=str(tables.get("name", path.stem)),
     )  # fmt: skip
 
 
-def _photo_set(name: str, table: Any, folder: Path) -> PhotoSet:
+def _photo_set(path: Path, name: str, table: Any) -> PhotoSet:
+    """A scene; its paths are seen from the file's folder."""
     if not isinstance(table, dict) or not isinstance(table.get("photos"), str):
-        raise StageFailure("bad-study", f"The scene {name!r} does not say where its photos are.", hint='Add photos = "FOLDER".')
+        raise _bad(path, f"does not say where the photos of {name!r} are", 'Add photos = "FOLDER".')
     if unknown := sorted(table.keys() - {"photos", "truth", "camera", "cameras", "masks"}):
-        raise StageFailure("bad-study", f"The scene {name!r} has an unknown {unknown[0]!r}.")
-    truth, masks = (folder / table[key] if table.get(key) else None for key in ("truth", "masks"))
+        raise _bad(path, f"has an unknown {unknown[0]!r} at the scene {name!r}")
+    here = path.parent
+    truth, masks = (here / table[key] if table.get(key) else None for key in ("truth", "masks"))
     camera = table.get("camera")
-    if camera and (folder / camera).exists():
-        camera = str(folder / camera)
-    return PhotoSet(name, folder / table["photos"], Options(table.get("cameras", "auto"), camera, masks, truth))
+    if camera and (here / camera).exists():
+        camera = str(here / camera)
+    return PhotoSet(name, here / table["photos"], Options(table.get("cameras", "auto"), camera, masks, truth))
 
 
-def _seeds(given: Any, path: Path) -> int | list[int]:
+def _seeds(path: Path, given: Any) -> int | list[int]:
     whole = given if isinstance(given, list) else [given]
     if not whole or not all(type(seed) is int and seed >= 0 for seed in whole) or given == 0:
-        raise StageFailure("bad-study", f"In the study {path}, seeds is {given!r}.", hint="Give how many, or a list of them.")
+        raise _bad(path, f"has {given!r} for seeds", "Give how many, or a list of them.")
     return given
+
+
+def _bad(path: Path, what: str, hint: str = "") -> StageFailure:
+    return StageFailure("bad-study", f"The study {path} {what}.", hint=hint)
 
 
 def _repeated(names: Sequence[object]) -> str:

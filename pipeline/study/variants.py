@@ -76,7 +76,7 @@ def axis_of(place: str, alternatives: Iterable[Alternative] | Axis) -> Axis:
     "LightGlue"}}``.
     """
     if isinstance(alternatives, Mapping):
-        return {label: _changes(place, value) for label, value in alternatives.items()}
+        return {str(label): _changes(place, value) for label, value in alternatives.items()}
     return {label_of(each): {place: each} for each in alternatives}
 
 
@@ -239,7 +239,9 @@ def _stage(text: str) -> Stage:
     found = re.fullmatch(r"([\w.:]+)\s*(?:\((.*)\))?", text, re.DOTALL)
     if not found:
         raise StageFailure(
-            "bad-alternative", f"{text!r} is no stage.", hint="Write its name, and parameters as in DepthNet(sources=5)."
+            "bad-alternative",
+            f"{text!r} is no stage.",
+            hint="Write its name, and parameters as in DepthNet(sources=5).",
         )
     name, inner = found.groups()
     given = [part.partition("=") for part in split(inner or "", ",") if part]
