@@ -1,12 +1,13 @@
 """Top floor: wires stages into a graph, runs, caches and reports.
 
-``import diptych.pipeline as dp`` gives :func:`run`, :func:`plan`, :func:`explain`, :func:`reproduce`, :func:`evaluate`,
-:func:`evaluate_dense`, :func:`export`, :func:`train`, :class:`Recipe`, :class:`Graph` and :class:`Result`; they are
-imported when they are first used.
+``import diptych.pipeline as dp`` gives :func:`run`, :func:`plan`, :func:`explain`, :func:`diff`, :func:`reproduce`,
+:func:`evaluate`, :func:`evaluate_dense`, :func:`export`, :func:`train`, :class:`Recipe`, :class:`Graph` and
+:class:`Result`; they are imported when they are first used.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import TYPE_CHECKING
 
@@ -15,20 +16,26 @@ from typing import TYPE_CHECKING
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 if TYPE_CHECKING:
-    from .api import Result, evaluate, evaluate_dense, explain, export, plan, predict, reproduce, run
+    from .api import Result, diff, evaluate, evaluate_dense, explain, export, plan, predict, reproduce, run
     from .graph import Graph
     from .recipe import Node, Recipe
+    from .study.compare import compare, run_study
+    from .study.study import read_study
     from .training import train
 
+_ELSEWHERE = {
+    "compare": "study.compare", "read_study": "study.study", "run_study": "study.compare", "train": "training",
+}  # fmt: skip
+"""The modules of what is not in :mod:`diptych.pipeline.api`."""
+
 __all__ = [
-    "Graph", "Node", "Recipe", "Result", "evaluate", "evaluate_dense", "explain", "export", "plan", "predict",
-    "reproduce", "run", "train",
+    "Graph", "Node", "Recipe", "Result", "compare", "diff", "evaluate", "evaluate_dense", "explain", "export", "plan",
+    "predict", "read_study", "reproduce", "run", "run_study", "train",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import api, training
-
-    return training.train if name == "train" else getattr(api, name)
+    module = importlib.import_module(f".{_ELSEWHERE.get(name, 'api')}", __name__)
+    return getattr(module, name)

@@ -108,7 +108,7 @@ class Comparison:
         rows = []
         for variant in self.study.variants:
             for metric in (*self.metrics, *COSTS.values()):
-                values = [each for each in self._values(variant.name, metric.name).values() if len(each)]
+                values = [each for each in self.values(variant.name, metric.name).values() if len(each)]
                 row = {
                     "variant": variant.name, "metric": metric.name, "title": metric.title, "better": metric.better,
                     "count": sum(map(len, values)),
@@ -133,7 +133,7 @@ class Comparison:
         for axis, labels in self.study.axes.items():
             for label in labels[1:]:
                 first = [v.name for v in self.study.variants if v.choices[axis] == labels[0]]
-                others = [self._partner(name, axis, label) for name in first]
+                others = [self.partner(name, axis, label) for name in first]
                 for metric in (*self.metrics, *COSTS.values()):
                     found = self.difference(metric.name, others, first)
                     rows.append({
@@ -149,7 +149,7 @@ class Comparison:
             metric: of :data:`METRICS` or :data:`COSTS`.
             variants, bases: names of as many variants, each with its partner; a seed counts once, with its mean.
         """
-        couples = [(self._values(a, metric), self._values(b, metric)) for a, b in zip(variants, bases, strict=True)]
+        couples = [(self.values(a, metric), self.values(b, metric)) for a, b in zip(variants, bases, strict=True)]
         pairs, size = [], 0.0
         for scene in self.study.scenes:
             by_seed: dict[int, list[float]] = {}
@@ -167,7 +167,7 @@ class Comparison:
 
         return conclusions_of(self)
 
-    def _values(self, variant: str, name: str) -> dict[str, dict[int, float]]:
+    def values(self, variant: str, name: str) -> dict[str, dict[int, float]]:
         """The finite values of a metric or cost by scene and seed."""
         return {
             scene.name: {
@@ -185,7 +185,7 @@ class Comparison:
     def _by_name(self) -> dict[tuple[str, str, int], Trial]:
         return {(trial.scene, trial.variant, trial.seed): trial for trial in self.trials}
 
-    def _partner(self, name: str, axis: str, label: str) -> str:
+    def partner(self, name: str, axis: str, label: str) -> str:
         """The variant with the same choices but on one axis."""
         wanted = {**self.study.variant(name).choices, axis: label}
         return next(variant.name for variant in self.study.variants if variant.choices == wanted)

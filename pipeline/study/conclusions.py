@@ -25,19 +25,20 @@ def conclusions_of(comparison: Comparison) -> list[str]:
         questions = [
             (
                 label, labels[0],
-                [comparison._partner(v.name, axis, label) for v in study.variants if v.choices[axis] == labels[0]],
+                [comparison.partner(v.name, axis, label) for v in study.variants if v.choices[axis] == labels[0]],
                 [v.name for v in study.variants if v.choices[axis] == labels[0]],
             )
             for axis, labels in study.axes.items() for label in labels[1:]
         ]  # fmt: skip
     else:
         questions = [(v.name, study.base, [v.name], [study.base]) for v in study.variants[1:]]
-    metrics = _headlines(comparison)
+    metrics = headlines_of(comparison)
     sentences = [_sentence(comparison, *question, metrics) for question in questions]
     return sentences + _failures(comparison)
 
 
-def _headlines(comparison: Comparison) -> list[Metric]:
+def headlines_of(comparison: Comparison) -> list[Metric]:
+    """The metrics that a person looks at first: those against the truth, where there is one."""
     present = {metric.name for metric in comparison.metrics}
     found = [metric for metric in METRICS.values() if metric.headline and metric.name in present]
     if any(scene.truth for scene in comparison.study.scenes):
@@ -84,7 +85,7 @@ def _clear(metric: Metric, found: Difference) -> str:
 def _time(comparison: Comparison, variants: list[str], bases: list[str]) -> str:
     """The processor time as a ratio of sums."""
     mine, theirs = (
-        sum(v for name in names for seeds in comparison._values(name, "cpu_seconds").values() for v in seeds.values())
+        sum(v for name in names for seeds in comparison.values(name, "cpu_seconds").values() for v in seeds.values())
         for names in (variants, bases)
     )
     if not (mine > 0 and theirs > 0 and math.isfinite(mine / theirs)):

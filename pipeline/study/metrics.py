@@ -28,11 +28,17 @@ class Metric:
     unit: str = ""
     headline: bool = False
 
+    @property
+    def scaled(self) -> tuple[float, str]:
+        """What to multiply a value with for a person, and the unit of that."""
+        if self.percent:
+            return 100.0, "%"
+        return (2.0**-30, "GiB") if self.unit == "bytes" else (1.0, self.unit)
+
     def words(self, value: float, signed: bool = False) -> str:
         """A value as a person reads it."""
-        scaled, unit = (100 * value, "%") if self.percent else (value, self.unit)
-        number = f"{scaled:+.3g}" if signed else f"{scaled:.4g}"
-        return f"{number} {unit}".rstrip()
+        scale, unit = self.scaled
+        return f"{scale * value:{'+.3g' if signed else '.4g'}} {unit}".rstrip()
 
 
 _LISTED = (

@@ -31,6 +31,13 @@ class Sharing:
         """Stage runs that sharing made superfluous."""
         return self.tasks - self.distinct
 
+    def words(self) -> str:
+        """All of it in a sentence."""
+        return (
+            f"{self.ran:,} stage runs now; the trials consist of {self.tasks:,}, of which {self.distinct:,} are "
+            f"different: sharing saved {self.saved:,}."
+        )
+
     @staticmethod
     def counted(records: Iterable[Mapping[str, Any]]) -> Sharing:
         """Of finished trials, by the keys in their records."""

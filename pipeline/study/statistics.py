@@ -82,5 +82,6 @@ def _student(pairs: Sequence[np.ndarray]) -> float:
     from scipy.stats import t
 
     of_mean = np.array([each.var(ddof=1) / len(each) for each in pairs]) / len(pairs) ** 2
-    freedom = of_mean.sum() ** 2 / np.sum(of_mean**2 / np.array([len(each) - 1 for each in pairs]))
+    share = of_mean / of_mean.max()
+    freedom = share.sum() ** 2 / np.sum(share**2 / np.array([len(each) - 1 for each in pairs]))
     return float(t.ppf((1 + LEVEL) / 2, freedom) * np.sqrt(of_mean.sum()))

@@ -26,6 +26,10 @@ Axis = Mapping[str, Changes]
 """Alternatives of one question by their labels."""
 
 
+RESULTS = ("sparse", "mono", "depths", "cloud", "mesh")
+"""The slots whose last node makes what a person wants to have."""
+
+
 @dataclass(frozen=True)
 class Variant:
     """One recipe of a study.
@@ -77,7 +81,8 @@ def axis_of(place: str, alternatives: Iterable[Alternative] | Axis) -> Axis:
     """
     if isinstance(alternatives, Mapping):
         return {str(label): _changes(place, value) for label, value in alternatives.items()}
-    return {label_of(each): {place: each} for each in alternatives}
+    of = f"{place.rpartition('.')[2]}=" if "." in place else ""
+    return {f"{of}{label_of(each)}": {place: each} for each in alternatives}
 
 
 def varied(recipe: Recipe, changes: Changes) -> Recipe:
@@ -223,11 +228,14 @@ def _replaced(recipe: Recipe, old: Sequence[Node], new: Sequence[Stage]) -> Reci
 
 
 def _without_idle(before: Recipe, after: Recipe) -> Recipe:
-    """The new recipe without the nodes that fed something before and feed nothing now."""
+    """The new recipe without the nodes that fed something before, feed nothing now and are no result in themselves."""
     fed = _feeding(before)
-    while idle := {node.name for node in after.nodes if node.name in fed} - _feeding(after):
+    while True:
+        results = {node.slot: node.name for node in after.nodes if node.slot in RESULTS}
+        idle = {node.name for node in after.nodes if node.name in fed} - _feeding(after) - set(results.values())
+        if not idle:
+            return after
         after = Recipe([node for node in after.nodes if node.name not in idle], after.name)
-    return after
 
 
 def _feeding(recipe: Recipe) -> set[str]:
