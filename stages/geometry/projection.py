@@ -22,6 +22,7 @@ _CANONICAL_OF = {
 
 _NEWTON_STEPS = 50
 _NEWTON_TOLERANCE = 1e-15  # in normalised units, about 1e-12 px
+_WIDEST_ANGLE = 0.5 * math.pi - 1e-6
 
 
 @functools.cache
@@ -71,17 +72,32 @@ def project_with_jacobians(camera: Camera, points_cam: np.ndarray) -> tuple[np.n
 def undistort(camera: Camera, xy: np.ndarray) -> np.ndarray:
     """Normalised image coordinates (x/z, y/z) of pixels, without distortion, shape (N, 2) to (N, 2).
 
-    Inverts the distortion by Newton's method. A pixel that the model never reaches (beyond the fold of a strong
-    polynomial) gets the coordinates that come closest; a fisheye's pixel at 90 degrees or more is held just below.
+    Inverts the distortion by Newton's method, on the branch that begins at the axis: a strong polynomial rises to a
+    fold and turns back there, and what lies beyond is no image of the scene. A pixel that the model never reaches gets
+    the coordinates that come closest; a fisheye's pixel at 90 degrees or more is held just below.
     """
+    fisheye, c = is_fisheye(camera), canonical_params(camera)
     normalised = np.empty((len(xy), 2))
-    _undistort(is_fisheye(camera), canonical_params(camera), _floats(xy), normalised)
+    _undistort(fisheye, c, _fold(fisheye, c), _floats(xy), normalised)
     return normalised
 
 
 def unproject(camera: Camera, xy: np.ndarray) -> np.ndarray:
     """Rays of pixels in the camera's frame, scaled to z = 1, shape (N, 2) to (N, 3)."""
     return np.column_stack([undistort(camera, xy), np.ones(len(xy))])
+
+
+def _fold(fisheye: bool, c: np.ndarray) -> float:
+    """Where the radial polynomial stops rising: an angle for a fisheye, else a distance from the axis; at the widest.
+
+    The slope of r + d1 r^3 + d2 r^5 and so on is a polynomial of r squared. Read backwards it is one of 1 / r^2 whose
+    leading coefficient is 1, so that coefficients near 0 do no harm.
+    """
+    d = c[4:] if fisheye else c[4:6]
+    inverse_squares = np.roots([1.0, *((3 + 2 * np.arange(len(d))) * d)])
+    turns = inverse_squares.real[inverse_squares.imag == 0]
+    widest = _WIDEST_ANGLE if fisheye else math.tan(_WIDEST_ANGLE)
+    return 1 / math.sqrt(max(turns.max(initial=0.0), widest**-2))
 
 
 def _floats(array: np.ndarray) -> np.ndarray:
@@ -203,35 +219,69 @@ def _project_with_jacobians(fisheye, c, points, xy, by_point, by_canonical):
 
 
 @njit(nogil=True, cache=True)
-def _undistort(fisheye, c, xy, normalised):
+def _undistort(fisheye, c, fold, xy, normalised):
     for i in range(len(xy)):
         x, y = (xy[i, 0] - c[2]) / c[0], (xy[i, 1] - c[3]) / c[1]
-        if fisheye:
-            a, b = _invert_fisheye(c, x, y)
+        radius = math.sqrt(x * x + y * y)
+        if radius < 1e-9:
+            a, b = x, y
+        elif fisheye:
+            scale = math.tan(_invert_radial(c[4], c[5], c[6], c[7], fold, radius)) / radius
+            a, b = scale * x, scale * y
         else:
-            a, b = _invert_radial_tangential(c, x, y)
+            scale = _invert_radial(c[4], c[5], 0.0, 0.0, fold, radius) / radius
+            a, b = scale * x, scale * y
+            if c[6] != 0.0 or c[7] != 0.0:
+                a, b = _invert_tangential(c, x, y, a, b)
         normalised[i, 0] = a
         normalised[i, 1] = b
 
 
 @njit(nogil=True, cache=True)
-def _invert_radial_tangential(c, x, y):
-    """Newton's method from the distorted position, with steps halved until they help."""
-    a, b = x, y
+def _invert_radial(d1, d2, d3, d4, fold, radius):
+    """The r at or below the fold whose polynomial comes closest to a radius: Newton's method between two bounds."""
+    low, high = 0.0, fold
+    r = min(radius, fold)
+    for _ in range(_NEWTON_STEPS):
+        r2 = r * r
+        excess = r * (1.0 + r2 * (d1 + r2 * (d2 + r2 * (d3 + r2 * d4)))) - radius
+        slope = 1.0 + r2 * (3.0 * d1 + r2 * (5.0 * d2 + r2 * (7.0 * d3 + r2 * 9.0 * d4)))
+        if excess > 0.0:
+            high = r
+        else:
+            low = r
+        previous = r
+        r = r - excess / slope if slope > 0.0 else -1.0
+        if not low <= r <= high:
+            r = 0.5 * (low + high)
+        if abs(r - previous) <= _NEWTON_TOLERANCE:
+            break
+    return r
+
+
+@njit(nogil=True, cache=True)
+def _invert_tangential(c, x, y, a, b):
+    """Newton's method from where the radial part alone lies, with steps halved until they help.
+
+    It stays where the distortion keeps the orientation, on this side of the fold, so it is drawn back there first.
+    """
     distorted = distort(False, c, a, b)
+    while _determinant(distorted) <= 0.0:
+        a, b = 0.9 * a, 0.9 * b
+        distorted = distort(False, c, a, b)
     ex, ey = distorted[0] - x, distorted[1] - y
     for _ in range(_NEWTON_STEPS):
         error = ex * ex + ey * ey
-        xa, xb, yb = distorted[2], distorted[3], distorted[4]
-        determinant = xa * yb - xb * xb
-        if error <= _NEWTON_TOLERANCE**2 or determinant <= 0.0:
+        if error <= _NEWTON_TOLERANCE**2:
             break
+        xa, xb, yb = distorted[2], distorted[3], distorted[4]
+        determinant = _determinant(distorted)
         da, db = (yb * ex - xb * ey) / determinant, (xa * ey - xb * ex) / determinant
         improved = False
         for _ in range(10):
             trial = distort(False, c, a - da, b - db)
             ex, ey = trial[0] - x, trial[1] - y
-            if ex * ex + ey * ey < error:
+            if ex * ex + ey * ey < error and _determinant(trial) > 0.0:
                 improved = True
                 break
             da, db = 0.5 * da, 0.5 * db
@@ -241,23 +291,7 @@ def _invert_radial_tangential(c, x, y):
     return a, b
 
 
-@njit(nogil=True, cache=True)
-def _invert_fisheye(c, x, y):
-    """Newton's method for the angle from the axis, which the distorted radius depends on alone."""
-    radius = math.sqrt(x * x + y * y)
-    if radius < 1e-9:
-        return x, y
-    limit = 0.5 * math.pi - 1e-6
-    t = min(radius, limit)
-    for _ in range(_NEWTON_STEPS):
-        t2 = t * t
-        value = t * (1.0 + t2 * (c[4] + t2 * (c[5] + t2 * (c[6] + t2 * c[7]))))
-        rate = 1.0 + t2 * (3.0 * c[4] + t2 * (5.0 * c[5] + t2 * (7.0 * c[6] + t2 * 9.0 * c[7])))
-        if rate <= 0.0:
-            break
-        previous = t
-        t = min(max(t - (value - radius) / rate, 0.0), limit)
-        if abs(t - previous) <= _NEWTON_TOLERANCE:
-            break
-    scale = math.tan(t) / radius
-    return scale * x, scale * y
+@njit(nogil=True, cache=True, inline="always")
+def _determinant(distorted):
+    """Of the derivative of distorted by undistorted coordinates: negative beyond the fold."""
+    return distorted[2] * distorted[4] - distorted[3] * distorted[3]

@@ -13,7 +13,7 @@ from diptych.stages.geometry.rotations import matrix_from_vector
 from diptych.stages.pixels import decode
 from diptych.stages.scene import Camera, Photo, Photos, Scene, Sparse
 from diptych.stages.undistortion import Undistort, pinhole_of
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.synthetic import blob_photo, png
@@ -154,6 +154,7 @@ def test_bad_views_say_why_and_go_on() -> None:
     fisheye=st.booleans(),
     max_size=st.integers(1, 200),
 )
+@example(focal=0.40625, k1=0.375, k2=-0.125, center=(0.375, 0.5), fisheye=False, max_size=1)
 def test_any_camera_gives_a_bounded_view(
     focal: float, k1: float, k2: float, center: tuple[float, float], fisheye: bool, max_size: int
 ) -> None:

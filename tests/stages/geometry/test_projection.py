@@ -61,6 +61,26 @@ def test_round_trip_at_any_distortion(d: tuple[float, ...], fisheye: bool, x: fl
     np.testing.assert_allclose(projection.undistort(camera, xy), [[x, y]], atol=1e-10)
 
 
+@settings(max_examples=200)
+@given(
+    d=st.tuples(st.floats(-0.5, 0.5), st.floats(-0.3, 0.3), st.floats(-0.01, 0.01), st.floats(-0.01, 0.01)),
+    fisheye=st.booleans(),
+    share=st.floats(0.0, 0.95),
+    angle=st.floats(0, 6.28),
+)
+def test_round_trip_up_to_the_fold(d: tuple[float, ...], fisheye: bool, share: float, angle: float) -> None:
+    along = np.linspace(0, 1.4, 1401)
+    r = along if fisheye else np.tan(along)
+    radial = d if fisheye else d[:2]
+    rising = 1 + sum((2 * i + 3) * k * r ** (2 * i + 2) for i, k in enumerate(radial)) > 0
+    # The tangential part moves the fold by about as much as it bends the image.
+    until = share * along[np.logical_and.accumulate(rising)][-1]
+    a, b = np.tan(until) * np.cos(angle), np.tan(until) * np.sin(angle)
+    camera = Camera("OPENCV_FISHEYE" if fisheye else "OPENCV", 1000, 1000, (500.0, 510.0, 500.0, 490.0, *d))
+    xy = projection.project(camera, np.array([[a, b, 1.0]]))
+    np.testing.assert_allclose(projection.undistort(camera, xy), [[a, b]], atol=1e-9, rtol=1e-9)
+
+
 @every_model
 def test_derivatives_against_finite_differences(camera: Camera) -> None:
     points, step = points_in_view(), 1e-6
