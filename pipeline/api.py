@@ -1,4 +1,4 @@
-"""Diptych from Python: run, plan, explain, reproduce, evaluate, export.
+"""Diptych from Python: run, plan, explain, diff, reproduce, evaluate, export.
 
 >>> import diptych.pipeline as dp                                      # doctest: +SKIP
 >>> result = dp.run("photos", out="out", recipe="classical", seed=0)   # doctest: +SKIP
@@ -21,6 +21,7 @@ from ..stages.failure import StageFailure
 from ..stages.mono_weights import MonoWeights
 from ..stages.scene import Scene, Sparse
 from .collection import Collection, Options
+from .difference import Difference, compare_runs
 from .graph import Graph
 from .memory import allowed
 from .outputs import clear_outputs, export_result, write_outputs
@@ -31,7 +32,6 @@ from .progress import Reporter, Silent, reporter_for
 from .recipe import Node as Node
 from .recipe import Recipe
 from .record import Request, make_record, options_of, outputs_of, read_record, recipe_tables, write_record
-from .reproduction import Reproduction, compare_records
 from .results import Dense, Items, Results
 from .runner import cores, execute, failure_of
 from .store import Store
@@ -137,8 +137,9 @@ class Result:
 def run(
     photos: str | Path, *, out: str | Path, recipe: str | Path | Recipe = "classical", settings: Settings = (),
     until: str | None = None, seed: int = 0, cameras: str = "auto", camera: str | None = None,
-    masks: str | Path | None = None, workers: int | None = None, memory: float | None = None, device: str = "cpu",
-    store: str | None = None, cluster: str | None = None, progress: bool = True,
+    masks: str | Path | None = None, truth: str | Path | None = None, workers: int | None = None,
+    memory: float | None = None, device: str = "cpu", store: str | None = None, cluster: str | None = None,
+    progress: bool = True,
 ) -> Result:  # fmt: skip
     """Reconstruct a folder of photos.
 
@@ -157,6 +158,7 @@ def run(
         cameras: which photos share a camera: ``auto``, ``shared``, ``single`` or ``folder``.
         camera: known calibration; see :func:`diptych.stages.calibration.prior_cameras`.
         masks: a folder of masks, black where keypoints must not lie.
+        truth: a folder with the true cameras or depth maps, for stages that take them (an oracle, for one).
         workers: how many items to work on at once, by default one per processor core; the result does not depend on it.
         memory: GiB that the items worked on at once may need together, by default 80 % of what is available; where it
             is short fewer are worked on at once. The result does not depend on it, and a cluster does not ask for it.
@@ -171,7 +173,7 @@ def run(
     job = _Job(Recipe.load(recipe).set(settings), Request(seed, until, workers or cores(), device), Path(out), store)
     reporter = reporter_for() if progress else Silent()
     try:
-        options = Options(cameras, camera, Path(masks) if masks else None)
+        options = _options(cameras, camera, masks, truth)
         return job.run(Path(photos), options, allowed(memory), reporter, cluster)
     finally:
         reporter.close()
@@ -180,11 +182,11 @@ def run(
 def plan(
     photos: str | Path, *, out: str | Path = "out", recipe: str | Path | Recipe = "classical", settings: Settings = (),
     until: str | None = None, seed: int = 0, cameras: str = "auto", camera: str | None = None,
-    masks: str | Path | None = None, device: str = "cpu", store: str | None = None,
+    masks: str | Path | None = None, truth: str | Path | None = None, device: str = "cpu", store: str | None = None,
 ) -> list[NodePlan]:  # fmt: skip
     """What :func:`run` with the same arguments would do, node by node; nothing is run."""
     graph = Graph.of(Recipe.load(recipe).set(settings), until)
-    options = Options(cameras, camera, Path(masks) if masks else None)
+    options = _options(cameras, camera, masks, truth)
     return plan_graph(
         graph,
         Collection.read(Path(photos), options, _ignore, cores()),
@@ -197,7 +199,7 @@ def plan(
 def explain(
     photos: str | Path, *, out: str | Path, recipe: str | Path | Recipe = "classical", settings: Settings = (),
     until: str | None = None, seed: int = 0, cameras: str = "auto", camera: str | None = None,
-    masks: str | Path | None = None, device: str = "cpu", store: str | None = None,
+    masks: str | Path | None = None, truth: str | Path | None = None, device: str = "cpu", store: str | None = None,
 ) -> list[NodeChange]:  # fmt: skip
     """Which ingredients of which keys differ from those of the run in ``out``; nothing is run.
 
@@ -206,19 +208,21 @@ def explain(
     """
     record = read_record(Path(out))
     graph = Graph.of(Recipe.load(recipe).set(settings), until)
-    options = Options(cameras, camera, Path(masks) if masks else None)
+    options = _options(cameras, camera, masks, truth)
     collection = Collection.read(Path(photos), options, _ignore, cores())
     return explain_graph(graph, collection, open_store(store, Path(out)), record, seed=seed, device=device)
 
 
 def reproduce(
-    record: str | Path, *, photos: str | Path | None = None, workers: int | None = None, progress: bool = True
-) -> Reproduction:
-    """Repeat a recorded run in a fresh store, and compare every digest.
+    record: str | Path, *, photos: str | Path | None = None, truth: str | Path | None = None,
+    workers: int | None = None, progress: bool = True,
+) -> Difference:  # fmt: skip
+    """Repeat a recorded run in a fresh store, and compare every digest: A is the record, B the repetition.
 
     Args:
         record: ``run.json`` or the folder it lies in.
         photos: where the photos are now; by default where they were.
+        truth: where their truth is now, if the run had one; by default where it was.
 
     Raises:
         StageFailure: the run cannot be repeated.
@@ -229,10 +233,23 @@ def reproduce(
     with tempfile.TemporaryDirectory(prefix="diptych-") as fresh:
         again = run(
             photos or old["photos"]["folder"], out=fresh, recipe=recipe, until=old["until"], seed=old["seed"],
-            cameras=options.cameras, camera=options.camera, masks=options.masks, workers=workers,
+            cameras=options.cameras, camera=options.camera, masks=options.masks, truth=truth or options.truth,
+            workers=workers,
             device=old["device"], store=f"{fresh}/store", progress=progress,
         )  # fmt: skip
-        return compare_records(old, again.record)
+        return compare_runs(old, again.record)
+
+
+def diff(a: str | Path, b: str | Path) -> Difference:
+    """Where two runs part: what differs first, by how much, and which ingredients of the keys made the difference.
+
+    Args:
+        a, b: ``run.json`` of a run, or the folder it lies in. Values are compared where both stores can be read.
+
+    Raises:
+        StageFailure: ``no-record`` or ``bad-record``.
+    """
+    return compare_runs(read_record(Path(a)), read_record(Path(b)))
 
 
 def evaluate(out: str | Path, *, truth: str | Path) -> Evaluation:
@@ -243,19 +260,9 @@ def evaluate(out: str | Path, *, truth: str | Path) -> Evaluation:
             :func:`diptych.stages.evaluation.evaluate`.
     """
     from ..stages.evaluation import evaluate as evaluate_scene
-    from ..stages.formats.dense_truth import read_dense_truth
-    from ..stages.formats.truth import read_truth
+    from ..stages.formats.dense_truth import read_true_cameras
 
-    scene = Result.load(out).scene
-    try:
-        cameras = read_truth(truth)
-    except StageFailure as unknown:
-        # The cameras of a rectified pair are known without a file that states them.
-        try:
-            cameras = read_dense_truth(truth).scene
-        except StageFailure:
-            raise unknown from None
-    return evaluate_scene(scene, cameras)
+    return evaluate_scene(Result.load(out).scene, read_true_cameras(truth))
 
 
 def evaluate_dense(out: str | Path, *, truth: str | Path) -> DenseEvaluation:
@@ -351,6 +358,7 @@ class _Job:
 
         collection = Collection.read(photos, options, warn, cores())
         _check_device(self.request.device)
+        collection.check(graph)
         with _writing(self.out):
             store = open_store(self.store, self.out)
             if not cluster:
@@ -375,7 +383,7 @@ class _Job:
                 failure=failure, outputs=outputs,
             )  # fmt: skip
             if failure or sparse:
-                _write_report(self.out, collection, sparse, dense, record)
+                _write_report(self.out, collection, results, sparse, dense, record)
             write_record(self.out / "run.json", record)
         if failure:
             raise failure
@@ -383,13 +391,15 @@ class _Job:
 
 
 def _write_report(
-    out: Path, collection: Collection, sparse: Sparse | None, dense: Dense, record: dict[str, Any]
+    out: Path, collection: Collection, results: Results, sparse: Sparse | None, dense: Dense, record: dict[str, Any]
 ) -> None:
+    from .report.matching import Found
     from .report.page import write_report
 
     write_report(
-        out / "report.html", photos=collection.photos, files=collection.files, sparse=sparse, dense=dense, record=record
-    )
+        out / "report.html", photos=collection.photos, files=collection.files, sparse=sparse, dense=dense,
+        record=record, found=Found(results["features"], results["matches"], results["two_views"]),
+    )  # fmt: skip
 
 
 @contextmanager
@@ -406,6 +416,12 @@ def _writing(out: Path, failure: StageFailure | None = None) -> Iterator[None]:
             "not-writable", f"The output folder {out} cannot be written to: {error.strerror or error}.",
             hint="Make room, or choose another with --out; what was computed is kept in the store.",
         ) from error  # fmt: skip
+
+
+def _options(
+    cameras: str, camera: str | None, masks: str | Path | None, truth: str | Path | None
+) -> Options:  # fmt: skip
+    return Options(cameras, camera, Path(masks) if masks else None, Path(truth) if truth else None)
 
 
 def _check_device(device: str) -> None:

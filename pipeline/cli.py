@@ -17,6 +17,7 @@ from ..stages.failure import StageFailure
 
 if TYPE_CHECKING:
     from .api import Result
+    from .difference import Difference
 
 
 class _Plain(TyperGroup):
@@ -75,6 +76,9 @@ CameraOption = Annotated[
 ]
 Cameras = Annotated[Grouping, typer.Option("--cameras", help="Which photos share a camera.")]
 Masks = Annotated[Path | None, typer.Option("--masks", help="Folder of masks, black where not to look.")]
+Truth = Annotated[
+    Path | None, typer.Option("--truth", metavar="DIR", help="Folder with the truth, for stages that take it.")
+]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of everything that draws.")]
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Items worked on at once; one per core if not given.")
@@ -100,15 +104,16 @@ def _example(text: str) -> str:
 def run(
     photos: PhotosFolder, out: OutFolder, recipe: RecipeName = "classical", until: Until = None,
     settings: Settings = None, camera: CameraOption = None, cameras: Cameras = Grouping.auto, masks: Masks = None,
-    seed: Seed = 0, workers: Workers = None, memory: Memory = None, store: StoreAddress = None, device: Device = "cpu",
-    cluster: Cluster = None,
+    truth: Truth = None, seed: Seed = 0, workers: Workers = None, memory: Memory = None, store: StoreAddress = None,
+    device: Device = "cpu", cluster: Cluster = None,
 ) -> None:  # fmt: skip
     """Reconstruct a folder of photos."""
     from . import api
 
     result = api.run(
         photos, out=out, recipe=recipe, settings=settings or (), until=until, seed=seed, cameras=cameras.value,
-        camera=camera, masks=masks, workers=workers, memory=memory, device=device, store=store, cluster=cluster,
+        camera=camera, masks=masks, truth=truth, workers=workers, memory=memory, device=device, store=store,
+        cluster=cluster,
     )  # fmt: skip
     _summarize(result)
 
@@ -117,14 +122,14 @@ def run(
 def plan(
     photos: PhotosFolder, out: OutFolder = Path("out"), recipe: RecipeName = "classical", until: Until = None,
     settings: Settings = None, camera: CameraOption = None, cameras: Cameras = Grouping.auto, masks: Masks = None,
-    seed: Seed = 0, store: StoreAddress = None, device: Device = "cpu",
+    truth: Truth = None, seed: Seed = 0, store: StoreAddress = None, device: Device = "cpu",
 ) -> None:  # fmt: skip
     """Show what is there and what would run, without running it."""
     from . import api
 
     plans = api.plan(
         photos, out=out, recipe=recipe, settings=settings or (), until=until, seed=seed, cameras=cameras.value,
-        camera=camera, masks=masks, device=device, store=store,
+        camera=camera, masks=masks, truth=truth, device=device, store=store,
     )  # fmt: skip
 
     def number(count: int | None) -> str:
@@ -148,14 +153,14 @@ def plan(
 def explain(
     photos: PhotosFolder, out: OutFolder, recipe: RecipeName = "classical", until: Until = None,
     settings: Settings = None, camera: CameraOption = None, cameras: Cameras = Grouping.auto, masks: Masks = None,
-    seed: Seed = 0, store: StoreAddress = None, device: Device = "cpu",
+    truth: Truth = None, seed: Seed = 0, store: StoreAddress = None, device: Device = "cpu",
 ) -> None:  # fmt: skip
     """Say which ingredient of which key differs from the run in OUT."""
     from . import api
 
     changes = api.explain(
         photos, out=out, recipe=recipe, settings=settings or (), until=until, seed=seed, cameras=cameras.value,
-        camera=camera, masks=masks, device=device, store=store,
+        camera=camera, masks=masks, truth=truth, device=device, store=store,
     )  # fmt: skip
     for change in changes:
         facts = [f"{count} changed by {reasons}" for reasons, count in change.changed]
@@ -165,22 +170,68 @@ def explain(
         typer.echo(f"{change.node}: {'; '.join(facts)}")
 
 
+@app.command(epilog=_example("diptych compare photos --vary depths=PatchMatch,DepthNet --seeds 3 --out study"))
+def compare(
+    photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="Folder of photos, or a study file (TOML).")],
+    out: OutFolder,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option("--vary", metavar="SLOT=A,B", help="Alternatives for a slot, node or parameter; may be repeated."),
+    ] = None,
+    seeds: Annotated[str, typer.Option("--seeds", help="How many, or a list such as 3,5,8.")] = "1",
+    truth: Truth = None, recipe: RecipeName = "classical", settings: Settings = None, until: Until = None,
+    keypoints: Annotated[
+        int | None, typer.Option("--keypoints", min=1, help="The most that any detector may find.")
+    ] = None,
+    base: Annotated[str | None, typer.Option("--base", help="The variant to compare with; else the first.")] = None,
+    camera: CameraOption = None, cameras: Cameras = Grouping.auto, masks: Masks = None, workers: Workers = None,
+    memory: Memory = None, store: StoreAddress = None, device: Device = "cpu", cluster: Cluster = None,
+    only_plan: Annotated[bool, typer.Option("--plan", help="Say what it needs, and run nothing.")] = False,
+) -> None:  # fmt: skip
+    """Compare stages in a slot on the same photos; status 1 where a variant fails."""
+    from .study.command import asked, overview
+    from .study.compare import plan_line, plan_study, run_study
+
+    study = asked(
+        photos, vary or (), seeds=seeds, truth=truth, recipe=recipe, settings=settings or (), until=until,
+        keypoints=keypoints, base=base, camera=camera, cameras=cameras.value, masks=masks, name=out.resolve().name,
+    )  # fmt: skip
+    if only_plan:
+        needed = plan_study(study)
+        typer.echo(plan_line(needed))
+        _table(("node", "in trials", "different"), [(n, str(a), str(b)) for n, a, b in needed.rows], right=(1, 2))
+        return
+    found = run_study(study, out=out, workers=workers, memory=memory, device=device, store=store, cluster=cluster)
+    head, rows = overview(found)
+    _table(head, rows, right=tuple(range(1, len(head))))
+    for line in ("", *found.conclusions, found.sharing.words(), f"{out}{os.sep}  report.html, table.csv, trials"):
+        typer.echo(line)
+    if found.failed:
+        raise typer.Exit(1)
+
+
 @app.command(epilog=_example("diptych reproduce out/run.json"))
 def reproduce(
     record: Annotated[Path, typer.Argument(metavar="RUN.JSON", help="The record of a run, or its folder.")],
     photos: Annotated[Path | None, typer.Option("--photos", help="Where the photos are now.")] = None,
+    truth: Annotated[Path | None, typer.Option("--truth", metavar="DIR", help="Where their truth is now.")] = None,
     workers: Workers = None,
 ) -> None:
     """Repeat a run in a fresh store and compare every digest; status 1 where one differs."""
     from . import api
 
-    found = api.reproduce(record, photos=photos, workers=workers)
-    if found.equal:
-        typer.echo(f"Equal: all {found.compared} digests are those of {record}.")
-        return
-    why = f"its ingredients differ: {', '.join(found.why)}" if found.why else "the same ingredients gave other bytes"
-    typer.echo(f"Different: the first artifact that differs is {found.first}; {why}.")
-    raise typer.Exit(1)
+    _tell(api.reproduce(record, photos=photos, workers=workers), f"those of {record}")
+
+
+@app.command(epilog=_example("diptych diff out/run.json other/run.json"))
+def diff(
+    a: Annotated[Path, typer.Argument(metavar="RUN_A", help="The record of a run, or its folder.")],
+    b: Annotated[Path, typer.Argument(metavar="RUN_B", help="That of another.")],
+) -> None:
+    """Say which results of two runs differ first, by how much and why; status 1 where any does."""
+    from . import api
+
+    _tell(api.diff(a, b), "the same")
 
 
 @app.command(epilog=_example("diptych evaluate out --truth photos/gt"))
@@ -288,6 +339,29 @@ def stages() -> None:
                     typer.secho(f"    {parameter}: {describe(kind)}{value}", dim=True)
     for failure in absent:
         typer.echo(f"not available: {failure.sentence}", err=True)
+
+
+def _tell(found: Difference, same: str) -> None:
+    """How two runs compare; ends with status 1 where they differ."""
+    if not found.first:
+        typer.echo(f"Equal: all {found.compared} digests are {same}.")
+        return
+    typer.echo(f"Different: the first artifact that differs is {found.first.name}; {found.first.reason}.")
+    typer.echo(f"\n{found.differing} of {found.compared} digests differ. Causes; what else differs is a consequence:")
+    for group, causes in found.causes.items():
+        typer.echo(f"  {group}: {', '.join(causes)}")
+    typer.echo("")
+    _table(
+        ("", "equal", "different", "only in A", "only in B"),
+        [(g.name, *(f"{n or '·'}" for n in (g.equal, g.different, g.only_a, g.only_b))) for g in found.groups],
+        right=(1, 2, 3, 4),
+    )
+    told = [group.first for group in found.groups if group.first and group.first.by]
+    if told:
+        typer.echo("\nBy how much, A against B, the first of each:")
+    for artifact in told:
+        typer.echo(f"  {artifact.name}: {'; '.join(artifact.by)}")
+    raise typer.Exit(1)
 
 
 def _first_line(cls: type) -> str:

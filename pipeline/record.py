@@ -25,7 +25,7 @@ from .tasks import Outcome
 
 FORMAT = 1
 
-COMMON = ("stage", "version", "code", "parameters", "libraries", "device")
+COMMON = ("stage", "version", "code", "parameters", "libraries", "files", "device")
 """The ingredients of a key that all items of a node share."""
 
 LIBRARIES = ("numpy", "scipy", "dask", "safetensors", "numba", "torch", "opencv-contrib-python", "poselib", "pycolmap")
@@ -93,7 +93,7 @@ def write_record(path: Path, record: dict[str, Any]) -> None:
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """The record in a file, or of an output folder.
+    """The record in a file, or of an output folder; its store moves with the folder.
 
     Raises:
         StageFailure: ``no-record`` or ``bad-record``.
@@ -107,6 +107,9 @@ def read_record(path: Path) -> dict[str, Any]:
         raise StageFailure("bad-record", f"{path} cannot be read: {error}") from error
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise StageFailure("bad-record", f"{path} is not the record of a run that this version can read.")
+    beside = path.with_name("store")
+    if beside.is_dir() and not Path(record["store"]).exists():
+        record["store"] = str(beside.resolve())
     return record
 
 
@@ -128,9 +131,11 @@ def outputs_of(record: dict[str, Any]) -> dict[tuple[str, str], str]:
 
 
 def options_of(record: dict[str, Any]) -> Options:
-    """How the photos were read."""
+    """How the photos were read, and where their truth was."""
     options = record["options"]
-    return Options(options["cameras"], options["camera"], Path(options["masks"]) if options["masks"] else None)
+    # Records of earlier versions do not speak of the truth.
+    masks, truth = (Path(folder) if folder else None for folder in (options["masks"], options.get("truth")))
+    return Options(options["cameras"], options["camera"], masks, truth)
 
 
 def recipe_tables(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -171,6 +176,7 @@ def _options(options: Options) -> dict[str, Any]:
     return {
         "cameras": options.cameras, "camera": camera,
         "masks": str(options.masks.resolve()) if options.masks else None,
+        "truth": str(options.truth.resolve()) if options.truth else None,
     }  # fmt: skip
 
 

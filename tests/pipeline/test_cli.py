@@ -19,7 +19,7 @@ from PIL import Image
 from toys import paint
 from typer.testing import CliRunner
 
-COMMANDS = ("run", "plan", "explain", "reproduce", "evaluate", "export", "stages")
+COMMANDS = ("run", "plan", "explain", "diff", "reproduce", "evaluate", "export", "stages")
 
 TOY = """
 [features]
@@ -100,6 +100,23 @@ def test_reproduce_says_equal_or_what_differs(photos: Path, finished: Path) -> N
     assert "Equal: all" in diptych("reproduce", finished / "run.json")
     paint(photos / "a.png", 201)
     assert "the first artifact that differs is the photo a.png" in diptych("reproduce", finished, status=1)
+
+
+def test_diff_tells_causes_counts_and_by_how_much(photos: Path, recipe: Path, finished: Path, tmp_path: Path) -> None:
+    assert diptych("diff", finished, finished / "run.json") == "Equal: all 27 digests are the same.\n"
+    diptych(
+        "run", photos, "--out", tmp_path / "b", "--recipe", recipe, "--set", "features.count=5", "--until", "matches"
+    )
+    lines = diptych("diff", finished, tmp_path / "b", status=1).splitlines()
+    assert lines[0] == (
+        "Different: the first artifact that differs is features of a.png; "
+        "its ingredients differ: parameters.count 4 -> 5."
+    )
+    assert "  features: parameters.count 4 -> 5" in lines
+    assert "  two_views: only A has this node" in lines
+    assert ["features", "·", "4", "·", "·"] in [line.split() for line in lines]
+    assert ["two_views", "·", "·", "6", "·"] in [line.split() for line in lines]
+    assert lines[-2] == "  features of a.png: 4 against 5 keypoints, 4 of them in both"
 
 
 @pytest.mark.parametrize(

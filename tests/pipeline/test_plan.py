@@ -1,4 +1,4 @@
-"""Looking before running, and comparing afterwards."""
+"""Looking before running, and what a record says afterwards."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ import pytest
 from diptych.pipeline import keys
 from diptych.pipeline.planning import NodeChange, NodePlan
 from diptych.pipeline.record import differences, name_differences
-from diptych.pipeline.reproduction import compare_records
 from diptych.stages.failure import StageFailure
-from diptych.stages.scene import Features, Photo
-from diptych.stages.stage import Context
 from toys import Corners, SimilarPairs, paint
 
 
@@ -137,45 +134,6 @@ def test_differences_are_named() -> None:
     assert name_differences(differences(old, new)) == [
         "a.b 1 -> 2", "a.c [1, 2] -> [1, 2, 3]", "code.m", "input f", "seed",
     ]  # fmt: skip
-
-
-def test_a_run_reproduces(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    record = dp.run(photos, out=out, recipe=toy, seed=5, camera="SIMPLE_PINHOLE,30,16,12", progress=False).record
-    found = dp.reproduce(out / "run.json", workers=3, progress=False)
-    assert found.equal
-    assert found.compared == len(record["photos"]["files"]) + len(record["tasks"]) + len(record["outputs"])
-    photos.rename(tmp_path / "moved")
-    assert dp.reproduce(out, photos=tmp_path / "moved", progress=False).equal
-    paint(tmp_path / "moved" / "b.png", 3)
-    found = dp.reproduce(out, photos=tmp_path / "moved", progress=False)
-    assert (found.equal, found.first) == (False, "the photo b.png")
-
-
-class Unsteady(Corners):
-    """Gives other bytes every time."""
-
-    def run(self, photo: Photo, context: Context) -> Features:
-        import time
-
-        f = super().run(photo, context)
-        return Features(f.xy + time.time_ns() % 10**6, f.scale, f.angle, f.score, f.color, f.descriptors, f.kind)
-
-
-def test_a_run_that_does_not_reproduce_is_told_where_it_parts(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    dp.run(photos, out=out, recipe=toy.with_(features=Unsteady()), progress=False)
-    found = dp.reproduce(out, progress=False)
-    assert (found.first, found.why) == ("features of a.png", ())
-
-
-def test_a_changed_ingredient_is_the_reason(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
-    one = dp.run(photos, out=tmp_path / "1", recipe=toy, progress=False).record
-    two = dp.run(photos, out=tmp_path / "2", recipe=toy.set(["features.count=7"]), progress=False).record
-    found = compare_records(one, two)
-    assert (found.first, found.why) == ("features of a.png", ("parameters.count 4 -> 7",))
-    shorter = dp.run(photos, out=tmp_path / "3", recipe=toy, until="matches", progress=False).record
-    assert compare_records(one, shorter).first == "two_views of a.png and b.png"
 
 
 def test_a_record_says_it_all(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
