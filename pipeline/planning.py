@@ -150,7 +150,7 @@ class _Walk:
         self.seen: dict[TaskId, _Seen] = {}
         chosen = {name for vertex in graph.vertices for name in vertex.choices}
         choices: dict[str, Any] = {}
-        sources = collection.sources()
+        sources = collection.sources(graph)
         for vertex in graph.vertices:
             if not choices.keys() >= set(vertex.choices):
                 self.tasks[vertex.name] = None

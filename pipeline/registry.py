@@ -37,6 +37,7 @@ BUILT_IN: dict[str, str] = {
     "ColmapIncremental": "diptych.stages.colmap_mapping",
     "ColmapGlobal": "diptych.stages.colmap_mapping",
     "TriangulateKnownPoses": "diptych.stages.known_poses",
+    "TruePoses": "diptych.stages.oracles",
     "BundleAdjustment": "diptych.stages.bundle",
     "SharedPoints": "diptych.stages.neighbors",
     "Undistort": "diptych.stages.undistortion",

@@ -163,7 +163,7 @@ class _Run:
     ) -> None:  # fmt: skip
         self.graph, self.collection, self.place, self.common = graph, collection, place, common
         self.seed, self.reporter = seed, reporter
-        self.sources = collection.sources(place.store)
+        self.sources = collection.sources(graph, place.store)
         self.outcomes: dict[TaskId, Outcome] = {}
         self.choices: dict[str, Any] = {}
 

@@ -13,8 +13,7 @@ from .dense import Cloud, DepthMap, Mesh, View
 from .depth_evaluation import THRESHOLDS, DepthEvaluation, DisparityEvaluation, depth_errors, disparity_errors
 from .depth_resampling import depths_at, where_in_view
 from .depth_truth import DepthTruth, TrueView
-from .evaluation import common_photos
-from .geometry.alignment import Similarity, align_cameras_robustly
+from .evaluation import align_with_truth, common_photos
 from .scene import Scene
 from .surface_evaluation import MaskEvaluation, SurfaceEvaluation, evaluate_surface, mask_containment
 
@@ -86,7 +85,7 @@ def evaluate_dense(
         StageFailure: ``truth-mismatch`` or ``degenerate-alignment``, as :func:`diptych.stages.evaluation.evaluate`.
     """
     ours, theirs = common_photos(scene.names, tuple(view.name for view in truth.views))
-    aligned = _alignment(scene, truth, ours, theirs)
+    aligned = align_with_truth(scene, truth.scene)
     name_of = {truth.views[j].name: scene.names[i] for i, j in zip(ours, theirs, strict=True)}
 
     per_view: dict[str, DepthEvaluation] = {}
@@ -123,13 +122,6 @@ def evaluate_dense(
         masks = replace(contained, pixels=of_object, kept=kept)
     return DenseEvaluation(
         per_view, reduce(add, pairs) if pairs else None, scores.get("cloud"), scores.get("mesh"), masks
-    )  # fmt: skip
-
-
-def _alignment(scene: Scene, truth: DepthTruth, ours: np.ndarray, theirs: np.ndarray) -> Similarity:
-    return align_cameras_robustly(
-        scene.rotations[ours], scene.centers[ours],
-        np.stack([truth.views[j].rotation for j in theirs]), np.stack([truth.views[j].center for j in theirs]),
     )  # fmt: skip
 
 

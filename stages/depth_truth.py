@@ -73,6 +73,33 @@ class TrueView:
 
 
 @dataclass(frozen=True, eq=False)
+class TrueDepth:
+    """The true depth of one photo, read.
+
+    Attributes:
+        camera: a PINHOLE camera of the size of the map.
+        rotation, translation: ``cam_from_world`` in the truth's world, shapes (3, 3) and (3,).
+        depth: z in the truth's unit, 0 where it is not known, shape (H, W).
+        missing: why nothing is known of this photo; empty where something is.
+    """
+
+    camera: Camera
+    rotation: np.ndarray
+    translation: np.ndarray
+    depth: np.ndarray
+    missing: str = ""
+
+    def __post_init__(self) -> None:
+        real, size = np.float64, (self.camera.height, self.camera.width)
+        settle(self, rotation=(real, (3, 3)), translation=(real, (3,)), depth=(np.float32, size))
+
+    @staticmethod
+    def unknown(why: str) -> TrueDepth:
+        """Of a photo whose depth the truth does not tell: a map of one pixel."""
+        return TrueDepth(Camera("PINHOLE", 1, 1, (1, 1, 0.5, 0.5)), np.eye(3), np.zeros(3), np.zeros((1, 1)), why)
+
+
+@dataclass(frozen=True, eq=False)
 class DepthTruth:
     """The true surfaces of a scene.
 

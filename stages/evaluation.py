@@ -12,7 +12,7 @@ import numpy as np
 from .arrays import settle
 from .bundle import reprojection_errors
 from .failure import StageFailure
-from .geometry.alignment import align_cameras, align_cameras_robustly
+from .geometry.alignment import Similarity, align_cameras, align_cameras_robustly
 from .geometry.rotations import angle_between
 from .scene import Scene
 
@@ -130,7 +130,7 @@ def evaluate(scene: Scene, truth: Scene) -> Evaluation:
     ours, theirs = common_photos(scene.names, truth.names)
     rotations, centers = scene.rotations[ours], scene.centers[ours]
     true_rotations, true_centers = truth.rotations[theirs], truth.centers[theirs]
-    robust = align_cameras_robustly(rotations, centers, true_rotations, true_centers)
+    robust = align_with_truth(scene, truth)
     plain = align_cameras(rotations, centers, true_rotations, true_centers)
 
     def per_photo(errors: np.ndarray) -> np.ndarray:
@@ -146,6 +146,18 @@ def evaluate(scene: Scene, truth: Scene) -> Evaluation:
         pair_errors=_pair_errors(rotations, centers, true_rotations, true_centers, len(truth.names)),
         reprojection_errors=reprojection_errors(scene),
         points=len(scene.points),
+    )
+
+
+def align_with_truth(scene: Scene, truth: Scene) -> Similarity:
+    """The similarity that brings a scene into the truth's world, by those of their cameras that agree.
+
+    Raises:
+        StageFailure: as :func:`evaluate`.
+    """
+    ours, theirs = common_photos(scene.names, truth.names)
+    return align_cameras_robustly(
+        scene.rotations[ours], scene.centers[ours], truth.rotations[theirs], truth.centers[theirs]
     )
 
 

@@ -25,8 +25,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, dataclass_transform
 
 from .dense import Cloud, DepthMap, Mesh, Neighbors, View
+from .depth_truth import TrueDepth
 from .mono_weights import MonoWeights
-from .scene import Camera, Features, Matches, Pairs, Patches, Photo, Photos, Sparse, Tracks, TwoView
+from .scene import Camera, Features, Matches, Pairs, Patches, Photo, Photos, Scene, Sparse, Tracks, TwoView
 
 Extent = Literal["run", "photo", "pair"]
 
@@ -39,7 +40,7 @@ class Slot:
         name: the name inputs refer to it by.
         type: the type of one item.
         extent: whether there is one item for the ``run``, one per ``photo`` or one per ``pair``.
-        source: filled from the photographs themselves, not by a stage.
+        source: filled from the photographs themselves or from the truth, not by a stage.
     """
 
     name: str
@@ -55,6 +56,8 @@ SLOTS: dict[str, Slot] = {
         Slot("photo", Photo, "photo", source=True),
         Slot("camera", Camera, "photo", source=True),
         Slot("photos", Photos, "run", source=True),
+        Slot("true_cameras", Scene, "run", source=True),
+        Slot("true_depths", TrueDepth, "photo", source=True),
         Slot("features", Features, "photo"),
         Slot("pairs", Pairs, "run"),
         Slot("matches", Matches, "pair"),
@@ -71,7 +74,11 @@ SLOTS: dict[str, Slot] = {
         Slot("mesh", Mesh, "run"),
     )
 }
-"""Every slot in the order in which data flows."""
+"""Every slot in the order in which data flows.
+
+``true_cameras`` and ``true_depths`` are there for a run that is told where the truth lies: the cameras of those photos
+that it knows, under the photos' names and without points, and what it knows of the depth of each.
+"""
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,21 @@ def read_dense_truth(path: str | Path) -> DepthTruth:
     )
 
 
+def read_true_cameras(path: str | Path) -> Scene:
+    """The true cameras of a scene; those of a rectified pair are known without a file that states them.
+
+    Raises:
+        StageFailure: as :func:`diptych.stages.formats.truth.read_truth`.
+    """
+    try:
+        return read_truth(path)
+    except StageFailure as unknown:
+        try:
+            return read_dense_truth(path).scene
+        except StageFailure:
+            raise unknown from None
+
+
 def _rendered(folder: Path) -> DepthTruth | None:
     if not (folder / "images.txt").is_file() or not (folder / "depth").is_dir():
         return None

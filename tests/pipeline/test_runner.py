@@ -470,8 +470,9 @@ def test_a_cluster_that_is_not_there_is_told(
 
 def test_stages_of_a_run_survive_the_way_to_a_worker(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
     collection = Collection.read(photos, Options(), lambda _: None, 1)
-    names, sources = collection.photos.names, collection.sources()
-    for vertex in Graph.of(toy).vertices:
+    graph = Graph.of(toy)
+    names, sources = collection.photos.names, collection.sources(graph)
+    for vertex in graph.vertices:
         choices = {"pairs": Pairs(np.array([[0, 1]]))}
         tasks = tasks_of(vertex, stage_ingredients(vertex.stage), names, choices, sources, 0)
         assert pickle.loads(pickle.dumps(tasks)) == tasks
