@@ -66,8 +66,13 @@ class _Module:
     def text(self, symbols: set[str]) -> Iterator[str]:
         """Normalised source of the symbols and of the statements that always run."""
         names = sorted(self.definitions if WHOLE in symbols else symbols & self.definitions.keys())
-        yield from (ast.unparse(statement) for name in names for statement in self.definitions[name])
-        yield from (ast.unparse(statement) for statement in self.loose)
+        yield from (_unparsed(statement) for name in names for statement in self.definitions[name])
+        yield from map(_unparsed, self.loose)
+
+
+@lru_cache(maxsize=1 << 16)
+def _unparsed(statement: ast.stmt) -> str:
+    return ast.unparse(statement)
 
 
 def _closure(wanted: list[tuple[str, str]], packages: set[str]) -> dict[str, set[str]]:
@@ -98,21 +103,36 @@ def _elsewhere(module: _Module, symbol: str) -> list[tuple[str, str]]:
 
 def _uses(module: _Module, statement: ast.stmt) -> Iterator[tuple[str, str]]:
     """The (module, symbol) pairs that a statement names."""
+    names, imports = _mentions(statement)
+    for node in imports:
+        yield from ((origin, attribute or WHOLE) for origin, attribute in _imports(node, module.package).values())
+    for name, attribute in names:
+        if attribute and name in module.imports:
+            yield _attribute(module, *module.imports[name], attribute)
+        elif name in module.definitions:
+            yield module.name, name
+        elif name in module.imports:
+            origin, symbol = module.imports[name]
+            yield origin, symbol or WHOLE
+
+
+@lru_cache(maxsize=1 << 16)
+def _mentions(statement: ast.stmt) -> tuple[list[tuple[str, str]], list[ast.Import | ast.ImportFrom]]:
+    """The names in a statement, each once and with the attribute that is asked of it, and the imports in it."""
+    names: dict[tuple[str, str], None] = {}
+    imports = []
     pending: list[ast.AST] = [statement]
     while pending:
         node = pending.pop()
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            yield from ((origin, attribute or WHOLE) for origin, attribute in _imports(node, module.package).values())
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in module.imports:
-            yield _attribute(module, *module.imports[node.value.id], node.attr)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            names[node.value.id, node.attr] = None
             continue
-        elif isinstance(node, ast.Name):
-            if node.id in module.definitions:
-                yield module.name, node.id
-            elif node.id in module.imports:
-                origin, attribute = module.imports[node.id]
-                yield origin, attribute or WHOLE
+        if isinstance(node, ast.Name):
+            names[node.id, ""] = None
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            imports.append(node)
         pending.extend(ast.iter_child_nodes(node))
+    return list(names), imports
 
 
 def _attribute(module: _Module, origin: str, symbol: str | None, attribute: str) -> tuple[str, str]:
