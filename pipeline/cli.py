@@ -311,6 +311,35 @@ def train(
         typer.echo(f"  {name}: {value:.4g}")
 
 
+@app.command(epilog=_example("diptych bench strecha data --recipe classical --recipe learned"))
+def bench(
+    name: Annotated[str, typer.Argument(help="strecha, eth3d, dtu, middlebury, bal or rendered.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Its data, in the layout of its authors.")],
+    recipe: Annotated[list[str] | None, typer.Option("--recipe", help="Name or TOML file; may be repeated.")] = None,
+    settings: Settings = None, until: Until = None,
+    peer: Annotated[bool, typer.Option("--peer/--no-peer", help="Run other programs beside the recipes.")] = True,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of all runs; bench/NAME if not given.")] = None,
+    file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the table there too.")] = None,
+    seed: Seed = 0, workers: Workers = None, memory: Memory = None, store: StoreAddress = None, device: Device = "cpu",
+) -> None:  # fmt: skip
+    """Run a standard protocol and print its table beside published figures; status 1 where a scene failed."""
+    from .benchmarks.registry import bench as run_benchmark
+
+    table = run_benchmark(
+        name, data, recipes=recipe or ("classical",), settings=settings or (), until=until, peer=peer, out=out,
+        seed=seed, workers=workers, memory=memory, store=store, device=device,
+        say=lambda row: typer.echo(f"{row.scene}, {row.method}: {row.failure or 'done'}", err=True),
+    )  # fmt: skip
+    head, lines = table.cells()
+    _table(head, lines, right=tuple(range(2, len(head))))
+    for note in table.notes():
+        typer.echo(note)
+    if file:
+        file.write_text(json.dumps(table.as_dict(), indent=1, ensure_ascii=False), "utf-8")
+    if table.failures:
+        raise typer.Exit(1)
+
+
 @app.command(epilog=_example("diptych stages"))
 def stages() -> None:
     """List the slots, what can fill each, and every parameter with its default."""

@@ -1,1 +1,0 @@
-"""Standard protocols on data in the layout of its authors."""

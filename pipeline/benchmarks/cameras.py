@@ -1,0 +1,13 @@
+"""Columns of cameras that the protocols share."""
+
+from __future__ import annotations
+
+from .table import Column
+
+CAMERAS = (
+    Column("registered", "photos", ".0f"),
+    Column("photos", "of", ".0f"),
+    Column("position_least_squares_mean", "position mm", ".2f", 1000),
+    Column("rotation_mean_deg", "rotation °", ".4f"),
+)
+"""Mean error of the positions after a least-squares similarity, where the truth is in metres, and of the rotations."""
