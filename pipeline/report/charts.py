@@ -47,16 +47,28 @@ def histogram(values: np.ndarray, *, bins: int = 40, whole: bool = False, unit: 
         f'<svg class="histogram" viewBox="0 0 {_WIDTH} {_HEIGHT + _AXIS}" role="img">{bars}'
         f'<line class="median" x1="{at:.1f}" x2="{at:.1f}" y1="0" y2="{_HEIGHT}"/>'
         f'<line class="axis" x1="0" x2="{_WIDTH}" y1="{_HEIGHT}" y2="{_HEIGHT}"/>'
-        f'<text x="0" y="{base}">{_number(edges[0])}{unit}</text>'
-        f'<text x="{_WIDTH}" y="{base}" text-anchor="end">{_number(last)}{more}{unit}</text></svg>'
+        f'<text x="0" y="{base}">{number(edges[0])}{unit}</text>'
+        f'<text x="{_WIDTH}" y="{base}" text-anchor="end">{number(last)}{more}{unit}</text></svg>'
+    )
+
+
+def spread_bar(values: np.ndarray, most: float) -> str:
+    """How values are spread from 0 to ``most``: nine in ten on the line, half of them in the box, and their median."""
+    quantiles = np.quantile(values, (0.05, 0.25, 0.5, 0.75, 0.95))
+    low, first, middle, third, high = 100 * np.minimum(quantiles / most, 1)
+    return (
+        f'<svg class="bar spread" aria-hidden="true"><line x1="{low:.1f}%" x2="{high:.1f}%" y1="50%" y2="50%"/>'
+        f'<rect x="{first:.1f}%" width="{third - first:.1f}%"/>'
+        f'<line class="median" x1="{middle:.1f}%" x2="{middle:.1f}%" y1="0" y2="100%"/></svg>'
     )
 
 
 def _span(low: float, high: float, whole: bool) -> str:
     if not whole:
-        return f"{_number(low)} to {_number(high)}"
-    return _number(low) if high - low == 1 else f"{_number(low)} to {_number(high - 1)}"
+        return f"{number(low)} to {number(high)}"
+    return number(low) if high - low == 1 else f"{number(low)} to {number(high - 1)}"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Three digits, or as many as a whole number has."""
     return f"{value:.3g}" if value < 100 else f"{value:,.0f}"

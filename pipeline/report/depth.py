@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from html import escape
 
 import cv2
@@ -12,6 +11,7 @@ from ...stages.dense import Cloud, DepthMap, Mesh, Neighbors, Reason, View
 from ...stages.scene import Photos
 from ..results import Dense
 from .charts import histogram
+from .document import image_source, shrunk
 from .words import plural
 
 MANY_VIEWS = 60
@@ -94,18 +94,48 @@ def _why(photo: int, neighbors: Neighbors | None, view: View | None, depths: Dep
 
 def _card(name: str, width: int, view: View | None, depths: DepthMap | None, neighbors: str) -> str:
     """One view: its pictures side by side, each with what it says."""
-    pictures = []
+    figures = []
     if view is not None:
         size = f"{view.camera.width:,} × {view.camera.height:,}, sought from {view.near:.3g} to {view.far:.3g}"
-        pictures.append(("Photo", _photo(view.image, width), f"<p>{size}</p>"))
+        photo, said = image_source(shrunk(view.image, width), 65), f"<p>{size}</p>"
+        if depths is None:
+            figures.append(_figure(name, "Photo", photo, said))
+        else:
+            source, caption = _depth(depths, width)
+            pair = wipe((photo, "Photo"), (source, "Depth"), name)
+            figures.append(f"<figure>{pair}<figcaption>{caption}{said}</figcaption></figure>")
     if depths is not None:
-        pictures += [_depth(depths, width), _confidence(depths, width), _reasons(depths, width)]
-    shown = "".join(
-        f'<figure><button type="button" class="picture"><img src="{source}" alt="{title} of {escape(name)}"></button>'
-        f"<figcaption>{caption}</figcaption></figure>"
-        for title, source, caption in pictures
+        if view is None:
+            figures.append(_figure(name, "Depth", *_depth(depths, width)))
+        figures += [_figure(name, "Confidence", *_confidence(depths, width))]
+        figures += [_figure(name, "Reasons", *_reasons(depths, width))]
+    return f'<div class="view"><h3>{escape(name)}</h3><div class="maps">{"".join(figures)}</div>{neighbors}</div>'
+
+
+def _figure(name: str, title: str, source: str, caption: str) -> str:
+    picture = f'<img src="{source}" alt="{title} of {escape(name)}" loading="lazy" decoding="async">'
+    return (
+        f'<figure><button type="button" class="picture">{picture}</button><figcaption>{caption}</figcaption></figure>'
     )
-    return f'<div class="view"><h3>{escape(name)}</h3><div class="maps">{shown}</div>{neighbors}</div>'
+
+
+def wipe(first: tuple[str, str], second: tuple[str, str], name: str) -> str:
+    """Two pictures of the same size in one place, with a slider between them.
+
+    Args:
+        first, second: the address of a picture and its title; the first is seen left of the slider.
+        name: of the photo.
+    """
+    under, over = (
+        f'<img src="{source}" alt="{title} of {escape(name)}" loading="lazy" decoding="async">'
+        for source, title in (second, first)
+    )
+    titles = f"<span>{first[1]}</span><span>{second[1]}</span>"
+    return (
+        f'<div class="wipe">{under}{over}<i></i><input type="range" min="0" max="100" value="50" step="0.1" '
+        f'autocomplete="off" aria-label="From {first[1]} to {second[1]} of {escape(name)}">{titles}'
+        f'<button type="button" class="enlarge" aria-label="Enlarge">⤢</button></div>'
+    )
 
 
 def _neighbors(photo: int, photos: Photos, neighbors: Neighbors | None) -> str:
@@ -120,11 +150,7 @@ def _neighbors(photo: int, photos: Photos, neighbors: Neighbors | None) -> str:
     return f'<p class="sources">Neighbours: {said}</p>' if said else ""
 
 
-def _photo(image: np.ndarray, width: int) -> str:
-    return _source(".webp", _shrunk(image, width), cv2.IMWRITE_WEBP_QUALITY, 65)
-
-
-def _depth(depths: DepthMap, width: int) -> tuple[str, str, str]:
+def _depth(depths: DepthMap, width: int) -> tuple[str, str]:
     """Inverse depth, in which equal steps are about equally far apart in disparity; 1 % at either end is cut off."""
     known = depths.depth > 0
     inverse = np.divide(1.0, depths.depth, out=np.zeros_like(depths.depth), where=known)
@@ -132,17 +158,17 @@ def _depth(depths: DepthMap, width: int) -> tuple[str, str, str]:
     caption = f'<span class="scale depths"><i>{1 / high:.3g}</i><i>{1 / low:.3g}</i></span>' if known.any() else ""
     share = _percent(int(known.sum()), int((depths.reason != Reason.MASKED).sum()))
     picture = _colored((inverse - low) / max(high - low, 1e-12), known, DEPTHS, width)
-    return "Depth", picture, f"{caption}<p>{share} covered</p>"
+    return picture, f"{caption}<p>{share} covered</p>"
 
 
-def _confidence(depths: DepthMap, width: int) -> tuple[str, str, str]:
+def _confidence(depths: DepthMap, width: int) -> tuple[str, str]:
     known = depths.depth > 0
     mean = f"<p>{depths.confidence[known].mean(dtype=np.float64):.2f} in the mean</p>" if known.any() else ""
     caption = f'<span class="scale confidences"><i>unsure</i><i>sure</i></span>{mean}'
-    return "Confidence", _colored(depths.confidence.astype(np.float32), known, CONFIDENCES, width), caption
+    return _colored(depths.confidence.astype(np.float32), known, CONFIDENCES, width), caption
 
 
-def _reasons(depths: DepthMap, width: int) -> tuple[str, str, str]:
+def _reasons(depths: DepthMap, width: int) -> tuple[str, str]:
     step = max(1, -(-depths.reason.shape[1] // width))
     palette = np.array([[int(color[i : i + 2], 16) for i in (1, 3, 5)] for _, color in REASONS.values()], np.uint8)
     counts = np.bincount(depths.reason.ravel(), minlength=len(REASONS))
@@ -151,29 +177,14 @@ def _reasons(depths: DepthMap, width: int) -> tuple[str, str, str]:
         for reason, (title, color) in REASONS.items()
         if counts[reason]
     )
-    picture = _source(".png", palette[depths.reason[::step, ::step]], cv2.IMWRITE_PNG_COMPRESSION, 9)
-    return "Reasons", picture, f'<ul class="reasons">{shares}</ul>'
+    picture = image_source(palette[depths.reason[::step, ::step]])
+    return picture, f'<ul class="reasons">{shares}</ul>'
 
 
 def _colored(values: np.ndarray, known: np.ndarray, colors: np.ndarray, width: int) -> str:
     """A picture of values from 0 to 1."""
     index = np.clip(255 * values + 0.5, 0, 255).astype(np.uint8)
-    return _source(
-        ".webp", _shrunk(np.where(known[..., None], colors[index], NOTHING), width), cv2.IMWRITE_WEBP_QUALITY, 75
-    )
-
-
-def _shrunk(image: np.ndarray, width: int) -> np.ndarray:
-    height, wide = image.shape[:2]
-    if wide <= width:
-        return image
-    return cv2.resize(image, (width, max(1, round(height * width / wide))), interpolation=cv2.INTER_AREA)
-
-
-def _source(suffix: str, image: np.ndarray, option: int, value: int) -> str:
-    """An RGB image as the address of an ``img``."""
-    _, encoded = cv2.imencode(suffix, np.ascontiguousarray(image[..., ::-1]), [option, value])
-    return f"data:image/{suffix[1:]};base64,{base64.b64encode(encoded.tobytes()).decode('ascii')}"
+    return image_source(shrunk(np.where(known[..., None], colors[index], NOTHING), width), 75)
 
 
 def _gradient(colors: np.ndarray) -> str:

@@ -2,43 +2,69 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from html import escape
 
-import cv2
 import numpy as np
 
 from ...stages.failure import StageFailure
 from ...stages.photos import PhotoFile, decode
 from ...stages.scene import Photos, Sparse
+from .document import image_source, shrunk
+from .matching import Found, Matching, keypoint_data
 from .measures import Measures
 from .words import plural
 
+WIDTHS = ((60, 640), (200, 320), (1_000_000, 160))
+"""Up to how many photos, and how wide their pictures then are."""
+
 MANY_PHOTOS = 200
-"""With more photos than this their pictures are half as wide."""
+"""With more photos than this they stand closer together."""
+
+_KEYPOINTS = ("found", "matched", "triangulated")
 
 
 def gallery_section(
-    photos: Photos, files: Sequence[PhotoFile], sparse: Sparse | None, measures: Sequence[Measures]
-) -> str:
-    """A picture of every photo, and what became of it."""
+    photos: Photos, files: Sequence[PhotoFile], sparse: Sparse | None, measures: Sequence[Measures], found: Found,
+    matching: Matching,
+) -> str:  # fmt: skip
+    """A picture of every photo with its keypoints, and what became of it."""
     if not photos.names:
         return ""
     file_of = {file.name: file for file in files}
     captions = _captions(photos, sparse, measures)
-    width = 160 if len(photos) > MANY_PHOTOS else 320
+    width = next(width for most, width in WIDTHS if len(photos) <= most)
     with ThreadPoolExecutor(4) as pool:
         thumbnails = list(pool.map(lambda name: _thumbnail(file_of.get(name), width), photos.names))
     cards = "\n".join(
         f'<figure id="photo-{i}" class="photo{" missing" * (not registered)}">'
-        f"{thumbnail}<figcaption><b>{escape(name)}</b>{text}</figcaption></figure>"
+        f'<div class="over">{thumbnail}{_overlay(i) if name in found.features else ""}'
+        f'<button type="button" class="enlarge" aria-label="Enlarge {escape(name)}">⤢</button></div>'
+        f"<figcaption><b>{escape(name)}</b>{text}</figcaption></figure>"
         for i, (name, thumbnail, (registered, text)) in enumerate(zip(photos.names, thumbnails, captions, strict=True))
     )
     many = " many" if len(photos) > MANY_PHOTOS else ""
     shape = np.median([photos.camera(i).width / photos.camera(i).height for i in range(len(photos))])
-    return f'<section><h2>Photos</h2><div class="photos{many}" style="--shape: {shape:.4f}">{cards}</div></section>'
+    keypoints = keypoint_data(photos, found, matching, sparse)
+    return f"""<section><h2>Photos</h2>{_legend(matching, sparse) if keypoints else ""}
+<div class="photos{many}" style="--shape: {shape:.4f}">{cards}</div>{keypoints}</section>"""
+
+
+def _overlay(photo: int) -> str:
+    return f'<canvas class="keypoints" data-photo="{photo}" aria-hidden="true"></canvas>'
+
+
+def _legend(matching: Matching, sparse: Sparse | None) -> str:
+    """Which keypoints are drawn over the photos."""
+    there = {"found": True, "matched": bool(matching.matched), "triangulated": sparse is not None}
+    choices = "".join(
+        f'<label><input type="checkbox" name="keypoints" value="{rank}"{" checked" * (rank > 0)} autocomplete="off">'
+        f'<span class="swatch {name}"></span>{name}</label>'
+        for rank, name in enumerate(_KEYPOINTS)
+        if there[name]
+    )
+    return f'<p class="controls legend"><span>Keypoints</span>{choices}</p>'
 
 
 def _captions(photos: Photos, sparse: Sparse | None, measures: Sequence[Measures]) -> list[tuple[bool, str]]:
@@ -65,16 +91,15 @@ def _reason(why: str | None) -> str:
 
 
 def _thumbnail(file: PhotoFile | None, width: int) -> str:
-    """The photo as a small JPEG inside the page; why not, where it cannot be read."""
+    """The photo as a small picture inside the page; why not, where it cannot be read."""
     if file is None:
         return '<div class="blank"></div>'
     try:
         pixels = decode(file.load())
     except StageFailure as problem:
         return f'<div class="blank" title="{escape(str(problem))}"></div>'
-    width = min(width, pixels.shape[1])
-    height = max(1, round(pixels.shape[0] * width / pixels.shape[1]))
-    small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-    _, encoded = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 70])
-    text = base64.b64encode(encoded.tobytes()).decode("ascii")
-    return f'<img src="data:image/jpeg;base64,{text}" alt="" width="{width}" height="{height}">'
+    small = shrunk(pixels, width)
+    return (
+        f'<img src="{image_source(small, 60)}" alt="" width="{small.shape[1]}" height="{small.shape[0]}" '
+        'loading="lazy" decoding="async">'
+    )

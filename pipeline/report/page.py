@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import numpy as np
@@ -14,22 +12,26 @@ import numpy as np
 from ...stages.photos import PhotoFile
 from ...stages.scene import Photos, Scene, Sparse
 from ..results import Dense
+from .citations import citation_section
 from .depth import depth_section, surface_section
+from .document import data_script, failure_notice, warnings_notice, write_page
 from .gallery import gallery_section
+from .matching import Found, matching_section, survey
 from .measures import Measures, measure
 from .quality import quality_section
 from .steps import record_section, steps_section
 from .surfaces import MOST_POINTS as MOST_SURFACE_POINTS
 from .surfaces import MOST_TRIANGLES
-from .viewer import MOST_POINTS, pack
+from .viewer import CANVAS, MOST_POINTS, pack, viewer_controls
 from .words import plural, seconds
 
 _NO_DENSE = Dense()
+_NOTHING_FOUND = Found()
 
 
 def write_report(
     path: Path, *, photos: Photos, files: Sequence[PhotoFile], sparse: Sparse | None, record: Mapping[str, Any],
-    dense: Dense = _NO_DENSE,
+    dense: Dense = _NO_DENSE, found: Found = _NOTHING_FOUND,
 ) -> None:  # fmt: skip
     """Write a run's page: one HTML file that needs no network and no other file.
 
@@ -40,40 +42,30 @@ def write_report(
         sparse: the models, or ``None`` where the run failed before there was one.
         record: the run's record, as ``run.json`` holds it.
         dense: what there is of the dense half; its views and depth maps are read one at a time.
+        found: what there is before the model.
     """
     models = sparse.models if sparse else ()
     measures = [measure(model) for model in models]
     photo_of = {name: i for i, name in enumerate(photos.names)}
     surfaces = [(dense.cloud, dense.mesh), *((None, None) for _ in models[1:])]
     viewable = [pack(model, photo_of, *surface) for model, surface in zip(models, surfaces, strict=False)]
+    matching = survey(photos, found)
     body = [
+        data_script("models", viewable),
         _heading(photos, models, measures, dense, record),
-        _notices(record),
+        failure_notice(record.get("failure")),
+        warnings_notice(record.get("warnings") or ()),
         _viewer_section(models, dense),
-        gallery_section(photos, files, sparse, measures),
+        gallery_section(photos, files, sparse, measures, found, matching),
+        matching_section(photos, matching),
         surface_section(dense.cloud, dense.mesh),
         depth_section(photos, dense),
         quality_section(photos, models, measures),
         steps_section(record),
         record_section(record),
-        f'<script type="application/json" id="models">{_json(viewable)}</script>',
+        citation_section(record, path.parent),
     ]
-    page = Template(_read("page.html")).substitute(
-        title=escape(f"{_title(record)} · Diptych"),
-        style=_read("page.css"),
-        body="\n".join(part for part in body if part),
-        script=_read("viewer.js") + _read("pictures.js"),
-    )
-    path.write_text(page, encoding="utf-8")
-
-
-def _read(name: str) -> str:
-    return (Path(__file__).parent / name).read_text(encoding="utf-8")
-
-
-def _json(value: object) -> str:
-    """JSON that cannot end the script element it stands in."""
-    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
+    write_page(path, title=f"{_title(record)} · Diptych", body=body, scripts=("viewer.js", "run.js", "pictures.js"))
 
 
 def _title(record: Mapping[str, Any]) -> str:
@@ -103,32 +95,6 @@ def _heading(
     return f'<h1>{escape(_title(record))}</h1>\n<p class="verdict">{", ".join(parts)}</p>'
 
 
-def _notices(record: Mapping[str, Any]) -> str:
-    return _failure(record.get("failure")) + _warnings(record.get("warnings") or ())
-
-
-def _failure(failure: Mapping[str, Any] | None) -> str:
-    if not failure:
-        return ""
-    facts = ", ".join(f"{name} {value}" for name, value in (failure.get("facts") or {}).items())
-    trace = escape(str(failure.get("trace") or ""))
-    lines = [
-        f"<p>{escape(str(failure.get('hint')))}</p>" if failure.get("hint") else "",
-        f'<p class="soft">{escape(facts)}</p>' if facts else "",
-        f'<p class="soft"><code>{escape(str(failure.get("code", "failure")))}</code></p>',
-        f"<details><summary>Traceback</summary><pre>{trace}</pre></details>" if trace else "",
-    ]
-    sentence = escape(str(failure.get("sentence") or "The run failed."))
-    return f'<div class="notice failure" role="alert"><h2>{sentence}</h2>{"".join(lines)}</div>'
-
-
-def _warnings(warnings: Sequence[object]) -> str:
-    if not warnings:
-        return ""
-    items = "".join(f"<li>{escape(str(warning))}</li>" for warning in warnings)
-    return f'<div class="notice"><h2>{plural(len(warnings), "warning")}</h2><ul>{items}</ul></div>'
-
-
 def _viewer_section(models: Sequence[Scene], dense: Dense) -> str:
     if not models:
         return ""
@@ -143,31 +109,14 @@ def _viewer_section(models: Sequence[Scene], dense: Dense) -> str:
         for i, model in enumerate(models)
         if (text := _thinned(model, dense if i == 0 else _NO_DENSE))
     )
-    return f"""<div class="viewer">
-<canvas tabindex="0" aria-label="The cameras and points of the model, in three dimensions"></canvas>
-<figure class="chosen" hidden></figure>
-<p class="without">This browser does not offer WebGL 2, so the model cannot be turned here.</p>
-<div class="controls">{choice}{_layers(dense)}
-<label>Point size <input type="range" name="points" min="1" max="9" step="0.1" autocomplete="off"></label>
-<label>Camera size <input type="range" name="cameras" min="-3" max="2" step="0.1" value="0" autocomplete="off"></label>
-<button type="button" name="reset">Reset the view</button>
-<small class="help">Drag to turn, with two fingers or the right button to move; click a camera for its photo</small>
-</div>{thinned}</div>"""
+    return f"""<div class="viewer">{CANVAS}
+{viewer_controls(_layers(dense), choice)}{thinned}</div>"""
 
 
-def _layers(dense: Dense) -> str:
-    """The choice of what is drawn, and how, where there is more than the points of the sparse model."""
-    names = ["points"] + ["cloud"] * bool(dense.cloud and len(dense.cloud))
-    names += ["mesh"] * bool(dense.mesh and len(dense.mesh.triangles))
-    if len(names) == 1:
-        return ""
-    layers = "".join(
-        f'<label><input type="radio" name="layer" value="{name}" autocomplete="off">{name.capitalize()}</label>'
-        for name in names
-    )
-    shadings = "".join(f'<option value="{i}">{text}</option>' for i, text in enumerate(("Colours", "Shape", "Normals")))
-    return f"""<span class="layers" role="radiogroup" aria-label="What is drawn">{layers}</span>
-<label class="shading">As <select name="shading" autocomplete="off">{shadings}</select></label>"""
+def _layers(dense: Dense) -> list[str]:
+    """What there is to draw beside the cameras."""
+    layers = ["points"] + ["cloud"] * bool(dense.cloud and len(dense.cloud))
+    return layers + ["mesh"] * bool(dense.mesh and len(dense.mesh.triangles))
 
 
 def _thinned(model: Scene, dense: Dense) -> str:

@@ -8,9 +8,13 @@ from html import escape
 import numpy as np
 
 from ...stages.scene import CAMERA_MODELS, Camera, Photos, Scene
-from .charts import bar, histogram
+from .charts import bar, histogram, spread_bar
+from .lens import lens_charts
 from .measures import Measures
 from .words import plural
+
+MOST_LENSES = 12
+"""The lenses of so many cameras of a model are drawn."""
 
 
 def quality_section(photos: Photos, models: Sequence[Scene], measures: Sequence[Measures]) -> str:
@@ -43,21 +47,24 @@ def _histograms(measures: Measures) -> str:
 
 def _photo_table(model: Scene, measures: Measures) -> str:
     most = max(1, int(measures.observations.max(initial=0)))
-    worst = float(np.nanmax(measures.photo_errors, initial=1e-9))
+    order = np.argsort(model.obs_photo, kind="stable")
+    residuals = np.split(measures.residuals[order], np.cumsum(measures.observations)[:-1])
+    finite = [each[np.isfinite(each)] for each in residuals]
+    worst = max((float(np.quantile(each, 0.95)) for each in finite if len(each)), default=0.0) or 1.0
     rows = "".join(
         f'<tr><td class="name">{escape(name)}</td>'
         f'<td class="number">{seen:,}</td><td class="chart">{bar(seen / most)}</td>'
         + (
-            f'<td class="number">{error:.2f}</td><td class="chart">{bar(error / worst)}</td></tr>'
-            if np.isfinite(error)
+            f'<td class="number">{error:.2f}</td><td class="chart">{spread_bar(each, worst)}</td></tr>'
+            if len(each)
             else "<td></td><td></td></tr>"
         )
-        for name, seen, error in zip(
-            model.names, measures.observations.tolist(), measures.photo_errors.tolist(), strict=True
+        for name, seen, error, each in zip(
+            model.names, measures.observations.tolist(), measures.photo_errors.tolist(), finite, strict=True
         )
     )
     return f"""<div class="scroll" tabindex="0"><table><thead><tr><th>Photo</th>
-<th colspan="2">Observations</th><th colspan="2">Mean error, px</th></tr></thead>
+<th colspan="2">Observations</th><th colspan="2">Mean error, px; half of the errors lie in the box</th></tr></thead>
 <tbody>{rows}</tbody></table></div>"""
 
 
@@ -75,7 +82,7 @@ def _cameras(photos: Photos, model: Scene) -> str:
         source = f", focal length from {_SOURCES[prior.focal]}" if prior else ""
         blocks.append(
             f'<div>{escape(who)} <span class="soft">{camera.width} × {camera.height}, {camera.model}{source}</span>'
-            f"{_parameters(camera, prior)}</div>"
+            f"{_parameters(camera, prior)}{lens_charts(model, index) if index < MOST_LENSES else ''}</div>"
         )
     return f"""<div class="cameras"><h3>{"Camera" if len(blocks) == 1 else "Cameras"}</h3>
 <p class="soft">Refined intrinsics, and below them what they started from.</p>

@@ -11,10 +11,9 @@ from typing import Any
 
 from ...stages.failure import StageFailure
 from ..registry import find
-from .charts import bar
+from .flow import Box, State, flow_picture
 from .words import plural, seconds
 
-_ROW = 46
 _PHOTOS = "photos"
 
 Node = Mapping[str, Any]
@@ -43,65 +42,59 @@ class _Work:
             case "failed":
                 self.failed += 1
 
+    @property
+    def told(self) -> str:
+        """The tasks in words."""
+        counts = ((self.ran, "ran"), (self.stored, "from the store"), (self.failed, "failed"))
+        return ", ".join(f"{number:,} {what}" for number, what in counts if number) or "not reached"
+
+    @property
+    def state(self) -> State:
+        if self.failed:
+            return "failed"
+        return "ran" if self.ran else "stored" if self.stored else "waiting"
+
 
 def steps_section(record: Mapping[str, Any]) -> str:
-    """The graph of stages in order, each with its tasks and seconds, then what each is and its parameters."""
+    """A picture of the graph with tasks and seconds of each stage, then what each is and its parameters."""
     nodes: Sequence[Node] = (record.get("recipe") or {}).get("nodes") or ()
     if not nodes:
         return ""
     work = {node["name"]: _Work() for node in nodes}
     for task in record.get("tasks") or ():
         work[task["node"]].add(task)
-    longest = max(one.seconds + one.stored_seconds for one in work.values()) or 1.0
     total = sum(one.seconds for one in work.values())
     stored = sum(one.stored for one in work.values())
     summary = f"{seconds(total)} of work" if total or not stored else "Nothing had to be done"
     if stored:
         summary += f"; {plural(stored, 'result')} from the store, paler, with the time they once took"
-    rows = "".join(_row(node, work[node["name"]], longest) for node in nodes)
     return f"""<section><h2>Stages</h2><p class="soft">{summary}.</p>
-<div class="steps">{_flow(nodes, (record.get("failure") or {}).get("node"))}<div class="rows">
-<div class="row"><span><b>photos</b></span></div>{rows}</div></div>
+<div class="scroll graph" tabindex="0">{flow_picture(_boxes(nodes, work))}</div>
 <div class="columns parameters">{"".join(_explained(node) for node in nodes)}</div></section>"""
 
 
-def _row(node: Node, work: _Work, longest: float) -> str:
-    counts = ((work.ran, "ran"), (work.stored, "from the store"), (work.failed, "failed"))
-    done = ", ".join(f"{number:,} {what}" for number, what in counts if number) or "not reached"
-    taken = seconds(work.seconds + work.stored_seconds) if work.ran + work.stored else ""
-    return (
-        f'<div class="row"><span><b>{escape(node["name"])}</b> <span class="soft">{escape(_stage(node))}</span></span>'
-        f'<span class="soft done">{done}</span>{bar(work.seconds / longest, work.stored_seconds / longest)}'
-        f'<span class="number{" soft" * (not work.ran)}">{taken}</span></div>'
-    )
+def _boxes(nodes: Sequence[Node], work: Mapping[str, _Work]) -> list[Box]:
+    longest = max(one.seconds + one.stored_seconds for one in work.values()) or 1.0
+    boxes, pairs = [Box(_PHOTOS, "what there was", "", (), "stored")], None
+    for node in nodes:
+        done, known = work[node["name"]], {box.name for box in boxes}
+        taken = seconds(done.seconds + done.stored_seconds) if done.ran + done.stored else ""
+        inputs = [source if source in known else _PHOTOS for source in node.get("inputs") or ()]
+        # What runs once a pair also needs to know the pairs.
+        inputs += [pairs] if pairs and node.get("extent") == "pair" else []
+        boxes.append(
+            Box(
+                node["name"], f"{_stage(node)} · {done.told}", taken, inputs, done.state,
+                done.seconds / longest, done.stored_seconds / longest,
+            )
+        )  # fmt: skip
+        pairs = node["name"] if node.get("slot") == "pairs" else pairs
+    return boxes
 
 
 def _stage(node: Node) -> str:
     """The name of the node's class."""
     return str(node.get("use", "")).rpartition(":")[2]
-
-
-def _flow(nodes: Sequence[Node], stopped: str | None) -> str:
-    """The edges of the graph: a line to the next stage, an arc to those farther down."""
-    place = {_PHOTOS: 0} | {node["name"]: i for i, node in enumerate(nodes, 1)}
-    edges = sorted({(place.get(source, 0), place[node["name"]]) for node in nodes for source in node.get("inputs", ())})
-    reach = {(first, last): 0 if last - first == 1 else 6 + 8 * (last - first) for first, last in edges}
-    x = max(reach.values(), default=0) * 0.75 + 7
-    arcs = "".join(_arc(x, *edge, reach[edge]) for edge in edges)
-    dots = "".join(
-        f'<circle cx="{x:g}" cy="{_middle(i)}" r="5" class="{"stopped" if name == stopped else "node"}"/>'
-        for name, i in place.items()
-    )
-    return f'<svg class="flow" width="{x + 22:g}" height="{_ROW * len(place)}" aria-hidden="true">{arcs}{dots}</svg>'
-
-
-def _arc(x: float, first: int, last: int, reach: float) -> str:
-    top, bottom = _middle(first), _middle(last)
-    return f'<path d="M{x:g} {top} C{x - reach:g} {top} {x - reach:g} {bottom} {x:g} {bottom}"/>'
-
-
-def _middle(row: int) -> int:
-    return _ROW * row + _ROW // 2
 
 
 def _explained(node: Node) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-
 import numpy as np
 
 from ...stages.dense import Cloud, Mesh
+from .document import packed_array
 
 MOST_POINTS = 300_000
 MOST_TRIANGLES = 200_000
@@ -15,13 +14,14 @@ FAR = 20.0
 """What lies farther from the middle of the model than so many times the distance of most of its points is not drawn."""
 
 
-def pack_cloud(cloud: Cloud, middle: np.ndarray, unit: float) -> dict[str, object]:
+def pack_cloud(cloud: Cloud, middle: np.ndarray, unit: float, most: int | None = None) -> dict[str, object]:
     """A cloud with positions, normals and colours of its points, evenly thinned.
 
     Args:
         middle, unit: what becomes the origin and the distance 1.
+        most: the most points to keep, by default :data:`MOST_POINTS`.
     """
-    shown = np.linspace(0, len(cloud) - 1, min(len(cloud), MOST_POINTS)).astype(np.int64)
+    shown = np.linspace(0, len(cloud) - 1, min(len(cloud), most or MOST_POINTS)).astype(np.int64)
     points = (cloud.points[shown] - middle) / unit
     near = _near(points)
     return _pack(points[near], cloud.normals[shown][near], cloud.colors[shown][near])
@@ -40,7 +40,7 @@ def pack_mesh(mesh: Mesh, middle: np.ndarray, unit: float) -> dict[str, object]:
     )
     used, triangles = np.unique(triangles, return_inverse=True)
     packed = _pack(vertices[used], attributes[used, :3], attributes[used, 3:])
-    return {**packed, "triangles": _base64(triangles.reshape(-1, 3), "<u4")}
+    return {**packed, "triangles": packed_array(triangles.reshape(-1, 3), "<u4")}
 
 
 def simplify(
@@ -102,11 +102,7 @@ def _pack(points: np.ndarray, normals: np.ndarray, colors: np.ndarray) -> dict[s
     return {
         "low": low.tolist(),
         "span": span.tolist(),
-        "positions": _base64(np.rint(65535 * (points - low) / span), "<u2"),
-        "normals": _base64(np.rint(127 * normals / np.maximum(length, 1e-9)), "i1"),
-        "colors": _base64(np.rint(colors), "u1"),
+        "positions": packed_array(np.rint(65535 * (points - low) / span), "<u2"),
+        "normals": packed_array(np.rint(127 * normals / np.maximum(length, 1e-9)), "i1"),
+        "colors": packed_array(np.rint(colors), "u1"),
     }
-
-
-def _base64(values: np.ndarray, dtype: str) -> str:
-    return base64.b64encode(np.ascontiguousarray(values, dtype=dtype).tobytes()).decode("ascii")

@@ -113,7 +113,11 @@ function vertices(gl, { made }, buffers, perInstance) {
   return array;
 }
 
-const bytesOf = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+function bytesOf(text) {
+  const characters = atob(text), bytes = new Uint8Array(characters.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = characters.charCodeAt(i);
+  return bytes;
+}
 
 function load(gl, programs, packed) {
   const position = new Float32Array(bytesOf(packed.points).buffer);
@@ -124,7 +128,7 @@ function load(gl, programs, packed) {
     ]));
   return {
     ...packed, position, count: position.length / 3, edges: edges.length, surfaces: {},
-    points: vertices(gl, programs.point, [
+    dots: vertices(gl, programs.point, [
       { data: position, fields: [["position", 3]] }, { data: bytesOf(packed.colors), fields: [["color", 3]] }]),
     lines: vertices(gl, programs.line, [
       { data: new Float32Array(edges.flat()), fields: [["apex", 3], ["from", 3], ["to", 3], ["owner", 1]] }], true),
@@ -196,28 +200,26 @@ function firstView(model, aspect) {
   return view;
 }
 
-/* The viewer */
+/* The viewer: one canvas that shows one model at a time, several of which may stand on a page. `moved` is called with
+   the view after a person has moved it, so that another viewer can follow with `look`. */
 
-function startViewer(root) {
+function makeViewer(root) {
   const canvas = root.querySelector("canvas"), panel = root.querySelector(".chosen");
-  const select = root.querySelector("[name=model]"), shading = root.querySelector("[name=shading]");
-  const layers = [...root.querySelectorAll("[name=layer]")];
   const gl = canvas.getContext("webgl2", { antialias: true, alpha: false });
   if (!gl) {
     root.classList.add("without-webgl");
-    return;
+    return null;
   }
   const programs = {
     point: program(gl, POINT), cloud: program(gl, CLOUD), mesh: program(gl, MESH), line: program(gl, LINE),
     picture: program(gl, PICTURE),
   };
-  const packed = JSON.parse(document.getElementById("models").textContent), models = [];
-  const sliders = { points: root.querySelector("[name=points]"), cameras: root.querySelector("[name=cameras]") };
-  const bare = gl.createVertexArray(), texture = gl.createTexture();
-  let shown, model, view, layer = "points", chosen = -1, pictured = -1, waiting = false;
+  const loaded = new WeakMap(), bare = gl.createVertexArray(), texture = gl.createTexture();
+  const style = { layer: "points", shading: 0, pointSize: 2, cameraSize: 0 };
+  let model = null, view = null, chosen = -1, pictured = -1, waiting = false;
 
   const aspect = () => canvas.clientWidth / canvas.clientHeight || 1;
-  const frustumDepth = () => model.frustum * 2 ** sliders.cameras.value;
+  const frustumDepth = () => model.frustum * 2 ** style.cameraSize;
   const redraw = () => {
     if (!waiting) requestAnimationFrame(draw);
     waiting = true;
@@ -232,25 +234,27 @@ function startViewer(root) {
     const ratio = Math.min(devicePixelRatio || 1, 2);
     const width = Math.round(canvas.clientWidth * ratio), height = Math.round(canvas.clientHeight * ratio);
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-    const clip = clipMatrix(model, view, aspect());
     gl.viewport(0, 0, width, height);
     gl.clearColor(...color("--ground"), 1);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
+    if (!model || !view) return;
+    const clip = clipMatrix(model, view, aspect());
     gl.enable(gl.DEPTH_TEST);
 
+    const layer = model[style.layer] ? style.layer : "points";
     const { line, picture } = programs, matter = programs[layer] ?? programs.point;
     const surface = layer !== "points" && (model.surfaces[layer] ??= loadSurface(gl, matter, model[layer]));
     gl.useProgram(matter.made);
     gl.uniformMatrix4fv(matter.at("clip"), false, clip);
-    gl.uniform1f(matter.at("size"), sliders.points.value * ratio);
+    gl.uniform1f(matter.at("size"), style.pointSize * ratio);
     gl.uniform1f(matter.at("focus"), view.distance);
     if (surface) {
       gl.uniform3fv(matter.at("low"), surface.low);
       gl.uniform3fv(matter.at("span"), surface.span);
       gl.uniform3fv(matter.at("eye"), eyeOf(model, view));
-      gl.uniform1i(matter.at("shading"), shading.value);
+      gl.uniform1i(matter.at("shading"), style.shading);
     }
-    gl.bindVertexArray(surface ? surface.array : model.points);
+    gl.bindVertexArray(surface ? surface.array : model.dots);
     if (layer === "mesh") gl.drawElements(gl.TRIANGLES, surface.count, gl.UNSIGNED_INT, 0);
     else {
       gl.enable(gl.SAMPLE_ALPHA_TO_COVERAGE);
@@ -282,7 +286,8 @@ function startViewer(root) {
     chosen = camera;
     pictured = -1;
     const card = document.getElementById(`photo-${model.cameras[camera]?.photo}`);
-    panel.replaceChildren(...(card ? [...card.cloneNode(true).childNodes] : []));
+    const parts = card ? [...card.querySelectorAll("img, figcaption")] : [];
+    panel.replaceChildren(...parts.map((part) => part.cloneNode(true)));
     panel.hidden = !card;
     redraw();
     const source = card?.querySelector("img");
@@ -302,33 +307,26 @@ function startViewer(root) {
     });
   }
 
+  function show(packed) {
+    if (packed && !loaded.has(packed)) loaded.set(packed, load(gl, programs, packed));
+    model = packed ? loaded.get(packed) : null;
+    if (model) view ??= firstView(model, aspect());
+    if (model) choose(-1);
+    else panel.hidden = true;
+    redraw();
+  }
+
+  function look(from) {
+    view = from && { ...from };
+    redraw();
+  }
+
   function reset() {
-    view = firstView(model, aspect());
-    redraw();
-  }
-
-  function show(index) {
-    shown = index;
-    if (select) select.value = index;
-    model = models[index] ??= load(gl, programs, packed[index]);
-    for (const part of document.querySelectorAll("[data-model]")) part.hidden = +part.dataset.model !== index;
-    for (const choice of layers) choice.parentElement.hidden = choice.value !== "points" && !model[choice.value];
-    for (const part of root.querySelectorAll(".layers, .shading")) part.hidden = !(model.cloud || model.mesh);
-    choose(-1);
-    reset();
-    showLayer(["mesh", "cloud"].find((name) => model[name]) ?? "points");
-  }
-
-  function showLayer(name) {
-    layer = name;
-    for (const choice of layers) choice.checked = choice.value === layer;
-    if (shading) shading.disabled = layer === "points";
-    sliders.points.disabled = layer === "mesh";
-    sliders.points.value = layer === "cloud" ? 2.5 : clamp(7.5 - Math.log10(model.count + 1), 1.5, 4.5);
-    redraw();
+    look(model && firstView(model, aspect()));
   }
 
   function pick(x, y) {
+    if (!model) return -1;
     const box = { width: canvas.clientWidth, height: canvas.clientHeight };
     const clip = clipMatrix(model, view, aspect());
     const distances = model.cameras.map(({ apex, corners }) => {
@@ -338,7 +336,7 @@ function startViewer(root) {
         return Math.hypot(u - x, v - y);
       }));
     });
-    const best = distances.indexOf(Math.min(...distances));
+    const best = distances.reduce((least, distance, i) => (distance < distances[least] ? i : least), 0);
     return distances[best] < 22 ? best : -1;
   }
 
@@ -356,12 +354,19 @@ function startViewer(root) {
     view.distance = clamp(view.distance * factor, 1e-3, 1e4);
   }
 
+  function act(move) {
+    if (!model) return;
+    move();
+    redraw();
+    viewer.moved(view);
+  }
+
   /* One finger or button turns; two fingers, the right button or shift pan; pinch and wheel zoom */
   const held = new Map();
-  let moved = 0;
+  let travelled = 0;
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
-    if (!held.size) moved = 0;
+    if (!held.size) travelled = 0;
     held.set(event.pointerId, [event.offsetX, event.offsetY]);
   });
   canvas.addEventListener("pointermove", (event) => {
@@ -371,54 +376,88 @@ function startViewer(root) {
       return;
     }
     const [dx, dy] = [here[0] - before[0], here[1] - before[1]];
-    moved += Math.abs(dx) + Math.abs(dy);
-    if (held.size > 1) {
-      const other = [...held].find(([id]) => id !== event.pointerId)[1];
-      const gap = (p) => Math.hypot(p[0] - other[0], p[1] - other[1]) || 1;
-      zoom(gap(before) / gap(here));
-      pan(dx / 2, dy / 2);
-    } else if (event.shiftKey || event.buttons & 6) pan(dx, dy);
-    else turn(dx, dy);
+    travelled += Math.abs(dx) + Math.abs(dy);
+    act(() => {
+      if (held.size > 1) {
+        const other = [...held].find(([id]) => id !== event.pointerId)[1];
+        const gap = (p) => Math.hypot(p[0] - other[0], p[1] - other[1]) || 1;
+        zoom(gap(before) / gap(here));
+        pan(dx / 2, dy / 2);
+      } else if (event.shiftKey || event.buttons & 6) pan(dx, dy);
+      else turn(dx, dy);
+    });
     held.set(event.pointerId, here);
-    redraw();
   });
   for (const kind of ["pointerup", "pointercancel"]) canvas.addEventListener(kind, (event) => {
     held.delete(event.pointerId);
-    if (kind === "pointerup" && moved < 6 && event.button === 0) choose(pick(event.offsetX, event.offsetY));
+    const isClick = kind === "pointerup" && travelled < 6 && event.button === 0;
+    if (isClick && model) viewer.picked(pick(event.offsetX, event.offsetY));
   });
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
   canvas.addEventListener("wheel", (event) => {
     event.preventDefault();
-    zoom(Math.exp(clamp(event.deltaY * (event.deltaMode ? 16 : 1), -200, 200) / 600));
-    redraw();
+    act(() => zoom(Math.exp(clamp(event.deltaY * (event.deltaMode ? 16 : 1), -200, 200) / 600)));
   }, { passive: false });
   canvas.addEventListener("keydown", (event) => {
-    const act = {
+    const move = {
       ArrowLeft: () => turn(-12, 0), ArrowRight: () => turn(12, 0), ArrowUp: () => turn(0, -12),
-      ArrowDown: () => turn(0, 12), "+": () => zoom(0.9), "-": () => zoom(1.1), Escape: () => choose(-1),
+      ArrowDown: () => turn(0, 12), "+": () => zoom(0.9), "-": () => zoom(1.1), Escape: () => viewer.picked(-1),
     }[event.key];
-    if (!act) return;
+    if (!move) return;
     event.preventDefault();
-    act();
-    redraw();
-  });
-
-  for (const slider of Object.values(sliders)) slider.addEventListener("input", redraw);
-  root.querySelector("[name=reset]").addEventListener("click", reset);
-  select?.addEventListener("change", (event) => show(+event.target.value));
-  shading?.addEventListener("change", redraw);
-  for (const choice of layers) choice.addEventListener("change", () => showLayer(choice.value));
-  document.querySelector(".photos")?.addEventListener("click", (event) => {
-    const card = event.target.closest(".photo:not(.missing)");
-    if (!card) return;
-    const at = (index) => packed[index].cameras.findIndex(({ photo }) => card.id === `photo-${photo}`);
-    if (at(shown) < 0) show(packed.findIndex((_, index) => at(index) >= 0));
-    choose(at(shown));
-    root.scrollIntoView({ block: "center" });
+    act(move);
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   new ResizeObserver(redraw).observe(canvas);
-  show(0);
+
+  const viewer = {
+    show, choose, look, reset,
+    get view() { return view; },
+    get model() { return model; },
+    get chosen() { return chosen; },
+    restyle: (change) => { Object.assign(style, change); redraw(); },
+    moved: () => {}, picked: choose,
+  };
+  return viewer;
 }
 
-for (const root of document.querySelectorAll(".viewer")) startViewer(root);
+/* The controls of one viewer, or of several at once. `refresh` is to be called when another model is shown. */
+
+function makeControls(root, viewers) {
+  const layers = [...root.querySelectorAll("[name=layer]")], shading = root.querySelector("[name=shading]");
+  const sliders = { points: root.querySelector("[name=points]"), cameras: root.querySelector("[name=cameras]") };
+  const models = () => viewers.map((viewer) => viewer.model).filter(Boolean);
+  let layer = null;
+
+  function restyle() {
+    for (const viewer of viewers) viewer.restyle({
+      layer: layer ?? "points", shading: +(shading?.value ?? 0), pointSize: +sliders.points.value,
+      cameraSize: +sliders.cameras.value });
+  }
+
+  function showLayer(name) {
+    layer = name;
+    for (const choice of layers) choice.checked = choice.value === layer;
+    if (shading) shading.disabled = layer === "points";
+    sliders.points.disabled = layer === "mesh";
+    const most = Math.max(0, ...models().map((model) => model.count));
+    sliders.points.value = layer === "cloud" ? 2.5 : clamp(7.5 - Math.log10(most + 1), 1.5, 4.5);
+    restyle();
+  }
+
+  function refresh() {
+    const has = (name) => models().some((model) => model[name]);
+    for (const choice of layers) choice.parentElement.hidden = !has(choice.value);
+    for (const part of root.querySelectorAll(".layers, .shading")) part.hidden = !(has("cloud") || has("mesh"));
+    showLayer(layer && has(layer) ? layer : ["mesh", "cloud"].find(has) ?? "points");
+  }
+
+  for (const slider of Object.values(sliders)) slider.addEventListener("input", restyle);
+  shading?.addEventListener("change", restyle);
+  for (const choice of layers) choice.addEventListener("change", () => showLayer(choice.value));
+  root.querySelector("[name=reset]").addEventListener("click", () => {
+    viewers[0].reset();
+    viewers[0].moved(viewers[0].view);
+  });
+  return { refresh };
+}

@@ -1,54 +1,110 @@
-"""What the viewer draws of a model, packed for JSON."""
+"""The viewer's markup, and what it draws of a model, packed for JSON."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from ...stages.dense import Cloud, Mesh
 from ...stages.scene import Camera, Scene
+from .document import packed_array
 from .surfaces import pack_cloud, pack_mesh
 
 MOST_POINTS = 1_000_000
 
+CANVAS = """<div class="stage"><canvas tabindex="0"
+aria-label="The cameras and points of the model, in three dimensions"></canvas>
+<figure class="chosen" hidden></figure></div>
+<p class="without">This browser does not offer WebGL 2, so the model cannot be turned here.</p>"""
+"""Where a viewer draws, and shows the photo of the camera that is picked."""
+
+
+def viewer_controls(layers: Sequence[str], choice: str = "") -> str:
+    """What turns the knobs of a viewer, or of several.
+
+    Args:
+        layers: what can be drawn beside the cameras: ``points``, ``cloud``, ``mesh``.
+        choice: more controls, as HTML.
+    """
+    radios = "".join(
+        f'<label><input type="radio" name="layer" value="{name}" autocomplete="off">{name.capitalize()}</label>'
+        for name in layers
+    )
+    shadings = "".join(f'<option value="{i}">{text}</option>' for i, text in enumerate(("Colours", "Shape", "Normals")))
+    drawn = f"""<span class="layers" role="radiogroup" aria-label="What is drawn">{radios}</span>
+<label class="shading">As <select name="shading" autocomplete="off">{shadings}</select></label>"""
+    return f"""<div class="controls">{choice}{drawn if len(layers) > 1 else ""}
+<label>Point size <input type="range" name="points" min="1" max="9" step="0.1" autocomplete="off"></label>
+<label>Camera size <input type="range" name="cameras" min="-3" max="2" step="0.1" value="0" autocomplete="off"></label>
+<button type="button" name="reset">Reset the view</button>
+<small class="help">Drag to turn, with two fingers or the right button to move; click a camera for its photo</small>
+</div>"""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """Where a viewer's origin lies in the world, how long its unit is, and how a person stands before the model.
+
+    Attributes:
+        middle: the origin, shape (3,).
+        unit: the distance 1.
+        forward, up: mean directions of the cameras' axes.
+    """
+
+    middle: np.ndarray
+    unit: float
+    forward: list[float]
+    up: list[float]
+
+    @staticmethod
+    def of(scene: Scene) -> Frame:
+        """The middle of the points is the origin, and nine in ten of them lie within a distance of 1.
+
+        A few far outliers and large world coordinates then cost neither the view nor its precision.
+        """
+        finite = scene.points[np.isfinite(scene.points).all(axis=1)]
+        shown = finite if len(finite) else scene.centers
+        middle = np.median(shown, axis=0)
+        unit = float(np.quantile(np.linalg.norm(shown - middle, axis=1), 0.9)) or 1.0
+        return Frame(middle, unit, _direction(scene.rotations[:, 2]), _direction(-scene.rotations[:, 1]))
+
 
 def pack(
-    scene: Scene, photo_of: Mapping[str, int], cloud: Cloud | None = None, mesh: Mesh | None = None
-) -> dict[str, object]:
+    scene: Scene, photo_of: Mapping[str, int], cloud: Cloud | None = None, mesh: Mesh | None = None,
+    frame: Frame | None = None, most_points: int | None = None,
+) -> dict[str, object]:  # fmt: skip
     """Points as base64 of float32 positions and uint8 colours, cameras as pyramids, and the surfaces there are.
-
-    Everything is moved and scaled so that the middle of the points is the origin and nine in ten of them lie within a
-    distance of 1: a few far outliers and large world coordinates then cost neither the view nor its precision.
 
     Args:
         scene: the model.
         photo_of: index of each photo in the page by its name.
         cloud, mesh: of this model.
+        frame: that of another model in the same world, to be looked at in the same way; by default its own.
+        most_points: the most points to keep of each kind, by default as many as a viewer may hold.
     """
+    frame = frame or Frame.of(scene)
+    place = frame.middle, frame.unit
     finite = np.flatnonzero(np.isfinite(scene.points).all(axis=1))
+    most = most_points or MOST_POINTS
     shown = finite
-    if len(finite) > MOST_POINTS:
-        shown = finite[np.linspace(0, len(finite) - 1, MOST_POINTS).astype(np.int64)]
-    centers = scene.centers
-    middle = np.median(scene.points[finite] if len(finite) else centers, axis=0)
-    spread = np.linalg.norm((scene.points[finite] if len(finite) else centers) - middle, axis=1)
-    unit = float(np.quantile(spread, 0.9)) or 1.0
-    apexes = (centers - middle) / unit
+    if len(finite) > most:
+        shown = finite[np.linspace(0, len(finite) - 1, most).astype(np.int64)]
+    apexes = (scene.centers - frame.middle) / frame.unit
     corners = [_corner_rays(scene.camera(i)) @ scene.rotations[i] for i in range(len(scene.names))]
     return {
-        "points": _base64((scene.points[shown] - middle) / unit, "<f4"),
-        "colors": _base64(scene.colors[shown], "u1"),
-        "forward": _direction(scene.rotations[:, 2]),
-        "up": _direction(-scene.rotations[:, 1]),
+        "points": packed_array((scene.points[shown] - frame.middle) / frame.unit, "<f4"),
+        "colors": packed_array(scene.colors[shown], "u1"),
+        "forward": frame.forward,
+        "up": frame.up,
         "frustum": _frustum_depth(apexes),
         "cameras": [
             {"photo": photo_of.get(name, -1), "name": name, "apex": apex.tolist(), "corners": rays.round(5).tolist()}
             for name, apex, rays in zip(scene.names, apexes.round(6), corners, strict=True)
         ],
-        **({"cloud": pack_cloud(cloud, middle, unit)} if cloud is not None and len(cloud) else {}),
-        **({"mesh": pack_mesh(mesh, middle, unit)} if mesh is not None and len(mesh.triangles) else {}),
+        **({"cloud": pack_cloud(cloud, *place, most_points)} if cloud is not None and len(cloud) else {}),
+        **({"mesh": pack_mesh(mesh, *place)} if mesh is not None and len(mesh.triangles) else {}),
     }
 
 
@@ -74,7 +130,3 @@ def _frustum_depth(apexes: np.ndarray) -> float:
     np.fill_diagonal(gaps, np.inf)
     gap = float(np.median(gaps.min(axis=1))) if len(sample) > 1 else 0.0
     return round(min(max(0.45 * gap, 0.04 * from_middle), 0.2 * from_middle), 5)
-
-
-def _base64(values: np.ndarray, dtype: str) -> str:
-    return base64.b64encode(np.ascontiguousarray(values, dtype=dtype).tobytes()).decode("ascii")
