@@ -21,6 +21,9 @@ from .sourcecode import code_digests
 
 Ingredients = dict[str, Any]
 
+ABSENT = "absent"
+"""The version of a distribution that is not installed."""
+
 
 def stage_ingredients(stage: Stage, device: str = "cpu") -> Ingredients:
     """What all items of a stage have in common: its name, version, code, parameters, libraries and files.
@@ -66,7 +69,7 @@ def library_version(name: str) -> str:
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return "absent"
+        return ABSENT
 
 
 def _plain(value: Any, at: str) -> Any:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from ..stages.failure import StageFailure
-from ..stages.provenance import diptych_version, git_state
-from .codec import digest
+from ..stages.provenance import diptych_version, git_state, requirements
+from .codec import canonical, digest
 from .collection import Collection, Options
 from .graph import Graph, Vertex
-from .keys import Ingredients, library_version
+from .keys import ABSENT, Ingredients, library_version
 from .registry import name_of
 from .runner import Execution, cores
 from .store import Store
@@ -27,8 +28,6 @@ FORMAT = 1
 
 COMMON = ("stage", "version", "code", "parameters", "libraries", "files", "device")
 """The ingredients of a key that all items of a node share."""
-
-LIBRARIES = ("numpy", "scipy", "dask", "safetensors", "numba", "torch", "opencv-contrib-python", "poselib", "pycolmap")
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def make_record(
     graph: Graph, recipe: str, collection: Collection, request: Request, store: Store, execution: Execution,
     *, seconds: float, warnings: list[str], failure: StageFailure | None, outputs: dict[str, str],
 ) -> dict[str, Any]:  # fmt: skip
-    """The record of a run as a JSON tree.
+    """The record of a run that has just ended, as a JSON tree.
 
     Args:
         recipe: its name.
@@ -53,12 +52,15 @@ def make_record(
         failure: why it failed, if it did.
         outputs: digests of the files in the output folder by name.
     """
-    libraries = {*LIBRARIES, *(name for vertex in graph.vertices for name in type(vertex.stage).libraries)}
-    return {
+    ended = datetime.now(UTC)
+    libraries = {*requirements(), *(name for vertex in graph.vertices for name in type(vertex.stage).libraries)}
+    record = {
         "format": FORMAT,
         "name": collection.folder.name,
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "began": (ended - timedelta(seconds=seconds)).isoformat(timespec="seconds"),
+        "when": ended.isoformat(timespec="seconds"),
         "seconds": round(seconds, 3),
+        "command": sys.argv,
         "photos": {
             "folder": str(collection.folder),
             "files": [{"name": file.name, "digest": file.digest} for file in collection.files],
@@ -75,12 +77,19 @@ def make_record(
         "outputs": outputs,
         "versions": {
             "diptych": diptych_version(), "python": platform.python_version(),
-            **{name: library_version(name) for name in sorted(libraries)},
+            **{name: version for name in sorted(libraries) if (version := library_version(name)) != ABSENT},
         },
         "git": git_state(),
         "hardware": _hardware(),
         "tasks": [_task(outcome) for outcome in execution.outcomes.values()],
     }  # fmt: skip
+    return {**record, "digest": content_digest(record)}
+
+
+def content_digest(record: dict[str, Any]) -> str:
+    """The digest of all that a record says, which it carries itself: so that an edited one is known."""
+    said = {name: value for name, value in record.items() if name != "digest"}
+    return digest(canonical(json.loads(_json(said))).encode())
 
 
 def write_record(path: Path, record: dict[str, Any]) -> None:
@@ -107,6 +116,8 @@ def read_record(path: Path) -> dict[str, Any]:
         raise StageFailure("bad-record", f"{path} cannot be read: {error}") from error
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise StageFailure("bad-record", f"{path} is not the record of a run that this version can read.")
+    if "digest" in record and record["digest"] != content_digest(record):
+        raise StageFailure("bad-record", f"{path} was changed after the run had written it.")
     beside = path.with_name("store")
     if beside.is_dir() and not Path(record["store"]).exists():
         record["store"] = str(beside.resolve())
@@ -197,6 +208,8 @@ def _task(outcome: Outcome) -> dict[str, Any]:
         "seconds": round(record.seconds, 4) if record else None,
         "cpu_seconds": round(record.cpu_seconds, 4) if record else None,
         "peak_rss": record.peak_rss if record else None,
+        "alone": record.alone if record else None,
+        "when": datetime.fromtimestamp(record.when, UTC).isoformat(timespec="seconds") if record else None,
         "warnings": list(record.warnings) if record else [],
         "seed": outcome.seed, "inputs": outcome.inputs,
     }  # fmt: skip
@@ -218,11 +231,13 @@ def _json(value: object) -> str:
 
 def _hardware() -> dict[str, Any]:
     return {
-        "cpu": _cpu(), "cores": cores(), "memory_gib": _memory_gib(), "gpu": _gpu(), "system": platform.platform(),
+        "cpu": _cpu(), "cores": cores(), "memory_gib": round(psutil.virtual_memory().total / 2**30, 1), "gpu": _gpu(),
+        "system": platform.platform(),
     }  # fmt: skip
 
 
 def _cpu() -> str:
+    """The model of the processor; where only a program of the system knows it, its architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:
@@ -231,17 +246,12 @@ def _cpu() -> str:
     return models[0] if models else platform.machine()
 
 
-def _memory_gib() -> float | None:
-    try:
-        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
-    except (AttributeError, ValueError, OSError):
-        return None
-
-
 def _gpu() -> str | None:
-    """The name of the GPU, if a stage has loaded the library that knows."""
+    """The GPU and the version of CUDA, if a stage has loaded the library that knows."""
     torch = sys.modules.get("torch")
-    return torch.cuda.get_device_name(0) if torch is not None and torch.cuda.is_available() else None
+    if torch is None or not torch.cuda.is_available():
+        return None
+    return f"{torch.cuda.get_device_name(0)}, CUDA {torch.version.cuda}"
 
 
 def file_digest(path: Path) -> str:

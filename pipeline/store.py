@@ -41,8 +41,7 @@ class KeyRecord:
         key: the key of the task.
         output, size: digest and length in bytes of its result.
         ingredients: everything that the key was made of, by name.
-        seconds, cpu_seconds: wall and processor time that it took.
-        peak_rss: the largest resident memory of its process until then in bytes; 0 where unknown.
+        seconds, cpu_seconds, peak_rss, alone: what it cost, as :class:`~diptych.pipeline.metering.Cost` says.
         warnings: what the stage warned of.
         when: end of the task, seconds since 1970.
     """
@@ -56,6 +55,7 @@ class KeyRecord:
     peak_rss: int
     warnings: tuple[str, ...]
     when: float
+    alone: bool = False
 
 
 class DamagedArtifact(Exception):

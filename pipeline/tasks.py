@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ from .collection import Source
 from .graph import Form, Input, Vertex
 from .keys import Ingredients, key_of, seed_of
 from .memory import Room
+from .metering import metered
 from .store import DamagedArtifact, KeyRecord, Store
 
 TaskId = tuple[str, str]
@@ -259,7 +259,6 @@ def _names(item: str) -> str:
 
 def _do(task: Task, place: Workplace, key: str, inputs: dict[str, Any]) -> KeyRecord:
     stage, vertex = task.vertex.stage, task.vertex
-    alone = vertex.extent == "run"
     listener = listeners.get(place.run)
     if listener:
         listener(task.id, 0, 1)
@@ -269,19 +268,19 @@ def _do(task: Task, place: Workplace, key: str, inputs: dict[str, Any]) -> KeyRe
         arguments["rng"] = np.random.default_rng(task.seed)
     if vertex.wants_context:
         progress = (lambda done, total: listener(task.id, done, total)) if listener else (lambda done, total: None)
-        beside = 1 if alone else _at_once(vertex, place)
+        beside = 1 if vertex.extent == "run" else _at_once(vertex, place)
         arguments["context"] = Context(max(1, place.threads // beside), place.device, progress, warnings.append)
-    clock = time.process_time if alone else time.thread_time
-    wall, cpu = time.perf_counter(), clock()
-    with one_blas_thread():
+    with one_blas_thread(), metered() as cost:
         value = stage.run(**arguments)
-    wall, cpu = time.perf_counter() - wall, clock() - cpu
     if not isinstance(value, vertex.slot.type):
         raise TypeError(f"it gave a {type(value).__name__}, not a {vertex.slot.type.__name__}")
     output, size = place.store.write(value)
     own: Ingredients = {"inputs": inputs} if task.seed is None else {"inputs": inputs, "seed": task.seed}
     ingredients = {**task.common, **own}
-    record = KeyRecord(key, output, size, ingredients, wall, cpu, _peak_rss(), tuple(warnings), time.time())
+    record = KeyRecord(
+        key, output, size, ingredients, cost.seconds, cost.cpu_seconds, cost.peak_rss, tuple(warnings), time.time(),
+        cost.alone,
+    )  # fmt: skip
     place.store.finish(record)
     return record
 
@@ -321,13 +320,3 @@ def _formed(form: Form, loads: list[Callable[[], Any]]) -> Any:
     if form == "pair":
         return Pair(*values)
     return Around(values[0], tuple(values[1:])) if form == "around" else values[0]
-
-
-def _peak_rss() -> int:
-    """The largest resident memory of this process so far, in bytes; 0 where the system does not say."""
-    try:
-        import resource
-    except ImportError:
-        return 0
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,15 @@ def diptych_version() -> str:
         return importlib.metadata.version("diptych")
     except importlib.metadata.PackageNotFoundError:
         return "unknown"
+
+
+def requirements() -> list[str]:
+    """Names of the distributions that Diptych is installed with, those of its extras among them."""
+    try:
+        wanted = importlib.metadata.requires("diptych") or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    return sorted({re.split(r"[^\w.-]", line)[0] for line in wanted})
 
 
 def git_state() -> dict[str, Any] | None:

@@ -122,6 +122,7 @@ def test_files_are_compared_where_both_runs_wrote_some(photos: Path, toy: dp.Rec
         dp.run(photos, out=tmp_path / name, recipe=toy, progress=False)
     path = tmp_path / "b" / "run.json"
     record = json.loads(path.read_text("utf-8"))
+    del record["digest"]
     path.write_text(json.dumps({**record, "outputs": {**record["outputs"], "points.ply": digest(b"")}}), "utf-8")
     found = dp.diff(tmp_path / "a", path)
     assert found.causes == {"files": ("the same results were written as other bytes",)}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import diptych.pipeline as dp
 import pytest
 from diptych.pipeline import keys
 from diptych.pipeline.planning import NodeChange, NodePlan
-from diptych.pipeline.record import differences, name_differences
+from diptych.pipeline.record import differences, name_differences, read_record
 from diptych.stages.failure import StageFailure
 from toys import Corners, SimilarPairs, paint
 
@@ -146,14 +148,30 @@ def test_a_record_says_it_all(photos: Path, toy: dp.Recipe, tmp_path: Path) -> N
     assert corners["use"] == "toys:Corners"
     assert corners["parameters"] == {"count": 4, "spread": 1.0, "warns": False, "fails_above": 256.0}
     assert {"toys", "diptych.stages.scene"} <= corners["code"].keys()
-    assert {"diptych", "python", "numpy"} <= record["versions"].keys()
-    assert record["hardware"]["cores"] >= 1
+    assert {"diptych", "python", "numpy", "opencv-contrib-python", "pillow"} <= record["versions"].keys()
+    assert "absent" not in record["versions"].values()
+    assert record["hardware"].keys() == {"cpu", "cores", "memory_gib", "gpu", "system"}
+    assert record["hardware"]["cores"] >= 1 and record["hardware"]["memory_gib"] > 0
+    assert record["git"] is None or len(record["git"]["commit"]) == 40
+    assert record["command"] == sys.argv
+    began, ended = (datetime.fromisoformat(record[name]) for name in ("began", "when"))
+    assert 0 <= (ended - began).total_seconds() <= record["seconds"] + 2
     assert record["photos"]["folder"] == str(photos)
     for task in record["tasks"]:
         assert len(task["key"]) == len(task["output"]) == 64
         assert task["inputs"]
-        assert task["seconds"] >= 0
+        assert task["seconds"] >= 0 and task["peak_rss"] > 2**20
+        assert datetime.fromisoformat(task["when"]) <= ended
     assert {task["seed"] is None for task in record["tasks"] if task["node"] == "two_views"} == {False}
+
+
+def test_a_record_that_was_edited_is_refused(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
+    result = dp.run(photos, out=tmp_path / "out", recipe=toy, until="pairs", progress=False)
+    path = tmp_path / "out" / "run.json"
+    assert read_record(path) == result.record
+    path.write_text(path.read_text("utf-8").replace('"seed": 0', '"seed": 1'), "utf-8")
+    with pytest.raises(StageFailure, match=r"was changed after the run had written it. \[bad-record\]"):
+        read_record(path)
 
 
 def test_a_record_of_another_kind_is_refused(tmp_path: Path) -> None:
