@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 if TYPE_CHECKING:
-    from .api import Result, diff, evaluate, evaluate_dense, explain, export, plan, predict, reproduce, run
+    from .api import Result, cite, diff, evaluate, evaluate_dense, explain, export, plan, predict, reproduce, run
     from .benchmarks.registry import bench
     from .graph import Graph
     from .live import view
@@ -32,8 +32,8 @@ _ELSEWHERE = {
 """The modules of what is not in :mod:`diptych.pipeline.api`."""
 
 __all__ = [
-    "Graph", "Node", "Recipe", "Result", "bench", "compare", "diff", "evaluate", "evaluate_dense", "explain", "export",
-    "plan", "predict", "read_study", "reproduce", "run", "run_study", "train", "view",
+    "Graph", "Node", "Recipe", "Result", "bench", "cite", "compare", "diff", "evaluate", "evaluate_dense", "explain",
+    "export", "plan", "predict", "read_study", "reproduce", "run", "run_study", "train", "view",
 ]  # fmt: skip
 
 

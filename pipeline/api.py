@@ -1,4 +1,4 @@
-"""Diptych from Python: run, plan, explain, diff, reproduce, evaluate, export.
+"""Diptych from Python: run, plan, explain, diff, reproduce, cite, evaluate, export.
 
 >>> import diptych.pipeline as dp                                      # doctest: +SKIP
 >>> result = dp.run("photos", out="out", recipe="classical", seed=0)   # doctest: +SKIP
@@ -20,6 +20,8 @@ from ..stages.dense import Cloud, DepthMap, Mesh, Neighbors, View
 from ..stages.failure import StageFailure
 from ..stages.mono_weights import MonoWeights
 from ..stages.scene import Scene, Sparse
+from . import registry
+from .citations import bibtex, citations
 from .collection import Collection, Options
 from .difference import Difference, compare_runs
 from .graph import Graph
@@ -144,9 +146,9 @@ def run(
     """Reconstruct a folder of photos.
 
     What the store already has is not done again. ``out`` gets ``sparse/`` (COLMAP), ``points.ply``, ``depths/``,
-    ``cloud.ply``, ``mesh.ply``, ``report.html``, ``run.json`` and, unless another is given, ``store/``. What an earlier
-    run wrote there is removed as soon as the photos are read, but for the store; ``run.json`` is written last, so
-    without it a run has not come to its end.
+    ``cloud.ply``, ``mesh.ply``, ``report.html``, ``references.bib`` (what to cite), ``run.json`` and, unless another is
+    given, ``store/``. What an earlier run wrote there is removed as soon as the photos are read, but for the store;
+    ``run.json`` is written last, so without it a run has not come to its end.
 
     Args:
         photos: a folder of JPEG, PNG or TIFF files.
@@ -252,6 +254,24 @@ def diff(a: str | Path, b: str | Path) -> Difference:
     return compare_runs(read_record(Path(a)), read_record(Path(b)))
 
 
+def cite(out: str | Path | None = None, *, recipe: str | Path | Recipe | None = None) -> str:
+    """What to cite for a run, a study or a recipe, as BibTeX; empty where its stages stand on no paper.
+
+    Args:
+        out: the folder of a run or of a study.
+        recipe: instead of that, a recipe as for :func:`run`.
+
+    Raises:
+        StageFailure: ``no-record``, ``unknown-recipe`` or ``stage-not-importable``.
+    """
+    if recipe is not None:
+        return bibtex(citations(type(node.stage) for node in Recipe.load(recipe).nodes))
+    folder = Path(out or ".")
+    records = [read_record(path) for path in sorted(folder.glob("trials/**/run.json")) or [folder]]
+    used = dict.fromkeys(node["use"] for record in records for node in record["recipe"]["nodes"])
+    return bibtex(citations(map(registry.find, used)))
+
+
 def evaluate(out: str | Path, *, truth: str | Path) -> Evaluation:
     """Compare the largest model of a run with the truth in a folder.
 
@@ -350,6 +370,7 @@ class _Job:
     def run(self, photos: Path, options: Options, memory: int, reporter: Reporter, cluster: str | None) -> Result:
         began = time.perf_counter()
         graph = Graph.of(self.recipe, self.request.until)
+        cited = bibtex(citations(type(vertex.stage) for vertex in graph.vertices))
         said: dict[str, None] = {}
 
         def warn(sentence: str) -> None:
@@ -382,6 +403,8 @@ class _Job:
                 seconds=time.perf_counter() - began, warnings=list(said | dict.fromkeys(execution.warnings)),
                 failure=failure, outputs=outputs,
             )  # fmt: skip
+            if cited:
+                (self.out / "references.bib").write_text(cited, "utf-8")
             if failure or sparse:
                 _write_report(self.out, collection, results, sparse, dense, record)
             write_record(self.out / "run.json", record)

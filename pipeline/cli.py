@@ -234,6 +234,17 @@ def diff(
     _tell(api.diff(a, b), "the same")
 
 
+@app.command(epilog=_example("diptych cite out"))
+def cite(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Output folder of a run or a study.")] = Path(),
+    recipe: Annotated[str | None, typer.Option("--recipe", help="What a recipe stands on, instead of a run.")] = None,
+) -> None:
+    """Print what to cite for a run, as BibTeX: the papers that its stages stand on."""
+    from . import api
+
+    typer.echo(api.cite(out, recipe=recipe), nl=False)
+
+
 @app.command(epilog=_example("diptych evaluate out --truth photos/gt"))
 def evaluate(
     out: EarlierRun,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..stages.failure import StageFailure
 from ..stages.photos import PhotoFile, read_photos
@@ -67,9 +67,8 @@ class Collection:
         Raises:
             StageFailure: as :func:`diptych.stages.photos.read_photos`.
         """
-        photos, files = read_photos(
-            folder, cameras=options.cameras, camera=options.camera, masks=options.masks, warn=warn, threads=threads
-        )
+        how: dict[str, Any] = {name: value for name, value in vars(options).items() if name != "truth"}
+        photos, files = read_photos(folder, warn=warn, threads=threads, **how)
         return Collection(folder.resolve(), photos, files, options)
 
     def check(self, graph: Graph) -> None:

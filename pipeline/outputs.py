@@ -34,7 +34,7 @@ FORMATS = ("colmap", "ply", "nerfstudio", "bundler", "colmap-dense", "cloud", "m
 MESHES = {".ply": write_mesh_ply, ".obj": write_obj, ".glb": write_glb}
 """What writes a mesh, by the suffix of the file."""
 
-FILES = ("run.json", "report.html", "points.ply", "cloud.ply", "mesh.ply", "mesh.glb")
+FILES = ("run.json", "report.html", "references.bib", "points.ply", "cloud.ply", "mesh.ply", "mesh.glb")
 """What a run writes beside the folders ``sparse`` and ``depths``; ``run.json`` is removed first and written last."""
 
 UNFINISHED = ".sparse.new"

@@ -15,6 +15,7 @@ import psutil
 
 from ..stages.failure import StageFailure
 from ..stages.provenance import diptych_version, git_state, requirements
+from .citations import citations
 from .codec import canonical, digest
 from .collection import Collection, Options
 from .graph import Graph, Vertex
@@ -72,6 +73,7 @@ def make_record(
         "device": request.device,
         "store": store.address,
         "recipe": {"name": recipe, "nodes": [_node(vertex, execution) for vertex in graph.vertices]},
+        "citations": list(citations(type(vertex.stage) for vertex in graph.vertices)),
         "failure": _failure(failure, execution.failed),
         "warnings": warnings,
         "outputs": outputs,

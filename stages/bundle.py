@@ -212,6 +212,7 @@ class BundleAdjustment(Stage):
     """
 
     slot = "sparse"
+    papers = ("triggs2000",)
     libraries = ("numpy", "scipy", "numba", "pycolmap")
 
     solver: Solver = "scipy"

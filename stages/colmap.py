@@ -27,6 +27,7 @@ class ColmapTwoView(RobustTwoView):
         max_iterations: samples drawn at most.
     """
 
+    papers = ("chum2003",)
     libraries = ("numpy", "poselib", "pycolmap", "scipy")
 
     confidence: float = 0.9999

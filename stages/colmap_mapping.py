@@ -78,6 +78,8 @@ class ColmapIncremental(ColmapMapper):
         min_model: photos that a model needs.
     """
 
+    papers = ("schoenberger2016sfm",)
+
     refine: tuple[Intrinsics, ...] = ("focal", "distortion")
 
     def mapper(self, photos: Photos) -> tuple[Mapping, Any]:
@@ -99,6 +101,8 @@ class ColmapGlobal(ColmapMapper):
     Args:
         min_model: photos that a model needs.
     """
+
+    papers = ("pan2024",)
 
     def mapper(self, photos: Photos) -> tuple[Mapping, Any]:
         """Global mapping."""

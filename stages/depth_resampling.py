@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .dense import DepthMap
-from .geometry.projection import undistort
+from .geometry.projection import project, undistort
 from .scene import Camera
 
 _EDGE = 1.05
@@ -28,41 +28,58 @@ def where_in_view(truth: Camera, photo: Camera, view: Camera) -> np.ndarray:
         photo: the estimated camera of the photo, with its distortion.
         view: a PINHOLE camera of the size of the estimated map.
     """
-    x, y = np.meshgrid(np.arange(truth.width) + 0.5, np.arange(truth.height) + 0.5)
-    pixels = np.stack([x, y], axis=-1).reshape(-1, 2)
-    scale = np.array([photo.width / truth.width, photo.height / truth.height])
-    if abs(scale[0] / scale[1] - 1) < _SAME_SHAPE:
-        directions = undistort(photo, pixels * scale)
+    pixels = _centers(truth)
+    if _alike(truth, photo):
+        directions = undistort(photo, pixels / _shrinking(truth, photo))
     else:
-        directions = (pixels - truth.principal_point) / truth.focal_lengths
+        directions = _directions(truth, pixels)
     return (directions * view.focal_lengths + view.principal_point).reshape(truth.height, truth.width, 2)
 
 
-def depths_at(depths: DepthMap, xy: np.ndarray) -> DepthMap:
-    """A depth map read at given positions.
+def where_in_truth(view: Camera, photo: Camera, truth: Camera) -> np.ndarray:
+    """Where the pixels of a view lie in the true map of the same photo, shape (H, W, 2): :func:`where_in_view` back."""
+    directions = _directions(view, _centers(view))
+    seen = project(photo, np.column_stack([directions, np.ones(len(directions))]))
+    return in_truth(photo, truth, seen).reshape(view.height, view.width, 2)
 
-    Inverse depth is interpolated bilinearly, which is exact on a plane, where the four pixels around a position lie on
-    one surface; elsewhere, and for all but the depth, the nearest pixel counts. Outside there is none.
+
+def in_truth(photo: Camera, truth: Camera, pixels: np.ndarray) -> np.ndarray:
+    """Where pixels of a photo lie in its true map, shape (N, 2); see :func:`where_in_view`."""
+    if _alike(truth, photo):
+        return pixels * _shrinking(truth, photo)
+    return undistort(photo, pixels) * truth.focal_lengths + truth.principal_point
+
+
+def _alike(truth: Camera, photo: Camera) -> bool:
+    """Whether both have the same picture, but for its size."""
+    x, y = _shrinking(truth, photo)
+    return abs(x / y - 1) < _SAME_SHAPE
+
+
+def _shrinking(truth: Camera, photo: Camera) -> np.ndarray:
+    """Size of the true map relative to the photo, by x and y."""
+    return np.array([truth.width / photo.width, truth.height / photo.height])
+
+
+def _centers(camera: Camera) -> np.ndarray:
+    """Pixel centres row by row, shape (H W, 2)."""
+    x, y = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
+    return np.stack([x, y], axis=-1).reshape(-1, 2)
+
+
+def _directions(pinhole: Camera, pixels: np.ndarray) -> np.ndarray:
+    """(x / z, y / z) of the rays through pixels of a PINHOLE camera, shape (N, 2)."""
+    return (pixels - pinhole.principal_point) / pinhole.focal_lengths
+
+
+def depths_at(depths: DepthMap, xy: np.ndarray) -> DepthMap:
+    """A depth map read at given positions: the depth as :func:`depth_at`, of all else the nearest pixel.
 
     Args:
         xy: positions in pixels, the centre of the top-left one at (0.5, 0.5), shape (H, W, 2).
     """
-    height, width = depths.depth.shape
-    inside = np.all((xy >= 0) & (xy < [width, height]), axis=-1, keepdims=True)
-    column, row = np.moveaxis(np.where(inside, xy, 0).astype(np.int64), -1, 0)
-    nearest = depths.depth[row, column]
-
-    corner = np.where(inside, xy, 0) - 0.5
-    first = np.floor(corner).astype(np.int64)
-    u, v = np.moveaxis(corner - first, -1, 0)
-    columns = [np.clip(first[..., 0] + i, 0, width - 1) for i in (0, 1)]
-    rows = [np.clip(first[..., 1] + i, 0, height - 1) for i in (0, 1)]
-    around = np.stack([depths.depth[r, c] for r in rows for c in columns]).astype(np.float64)
-    low, high = around.min(axis=0), around.max(axis=0)
-    smooth = (low > 0) & (high < _EDGE * low)
-    weights = np.stack([(1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v])
-    inverse = np.sum(weights / np.where(smooth, around, 1.0), axis=0)
-    depth = np.where(inside[..., 0], np.where(smooth, 1 / inverse, nearest), 0.0)
+    depth = depth_at(depths.depth, xy)
+    _, row, column = _nearest(depths.depth, xy)
     found = depth > 0
     return DepthMap(
         depth,
@@ -71,3 +88,36 @@ def depths_at(depths: DepthMap, xy: np.ndarray) -> DepthMap:
         depths.reason[row, column],
         depths.missing,
     )
+
+
+def depth_at(depth: np.ndarray, xy: np.ndarray) -> np.ndarray:
+    """Depth read at given positions, 0 where there is none and outside, shape (...).
+
+    Inverse depth is interpolated bilinearly, which is exact on a plane, where the four pixels around a position lie on
+    one surface; elsewhere the nearest pixel counts.
+
+    Args:
+        depth: z, 0 for none, shape (H, W).
+        xy: positions in pixels, the centre of the top-left one at (0.5, 0.5), shape (..., 2).
+    """
+    height, width = depth.shape
+    inside, row, column = _nearest(depth, xy)
+    corner = np.where(inside[..., None], xy, 0) - 0.5
+    first = np.floor(corner).astype(np.int64)
+    u, v = np.moveaxis(corner - first, -1, 0)
+    columns = [np.clip(first[..., 0] + i, 0, width - 1) for i in (0, 1)]
+    rows = [np.clip(first[..., 1] + i, 0, height - 1) for i in (0, 1)]
+    around = np.stack([depth[r, c] for r in rows for c in columns]).astype(np.float64)
+    low, high = around.min(axis=0), around.max(axis=0)
+    smooth = (low > 0) & (high < _EDGE * low)
+    weights = np.stack([(1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v])
+    inverse = np.sum(weights / np.where(smooth, around, 1.0), axis=0)
+    return np.where(inside, np.where(smooth, 1 / inverse, depth[row, column]), 0.0)
+
+
+def _nearest(depth: np.ndarray, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Whether positions lie in a map, and the row and column of the pixel they lie in, each of shape (...)."""
+    height, width = depth.shape
+    inside = np.all((xy >= 0) & (xy < [width, height]), axis=-1)
+    column, row = np.moveaxis(np.where(inside[..., None], xy, 0).astype(np.int64), -1, 0)
+    return inside, row, column

@@ -46,6 +46,7 @@ class ConsistentPoints(Stage):
     """
 
     slot = "fused"
+    papers = ("galliani2015", "schoenberger2016mvs")
     libraries = ("numpy", "numba")
 
     min_views: int = 2

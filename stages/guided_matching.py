@@ -27,6 +27,7 @@ class GuidedMatching(Stage):
     """
 
     slot = "two_views"
+    papers = ("schoenberger2016sfm",)
     libraries = ("numpy", "numba", "torch")
 
     max_error: float = 2.0

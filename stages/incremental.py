@@ -42,6 +42,7 @@ class Incremental(Stage):
     """
 
     slot = "sparse"
+    papers = ("snavely2006", "schoenberger2016sfm", "chum2003", "persson2018", "torr2000", "triggs2000")
     libraries = ("numpy", "scipy", "numba", "poselib")
 
     max_error: float = 4.0

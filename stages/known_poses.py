@@ -24,6 +24,7 @@ class TriangulateKnownPoses(Stage):
     """
 
     slot = "sparse"
+    papers = ("torr2000",)
     libraries = ("numpy", "numba")
 
     max_error: float = 4.0

@@ -30,6 +30,7 @@ class LeastSquaresMatching(Stage):
     """
 
     slot = "features"
+    papers = ("gruen1985", "baker2004")
     libraries = ("numpy", "numba", "scipy")
 
     window: int = 15

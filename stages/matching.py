@@ -36,6 +36,7 @@ class NearestNeighbour(Stage):
     """
 
     slot = "matches"
+    papers = ("lowe2004",)
     libraries = ("numpy", "numba", "torch")
 
     ratio: float = 0.8
@@ -70,6 +71,7 @@ class Flann(Stage):
     """
 
     slot = "matches"
+    papers = ("muja2009", "lowe2004")
     libraries = ("numpy", "opencv-contrib-python")
 
     ratio: float = 0.8

@@ -53,6 +53,7 @@ class SharedPoints(Stage):
     """
 
     slot = "neighbors"
+    papers = ("yao2018", "goesele2007")
 
     count: int = 10
     min_angle: float = 1.0

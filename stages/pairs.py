@@ -40,6 +40,7 @@ class Sequential(Stage):
     """
 
     slot = "pairs"
+    papers = ("jegou2010", "arandjelovic2013", "sculley2010")
 
     overlap: int = 10
     quadratic: bool = True
@@ -68,6 +69,7 @@ class Retrieval(Stage):
     """
 
     slot = "pairs"
+    papers = ("jegou2010", "arandjelovic2013", "sculley2010")
 
     neighbours: int = 20
 

@@ -63,6 +63,7 @@ class PatchMatch(Stage):
     """
 
     slot = "depths"
+    papers = ("bleyer2011", "galliani2015", "zheng2014", "schoenberger2016mvs", "xu2019")
     libraries = ("numpy", "numba", "opencv-contrib-python", "torch")
     differs_by_device = True
 

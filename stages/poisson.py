@@ -38,6 +38,7 @@ class Poisson(Stage):
     """
 
     slot = "mesh"
+    papers = ("kazhdan2013", "zhou2018")
     libraries = ("numpy", "scipy", *DISTRIBUTIONS)
 
     depth: int = 0

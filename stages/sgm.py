@@ -58,6 +58,7 @@ class Sgm(Stage):
     """
 
     slot = "depths"
+    papers = ("hirschmueller2008", "collins1996", "zabih1994", "kang2001")
     libraries = ("numpy", "numba", "opencv-contrib-python")
 
     sources: int = 4

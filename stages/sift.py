@@ -32,6 +32,7 @@ class Sift(Stage):
     """
 
     slot = "features"
+    papers = ("lowe2004", "arandjelovic2012")
     libraries = ("numpy", "opencv-contrib-python")
 
     max_keypoints: int = 8192

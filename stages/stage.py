@@ -132,12 +132,15 @@ class Stage:
         version: raised by hand when the result changes for a reason that its code does not show.
         libraries: names of the distributions that make its result; their versions enter the key.
         differs_by_device: whether results differ between kinds of device; then the kind enters the key.
+        papers: what to cite for it beside those of its bases, by the keys of ``stages/references.bib`` or of a
+            ``references.bib`` that lies beside its own module.
     """
 
     slot: ClassVar[str]
     version: ClassVar[int] = 1
     libraries: ClassVar[tuple[str, ...]] = ("numpy",)
     differs_by_device: ClassVar[bool] = False
+    papers: ClassVar[tuple[str, ...]] = ()
 
     run: ClassVar[Callable[..., Any]]
 

@@ -49,6 +49,7 @@ class TextureAtlas(Stage):
     """
 
     slot = "mesh"
+    papers = ("waechter2014", "garland1997", "zhou2018")
     libraries = ("numpy", "scipy", "opencv-contrib-python", *DISTRIBUTIONS)
 
     size: int = 4096

@@ -23,6 +23,7 @@ class UnionFindTracks(Stage):
     """
 
     slot = "tracks"
+    papers = ("moulon2012",)
     libraries = ("numpy", "scipy", "numba")
 
     min_length: int = 2

@@ -38,6 +38,7 @@ class Tsdf(Stage):
     """
 
     slot = "mesh"
+    papers = ("curless1996", "niessner2013", "zhou2018")
     libraries = ("numpy", "scipy", *DISTRIBUTIONS)
 
     voxel: float = 0.0

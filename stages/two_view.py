@@ -140,6 +140,7 @@ class RobustTwoView(Stage):
     """
 
     slot = "two_views"
+    papers = ("schoenberger2016sfm",)
 
     max_error: float = 2.0
     min_inliers: int = 15
@@ -241,6 +242,7 @@ class PoseLibTwoView(RobustTwoView):
         max_iterations: samples drawn at most.
     """
 
+    papers = ("larsson2020", "chum2003", "nister2004")
     libraries = ("numpy", "poselib", "scipy")
 
     confidence: float = 0.9999
@@ -271,6 +273,7 @@ class OpenCVTwoView(RobustTwoView):
         confidence, max_iterations: as in :class:`PoseLibTwoView`.
     """
 
+    papers = ("barath2020",)
     libraries = ("numpy", "opencv-contrib-python", "poselib", "scipy")
 
     confidence: float = 0.9999

@@ -36,6 +36,7 @@ class Undistort(Stage):
     """
 
     slot = "views"
+    papers = ("schoenberger2016sfm",)
     libraries = ("numpy", "numba", "opencv-contrib-python")
 
     max_size: int = 1600

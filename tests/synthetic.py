@@ -87,7 +87,10 @@ def keypoints(xy: np.ndarray, descriptors: np.ndarray | None = None, kind: str =
 
 
 def described_pair(seed: int = 0, *, first: int = 700, second: int = 600, shared: int = 400) -> Pair[Features]:
-    """Keypoints with bytes like RootSIFT's; keypoint i of the first is keypoint i of the second for i < shared."""
+    """Keypoints with bytes like RootSIFT's; keypoint i of the first is keypoint i of the second for i < shared.
+
+    Both photos show the same, 1000x1000 pixels; the others lie anywhere.
+    """
     rng = np.random.default_rng(seed)
 
     def quantised(vectors: np.ndarray) -> np.ndarray:
@@ -96,7 +99,8 @@ def described_pair(seed: int = 0, *, first: int = 700, second: int = 600, shared
 
     one, other = rng.normal(size=(first, 128)), rng.normal(size=(second, 128))
     other[:shared] = one[:shared] + rng.normal(0, 0.2, (shared, 128))
-    positions = (rng.uniform(0, 1000, (n, 2)) for n in (first, second))
+    positions = [rng.uniform(0, 1000, (n, 2)) for n in (first, second)]
+    positions[1][:shared] = positions[0][:shared]
     return Pair(*(keypoints(xy, quantised(each)) for xy, each in zip(positions, (one, other), strict=True)))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from diptych.stages.dense import Around, View
-from diptych.stages.scene import Camera
+from diptych.stages.scene import Camera, Scene
 from scipy.ndimage import map_coordinates
 
 _SPHERE = np.array([0.3, 0.2, 5.2]), 0.9
@@ -76,6 +78,16 @@ def around(views: list[View], reference: int) -> Around[View]:
     """One view and all others, nearest first."""
     others = sorted((i for i in range(len(views)) if i != reference), key=lambda i: abs(i - reference))
     return Around(views[reference], tuple(views[i] for i in others))
+
+
+def cameras_of(views: Sequence[View]) -> Scene:
+    """A model of the views without points, named ``0.jpg`` and so on."""
+    nothing = np.empty(0)
+    return Scene(
+        tuple(view.camera for view in views), tuple(f"{i}.jpg" for i in range(len(views))), np.arange(len(views)),
+        np.array([view.rotation for view in views]), np.array([view.translation for view in views]),
+        nothing, nothing, nothing, nothing, nothing, nothing, nothing,
+    )  # fmt: skip
 
 
 def _looking_at(center: np.ndarray, target: np.ndarray) -> np.ndarray:

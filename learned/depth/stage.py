@@ -51,6 +51,7 @@ class DepthNet(Stage):
     """
 
     slot = "depths"
+    papers = ("teed2020", "wang2022", "guo2019")
     libraries = ("numpy", "torch", "safetensors")
     differs_by_device = True
 

@@ -27,6 +27,7 @@ class Aliked(LearnedDetector):
         weights: path of a file with the model's weights; the published ones if empty.
     """
 
+    papers = ("zhao2023",)
     bytes_per_pixel = 1850
 
     detection_threshold: float = 0.2

@@ -25,6 +25,7 @@ class Disk(LearnedDetector):
         weights: path of a file with the network's weights; the published ones if empty.
     """
 
+    papers = ("tyszkiewicz2020",)
     bytes_per_pixel = 2500
 
     detection_threshold: float = 0.0

@@ -45,6 +45,7 @@ class LightGlue(Stage):
     """
 
     slot = "matches"
+    papers = ("lindenberger2023", "potje2024")
     libraries = ("numpy", "torch", "kornia")
     differs_by_device = True
 

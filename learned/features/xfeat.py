@@ -26,6 +26,7 @@ class XFeat(LearnedDetector):
         weights: path of a file with the network's weights; the published ones if empty.
     """
 
+    papers = ("potje2024",)
     bytes_per_pixel = 130
     multiple = 32  # Kornia would resize an image of other sides, and so move its keypoints.
 

@@ -54,6 +54,7 @@ class MonoLearning(Stage):
     """
 
     slot = "mono"
+    papers = ("godard2019", "sandler2018", "ronneberger2015", "facil2019", "kendall2017")
     libraries = ("numpy", "opencv-contrib-python", "torch")
 
     weights: str = "mono"

@@ -45,6 +45,7 @@ class SubpixelRefiner(Stage):
     """
 
     slot = "features"
+    papers = ("gruen1985", "baker2004", "kim2024")
     libraries = ("numpy", "numba", "scipy", "torch")
     differs_by_device = True
 

@@ -19,7 +19,7 @@ from PIL import Image
 from toys import paint
 from typer.testing import CliRunner
 
-COMMANDS = ("run", "plan", "explain", "diff", "reproduce", "evaluate", "export", "stages")
+COMMANDS = ("run", "plan", "explain", "diff", "reproduce", "cite", "evaluate", "export", "stages")
 
 TOY = """
 [features]

@@ -10,11 +10,15 @@ import numpy as np
 import pytest
 from diptych.learned.depth.stage import DepthNet
 from diptych.stages.dense import Around, DepthMap, Reason, View
+from diptych.stages.depth_truth import TrueDepth
+from diptych.stages.geometry.alignment import Similarity, transform_scene
+from diptych.stages.oracles import TrueDepths
 from diptych.stages.patchmatch import PatchMatch
+from diptych.stages.scene import Scene, Sparse
 from diptych.stages.sgm import Sgm
 from diptych.stages.stage import Context, Stage
 
-from tests.synthetic_views import around, synthetic_views
+from tests.synthetic_views import around, cameras_of, synthetic_views
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,11 +40,18 @@ class Promise:
 
 
 # A network whose coarsest features see 20x15 places is at its limit here.
-PROMISES = (Promise(Sgm()), Promise(PatchMatch()), Promise(DepthNet(), 0.72, 0.004, 16.0, 0.75))
+PROMISES = (
+    Promise(Sgm()), Promise(PatchMatch()), Promise(DepthNet(), 0.72, 0.004, 16.0, 0.75),
+    Promise(TrueDepths(), 0.9999, 1e-6, 3.0, 0.9999),
+)  # fmt: skip
 
 REFERENCE = 2
+UNIT = Similarity(0.01, np.diag([1.0, -1.0, -1.0]), np.array([3.0, 4.0, 5.0]))
+"""From the world of the views to that of the truth, which has another unit and other axes."""
 
-every = pytest.mark.parametrize("stage", [each.stage for each in PROMISES], ids=lambda stage: type(stage).__name__)
+STAGES = [each.stage for each in PROMISES]
+every = pytest.mark.parametrize("stage", STAGES, ids=lambda stage: type(stage).__name__)
+every_searching = pytest.mark.parametrize("stage", STAGES[:3], ids=lambda stage: type(stage).__name__)
 every_promise = pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: type(promise.stage).__name__)
 
 
@@ -56,10 +67,21 @@ def found(stage: Stage) -> DepthMap:
 
 
 def run(stage: Stage, views: Around[View], threads: int = 1) -> DepthMap:
-    """Run a stage that may draw or not."""
+    """Run a stage that may draw or not, and search or know."""
+    if isinstance(stage, TrueDepths):
+        cameras, true = truth()
+        return stage.run(f"{REFERENCE}.jpg", views.reference, Sparse((cameras,)), transform_scene(cameras, UNIT), true)
     inputs = {"views": views, "context": Context(threads=threads), "rng": np.random.default_rng(0)}
     names = stage.run.__code__.co_varnames[1 : stage.run.__code__.co_argcount]
     return stage.run(**{name: inputs[name] for name in names if name in inputs})
+
+
+@functools.cache
+def truth() -> tuple[Scene, TrueDepth]:
+    """The cameras of the world, and the depth of the reference view in the truth's unit."""
+    views, depths = world()
+    cameras, view = cameras_of(views), views[REFERENCE]
+    return cameras, TrueDepth(view.camera, view.rotation, view.translation, UNIT.scale * depths[REFERENCE])
 
 
 def error(depth: np.ndarray) -> np.ndarray:
@@ -119,7 +141,7 @@ def test_a_depth_map_is_whole(stage: Stage) -> None:
     assert ((normal * rays).sum(axis=2)[has] < 2e-3).all()
 
 
-@every
+@every_searching
 def test_confidence_tells_right_from_wrong(stage: Stage) -> None:
     result = found(stage)
     confidence, has = result.confidence.astype(float), result.depth > 0
@@ -152,7 +174,7 @@ def test_a_missing_view_says_why(stage: Stage) -> None:
     assert result.missing == "is not in the largest model"
 
 
-@every
+@every_searching
 def test_missing_sources_do_not_count(stage: Stage) -> None:
     views = list(world()[0])
     lost = [dataclasses.replace(view, near=0.0, far=0.0, missing="is lost") for view in views]
@@ -182,7 +204,7 @@ def test_a_mask_hides_its_pixels_and_no_others(promise: Promise) -> None:
     assert np.mean(error(result.depth)[:, 60:] < 0.01) > promise.beside_mask
 
 
-@every
+@every_searching
 def test_without_texture_there_is_no_depth(stage: Stage) -> None:
     views, _ = synthetic_views(3, contrast=0.0)
     result = run(stage, around(views, 1))
@@ -190,7 +212,7 @@ def test_without_texture_there_is_no_depth(stage: Stage) -> None:
     assert (result.reason == Reason.UNTEXTURED).mean() > 0.5
 
 
-@every
+@every_searching
 def test_sources_may_be_of_another_size_and_stand_above(stage: Stage) -> None:
     views, depths = synthetic_views(3, along=(0.0, 1.0, 0.0))
     larger, _ = synthetic_views(3, (200, 150), along=(0.0, 1.0, 0.0))

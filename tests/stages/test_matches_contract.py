@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import pickle
 import threading
 from typing import Any
 
 import numpy as np
 import pytest
+from diptych.stages.depth_truth import TrueDepth
 from diptych.stages.failure import StageFailure
 from diptych.stages.matching import Flann, NearestNeighbour
-from diptych.stages.scene import Features, Matches, Pair
+from diptych.stages.oracles import TrueMatches
+from diptych.stages.scene import Camera, Features, Matches, Pair
 from diptych.stages.stage import Context
 
 from tests.synthetic import described_pair, keypoints
 
-MATCHERS = [NearestNeighbour(), Flann()]
+MATCHERS = [NearestNeighbour(), Flann(), TrueMatches()]
+BY_LOOKS = MATCHERS[:2]
+WALL = TrueDepth(Camera("PINHOLE", 1000, 1000, (1000, 1000, 500, 500)), np.eye(3), np.zeros(3), np.ones((1000, 1000)))
+"""What :func:`described_pair` shows: a flat wall, from one place."""
+
 each_matcher = pytest.mark.parametrize("stage", MATCHERS, ids=lambda stage: type(stage).__name__)
+
+
+def run(stage: Any, pair: Pair[Features], context: Context | None = None) -> Matches:
+    inputs = {
+        "features": pair, "context": context or Context(), "name": Pair("a.jpg", "b.jpg"),
+        "camera": Pair(WALL.camera, WALL.camera), "true_depths": Pair(WALL, WALL),
+    }  # fmt: skip
+    return stage.run(**{name: inputs[name] for name in inspect.signature(stage.run).parameters})
 
 
 def same(one: Matches, other: Matches) -> bool:
@@ -31,7 +46,7 @@ def test_finds_the_true_matches(stage: Any, dtype: type) -> None:
     cast = Pair(
         *(dataclasses.replace(each, descriptors=each.descriptors.astype(dtype)) for each in vars(pair).values())
     )
-    matches = stage.run(cast, Context())
+    matches = run(stage, cast)
     first, second = matches.indices.T
     assert np.mean(first == second) > 0.99
     assert len(matches) > 0.95 * 400
@@ -46,11 +61,11 @@ def test_finds_the_true_matches(stage: Any, dtype: type) -> None:
 @each_matcher
 def test_same_bytes_on_any_threads_and_after_pickling(stage: Any) -> None:
     pair = described_pair(seed=1)
-    once = stage.run(pair, Context(threads=1))
-    assert same(once, stage.run(pair, Context(threads=2)))
-    assert same(once, pickle.loads(pickle.dumps(stage)).run(pair, Context()))
+    once = run(stage, pair, Context(threads=1))
+    assert same(once, run(stage, pair, Context(threads=2)))
+    assert same(once, run(pickle.loads(pickle.dumps(stage)), pair))
     others: list[Matches] = []
-    workers = [threading.Thread(target=lambda: others.append(stage.run(pair, Context()))) for _ in range(3)]
+    workers = [threading.Thread(target=lambda: others.append(run(stage, pair))) for _ in range(3)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -61,15 +76,15 @@ def test_same_bytes_on_any_threads_and_after_pickling(stage: Any) -> None:
 @each_matcher
 @pytest.mark.parametrize(("first", "second"), [(0, 0), (0, 5), (5, 0), (1, 5), (5, 1), (1, 1), (2, 2)])
 def test_few_keypoints_are_no_failure(stage: Any, first: int, second: int) -> None:
-    matches = stage.run(described_pair(first=first, second=second, shared=min(first, second)), Context())
+    matches = run(stage, described_pair(first=first, second=second, shared=min(first, second)))
     assert len(matches) <= min(first, second)
 
 
-@each_matcher
+@pytest.mark.parametrize("stage", BY_LOOKS, ids=lambda stage: type(stage).__name__)
 def test_equal_keypoints_are_not_told_apart(stage: Any) -> None:
     pair = described_pair(shared=300)
     twice = np.concatenate([pair.second.descriptors, pair.second.descriptors])
-    matches = stage.run(Pair(pair.first, keypoints(np.zeros((len(twice), 2)), twice)), Context())
+    matches = run(stage, Pair(pair.first, keypoints(np.zeros((len(twice), 2)), twice)))
     # An approximate search may overlook the second of two equals.
     assert len(matches) <= 0.01 * len(pair.first)
 
@@ -79,14 +94,14 @@ def test_descriptors_of_different_kinds_are_refused(stage: Any) -> None:
     pair = described_pair()
     other = dataclasses.replace(pair.second, kind="sift")
     with pytest.raises(StageFailure) as failure:
-        stage.run(Pair(pair.first, other), Context())
+        run(stage, Pair(pair.first, other))
     assert failure.value.code == "different-descriptors"
 
 
 @each_matcher
 def test_a_photo_matches_itself(stage: Any) -> None:
     features: Features = described_pair().first
-    matches = stage.run(Pair(features, features), Context())
+    matches = run(stage, Pair(features, features))
     assert (matches.indices[:, 0] == matches.indices[:, 1]).all()
     assert len(matches) == len(features)
     np.testing.assert_allclose(matches.similarity, 1, atol=1e-6)

@@ -14,20 +14,21 @@ from diptych.stages.evaluation import evaluate
 from diptych.stages.failure import StageFailure
 from diptych.stages.incremental import Incremental
 from diptych.stages.known_poses import TriangulateKnownPoses
+from diptych.stages.oracles import TruePoses
 from diptych.stages.scene import Camera, Sparse
 from diptych.stages.stage import Context, Stage
 
 from tests.collection import Collection, collection
 
-MAPPERS = [Incremental(), ColmapIncremental(), ColmapGlobal(), TriangulateKnownPoses()]
+MAPPERS = [Incremental(), ColmapIncremental(), ColmapGlobal(), TriangulateKnownPoses(), TruePoses()]
 FREE_MAPPERS = MAPPERS[:3]
 
 
 def run(stage: Any, given: Collection, seed: int = 0) -> Sparse:
     inputs = {
         "photos": given.photos, "features": given.features, "pairs": given.pairs, "two_views": given.two_views,
-        "tracks": given.tracks, "sparse": Sparse(models=(given.truth,)), "rng": np.random.default_rng(seed),
-        "context": Context(),
+        "tracks": given.tracks, "sparse": Sparse(models=(given.truth,)), "true_cameras": given.truth,
+        "rng": np.random.default_rng(seed), "context": Context(),
     }  # fmt: skip
     return stage.run(**{name: inputs[name] for name in inspect.signature(stage.run).parameters})
 
