@@ -11,7 +11,7 @@ from ...stages.dense import Cloud, DepthMap, Mesh, Neighbors, Reason, View
 from ...stages.scene import Photos
 from ..results import Dense
 from .charts import histogram
-from .document import image_source, shrunk
+from .document import picture
 from .words import plural
 
 MANY_VIEWS = 60
@@ -95,46 +95,30 @@ def _why(photo: int, neighbors: Neighbors | None, view: View | None, depths: Dep
 def _card(name: str, width: int, view: View | None, depths: DepthMap | None, neighbors: str) -> str:
     """One view: its pictures side by side, each with what it says."""
     figures = []
+    size = ""
     if view is not None:
         size = f"{view.camera.width:,} × {view.camera.height:,}, sought from {view.near:.3g} to {view.far:.3g}"
-        photo, said = image_source(shrunk(view.image, width), 65), f"<p>{size}</p>"
-        if depths is None:
-            figures.append(_figure(name, "Photo", photo, said))
-        else:
-            source, caption = _depth(depths, width)
-            pair = wipe((photo, "Photo"), (source, "Depth"), name)
-            figures.append(f"<figure>{pair}<figcaption>{caption}{said}</figcaption></figure>")
+        photo = picture(view.image, width, f"Photo of {name}", 65)
     if depths is not None:
-        if view is None:
-            figures.append(_figure(name, "Depth", *_depth(depths, width)))
-        figures += [_figure(name, "Confidence", *_confidence(depths, width))]
-        figures += [_figure(name, "Reasons", *_reasons(depths, width))]
+        drawn, caption = _depth(name, depths, width)
+        shown = f'<button type="button" class="picture">{drawn}</button>' if view is None else _wipe(photo, drawn, name)
+        figures.append(f"<figure>{shown}<figcaption>{caption}<p>{size}</p></figcaption></figure>")
+        figures += [_figure(*_confidence(name, depths, width)), _figure(*_reasons(name, depths, width))]
+    elif view is not None:
+        figures.append(_figure(photo, f"<p>{size}</p>"))
     return f'<div class="view"><h3>{escape(name)}</h3><div class="maps">{"".join(figures)}</div>{neighbors}</div>'
 
 
-def _figure(name: str, title: str, source: str, caption: str) -> str:
-    picture = f'<img src="{source}" alt="{title} of {escape(name)}" loading="lazy" decoding="async">'
+def _figure(drawn: str, caption: str) -> str:
+    return f'<figure><button type="button" class="picture">{drawn}</button><figcaption>{caption}</figcaption></figure>'
+
+
+def _wipe(photo: str, depth: str, name: str) -> str:
+    """The photo left of a slider, its depth right of it, in one place."""
     return (
-        f'<figure><button type="button" class="picture">{picture}</button><figcaption>{caption}</figcaption></figure>'
-    )
-
-
-def wipe(first: tuple[str, str], second: tuple[str, str], name: str) -> str:
-    """Two pictures of the same size in one place, with a slider between them.
-
-    Args:
-        first, second: the address of a picture and its title; the first is seen left of the slider.
-        name: of the photo.
-    """
-    under, over = (
-        f'<img src="{source}" alt="{title} of {escape(name)}" loading="lazy" decoding="async">'
-        for source, title in (second, first)
-    )
-    titles = f"<span>{first[1]}</span><span>{second[1]}</span>"
-    return (
-        f'<div class="wipe">{under}{over}<i></i><input type="range" min="0" max="100" value="50" step="0.1" '
-        f'autocomplete="off" aria-label="From {first[1]} to {second[1]} of {escape(name)}">{titles}'
-        f'<button type="button" class="enlarge" aria-label="Enlarge">⤢</button></div>'
+        f'<div class="wipe">{depth}{photo}<i></i><input type="range" min="0" max="100" value="50" step="0.1" '
+        f'autocomplete="off" aria-label="From the photo to the depth of {escape(name)}"><span>Photo</span>'
+        '<span>Depth</span><button type="button" class="enlarge" aria-label="Enlarge">⤢</button></div>'
     )
 
 
@@ -150,25 +134,25 @@ def _neighbors(photo: int, photos: Photos, neighbors: Neighbors | None) -> str:
     return f'<p class="sources">Neighbours: {said}</p>' if said else ""
 
 
-def _depth(depths: DepthMap, width: int) -> tuple[str, str]:
+def _depth(name: str, depths: DepthMap, width: int) -> tuple[str, str]:
     """Inverse depth, in which equal steps are about equally far apart in disparity; 1 % at either end is cut off."""
     known = depths.depth > 0
     inverse = np.divide(1.0, depths.depth, out=np.zeros_like(depths.depth), where=known)
     low, high = np.quantile(inverse[known], (0.01, 0.99)) if known.any() else (1.0, 1.0)
     caption = f'<span class="scale depths"><i>{1 / high:.3g}</i><i>{1 / low:.3g}</i></span>' if known.any() else ""
     share = _percent(int(known.sum()), int((depths.reason != Reason.MASKED).sum()))
-    picture = _colored((inverse - low) / max(high - low, 1e-12), known, DEPTHS, width)
-    return picture, f"{caption}<p>{share} covered</p>"
+    drawn = _colored((inverse - low) / max(high - low, 1e-12), known, DEPTHS, width, f"Depth of {name}")
+    return drawn, f"{caption}<p>{share} covered</p>"
 
 
-def _confidence(depths: DepthMap, width: int) -> tuple[str, str]:
+def _confidence(name: str, depths: DepthMap, width: int) -> tuple[str, str]:
     known = depths.depth > 0
     mean = f"<p>{depths.confidence[known].mean(dtype=np.float64):.2f} in the mean</p>" if known.any() else ""
     caption = f'<span class="scale confidences"><i>unsure</i><i>sure</i></span>{mean}'
-    return _colored(depths.confidence.astype(np.float32), known, CONFIDENCES, width), caption
+    return _colored(depths.confidence.astype(np.float32), known, CONFIDENCES, width, f"Confidence of {name}"), caption
 
 
-def _reasons(depths: DepthMap, width: int) -> tuple[str, str]:
+def _reasons(name: str, depths: DepthMap, width: int) -> tuple[str, str]:
     step = max(1, -(-depths.reason.shape[1] // width))
     palette = np.array([[int(color[i : i + 2], 16) for i in (1, 3, 5)] for _, color in REASONS.values()], np.uint8)
     counts = np.bincount(depths.reason.ravel(), minlength=len(REASONS))
@@ -177,14 +161,14 @@ def _reasons(depths: DepthMap, width: int) -> tuple[str, str]:
         for reason, (title, color) in REASONS.items()
         if counts[reason]
     )
-    picture = image_source(palette[depths.reason[::step, ::step]])
-    return picture, f'<ul class="reasons">{shares}</ul>'
+    drawn = picture(palette[depths.reason[::step, ::step]], width, f"Reasons of {name}")
+    return drawn, f'<ul class="reasons">{shares}</ul>'
 
 
-def _colored(values: np.ndarray, known: np.ndarray, colors: np.ndarray, width: int) -> str:
+def _colored(values: np.ndarray, known: np.ndarray, colors: np.ndarray, width: int, alt: str) -> str:
     """A picture of values from 0 to 1."""
     index = np.clip(255 * values + 0.5, 0, 255).astype(np.uint8)
-    return image_source(shrunk(np.where(known[..., None], colors[index], NOTHING), width), 75)
+    return picture(np.where(known[..., None], colors[index], NOTHING), width, alt, 75)
 
 
 def _gradient(colors: np.ndarray) -> str:

@@ -55,6 +55,20 @@ def image_source(image: np.ndarray, quality: int | None = None) -> str:
     return f"data:image/{suffix[1:]};base64,{base64.b64encode(encoded.tobytes()).decode('ascii')}"
 
 
+def picture(image: np.ndarray, width: int, alt: str, quality: int | None = None) -> str:
+    """An RGB image, at most so wide, as an ``img`` that is decoded when it comes into sight and has its place before.
+
+    Args:
+        alt: what it shows, as text.
+        quality: as in :func:`image_source`.
+    """
+    small = shrunk(image, width)
+    return (
+        f'<img src="{image_source(small, quality)}" alt="{escape(alt)}" width="{small.shape[1]}" '
+        f'height="{small.shape[0]}" loading="lazy" decoding="async">'
+    )
+
+
 def shrunk(image: np.ndarray, width: int) -> np.ndarray:
     """An image that is no wider than so many pixels."""
     height, wide = image.shape[:2]

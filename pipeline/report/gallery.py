@@ -11,7 +11,7 @@ import numpy as np
 from ...stages.failure import StageFailure
 from ...stages.photos import PhotoFile, decode
 from ...stages.scene import Photos, Sparse
-from .document import image_source, shrunk
+from .document import picture
 from .matching import Found, Matching, keypoint_data
 from .measures import Measures
 from .words import plural
@@ -98,8 +98,4 @@ def _thumbnail(file: PhotoFile | None, width: int) -> str:
         pixels = decode(file.load())
     except StageFailure as problem:
         return f'<div class="blank" title="{escape(str(problem))}"></div>'
-    small = shrunk(pixels, width)
-    return (
-        f'<img src="{image_source(small, 60)}" alt="" width="{small.shape[1]}" height="{small.shape[0]}" '
-        'loading="lazy" decoding="async">'
-    )
+    return picture(pixels, width, "", 60)

@@ -16,14 +16,11 @@ _CELLS = 14
 def lens_charts(scene: Scene, index: int) -> str:
     """Distortion by place and by radius, and the mean residual by place, of one camera of a model."""
     camera = scene.cameras[index]
-    charts = [] if _is_pinhole(camera) else [_distortion_field(camera), _distortion_curve(camera)]
-    charts.append(_residual_field(scene, index))
-    drawn = "".join(f"<div><h3>{title}</h3><p>{text}</p>{chart}</div>" for title, text, chart in filter(None, charts))
+    charts = [] if camera.model.endswith("PINHOLE") else [_distortion_field(camera), _distortion_curve(camera)]
+    residuals = _residual_field(scene, index)
+    charts += [residuals] if residuals else []
+    drawn = "".join(f"<div><h3>{title}</h3><p>{text}</p>{chart}</div>" for title, text, chart in charts)
     return f'<div class="charts lens">{drawn}</div>' if drawn else ""
-
-
-def _is_pinhole(camera: Camera) -> bool:
-    return camera.model.endswith("PINHOLE")
 
 
 def _grid(camera: Camera) -> np.ndarray:

@@ -69,13 +69,14 @@ def steps_section(record: Mapping[str, Any]) -> str:
     if stored:
         summary += f"; {plural(stored, 'result')} from the store, paler, with the time they once took"
     return f"""<section><h2>Stages</h2><p class="soft">{summary}.</p>
-<div class="scroll graph" tabindex="0">{flow_picture(_boxes(nodes, work))}</div>
-<div class="columns parameters">{"".join(_explained(node) for node in nodes)}</div></section>"""
+<div class="stages"><div class="graph" tabindex="0">{flow_picture(_boxes(record, nodes, work))}</div>
+<div class="columns parameters">{"".join(_explained(node) for node in nodes)}</div></div></section>"""
 
 
-def _boxes(nodes: Sequence[Node], work: Mapping[str, _Work]) -> list[Box]:
+def _boxes(record: Mapping[str, Any], nodes: Sequence[Node], work: Mapping[str, _Work]) -> list[Box]:
+    files = (record.get("photos") or {}).get("files") or ()
     longest = max(one.seconds + one.stored_seconds for one in work.values()) or 1.0
-    boxes, pairs = [Box(_PHOTOS, "what there was", "", (), "stored")], None
+    boxes, pairs = [Box(_PHOTOS, plural(len(files), "file") if files else "", "", (), "stored")], None
     for node in nodes:
         done, known = work[node["name"]], {box.name for box in boxes}
         taken = seconds(done.seconds + done.stored_seconds) if done.ran + done.stored else ""

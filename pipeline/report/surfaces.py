@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ...stages.dense import Cloud, Mesh
+from ...stages.geometry.alignment import Similarity
 from .document import packed_array
 
 MOST_POINTS = 300_000
@@ -27,20 +30,31 @@ def pack_cloud(cloud: Cloud, middle: np.ndarray, unit: float, most: int | None =
     return _pack(points[near], cloud.normals[shown][near], cloud.colors[shown][near])
 
 
-def pack_mesh(mesh: Mesh, middle: np.ndarray, unit: float) -> dict[str, object]:
+def pack_mesh(mesh: Mesh, middle: np.ndarray, unit: float, most: int | None = None) -> dict[str, object]:
     """A mesh with positions, normals and colours of its vertices, simplified where it has too many triangles.
 
     Args:
         middle, unit: what becomes the origin and the distance 1.
+        most: the most triangles to keep, by default :data:`MOST_TRIANGLES`.
     """
     vertices = (mesh.vertices - middle) / unit
     triangles = mesh.triangles[_near(vertices)[mesh.triangles].all(axis=1)]
     vertices, attributes, triangles = simplify(
-        vertices, np.hstack([mesh.normals, mesh.colors]).astype(np.float32), triangles, MOST_TRIANGLES
+        vertices, np.hstack([mesh.normals, mesh.colors]).astype(np.float32), triangles, most or MOST_TRIANGLES
     )
     used, triangles = np.unique(triangles, return_inverse=True)
     packed = _pack(vertices[used], attributes[used, :3], attributes[used, 3:])
     return {**packed, "triangles": packed_array(triangles.reshape(-1, 3), "<u4")}
+
+
+def moved_cloud(cloud: Cloud, similarity: Similarity) -> Cloud:
+    """The same cloud in another world."""
+    return replace(cloud, points=similarity(cloud.points), normals=cloud.normals @ similarity.rotation.T)
+
+
+def moved_mesh(mesh: Mesh, similarity: Similarity) -> Mesh:
+    """The same mesh in another world."""
+    return replace(mesh, vertices=similarity(mesh.vertices), normals=mesh.normals @ similarity.rotation.T)
 
 
 def simplify(

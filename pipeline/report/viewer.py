@@ -73,7 +73,7 @@ class Frame:
 
 def pack(
     scene: Scene, photo_of: Mapping[str, int], cloud: Cloud | None = None, mesh: Mesh | None = None,
-    frame: Frame | None = None, most_points: int | None = None,
+    frame: Frame | None = None, most: tuple[int, int, int] | None = None,
 ) -> dict[str, object]:  # fmt: skip
     """Points as base64 of float32 positions and uint8 colours, cameras as pyramids, and the surfaces there are.
 
@@ -82,15 +82,15 @@ def pack(
         photo_of: index of each photo in the page by its name.
         cloud, mesh: of this model.
         frame: that of another model in the same world, to be looked at in the same way; by default its own.
-        most_points: the most points to keep of each kind, by default as many as a viewer may hold.
+        most: the most points, points of the cloud and triangles to keep; by default as many as one viewer may hold.
     """
     frame = frame or Frame.of(scene)
     place = frame.middle, frame.unit
     finite = np.flatnonzero(np.isfinite(scene.points).all(axis=1))
-    most = most_points or MOST_POINTS
+    most_points, most_of_cloud, most_triangles = most or (MOST_POINTS, None, None)
     shown = finite
-    if len(finite) > most:
-        shown = finite[np.linspace(0, len(finite) - 1, most).astype(np.int64)]
+    if len(finite) > most_points:
+        shown = finite[np.linspace(0, len(finite) - 1, most_points).astype(np.int64)]
     apexes = (scene.centers - frame.middle) / frame.unit
     corners = [_corner_rays(scene.camera(i)) @ scene.rotations[i] for i in range(len(scene.names))]
     return {
@@ -103,8 +103,8 @@ def pack(
             {"photo": photo_of.get(name, -1), "name": name, "apex": apex.tolist(), "corners": rays.round(5).tolist()}
             for name, apex, rays in zip(scene.names, apexes.round(6), corners, strict=True)
         ],
-        **({"cloud": pack_cloud(cloud, *place, most_points)} if cloud is not None and len(cloud) else {}),
-        **({"mesh": pack_mesh(mesh, *place)} if mesh is not None and len(mesh.triangles) else {}),
+        **({"cloud": pack_cloud(cloud, *place, most_of_cloud)} if cloud is not None and len(cloud) else {}),
+        **({"mesh": pack_mesh(mesh, *place, most_triangles)} if mesh is not None and len(mesh.triangles) else {}),
     }
 
 
