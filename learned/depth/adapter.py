@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ...stages.dense import Around, DepthMap, Reason, View
+from ...stages.dense import Around, DepthMap, View
 from ...stages.failure import StageFailure
-from ...stages.geometry.depth_normals import normals_from_depth
 from ...stages.plane_sweep import projections
 from ...stages.stage import Context, Sizes, Stage
+from .judgement import judged
 
 _BYTES_PER_PIXEL = 1500
 """What small published networks hold at once; those of a stranger cannot be known."""
@@ -90,19 +90,8 @@ class NetworkDepth(Stage):
         with deterministic():
             outputs = call(network, _inputs(shown, self.multiple), path.name)
         depth, confidence = _outputs(outputs, view, path.name)
-        return self._depth_map(shown, depth, confidence)
-
-    def _depth_map(self, views: list[View], depth: np.ndarray, confidence: np.ndarray) -> DepthMap:
-        view = views[0]
-        reason = np.full(depth.shape, Reason.FOUND, np.uint8)
-        reason[(confidence < self.min_confidence) | ~(depth > 0)] = Reason.DISAGREED
-        reason[(depth > 0) & ((depth < view.near) | (depth > view.far))] = Reason.OUT_OF_RANGE
-        if len(views) > 1:
-            reason[~_seen(views, np.where(depth > 0, depth, view.near))] = Reason.UNSEEN
-        reason[~view.mask] = Reason.MASKED
-        found = reason == Reason.FOUND
-        depth = np.where(found, depth, 0)
-        return DepthMap(depth, normals_from_depth(depth, view.camera), np.where(found, confidence, 0), reason)
+        seen = _seen(shown, np.where(depth > 0, depth, view.near))
+        return judged(view, depth, confidence, self.min_confidence, seen=seen, flat=np.zeros_like(seen))
 
 
 def _inputs(views: list[View], multiple: int) -> dict[str, np.ndarray]:
@@ -145,7 +134,9 @@ def _outputs(outputs: list[np.ndarray], view: View, name: str) -> tuple[np.ndarr
 
 
 def _seen(views: list[View], depth: np.ndarray) -> np.ndarray:
-    """Which pixels of the first view any other has in its image at this depth, shape (H, W)."""
+    """Which pixels of the first view any other has in its image at this depth, all if there is no other; (H, W)."""
+    if len(views) == 1:
+        return np.ones(depth.shape, bool)
     height, width = depth.shape
     x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
     points = np.stack([x, y, np.ones_like(x), 1 / depth])

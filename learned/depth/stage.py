@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...stages.contrast import deviation
-from ...stages.dense import Around, DepthMap, Reason, View
-from ...stages.geometry.depth_normals import normals_from_depth
+from ...stages.dense import Around, DepthMap, View
 from ...stages.stage import Context, Sizes, Stage
 from ..inference import deterministic, torch_device
-from ..weights.files import digest_of, load, path_of
+from ..weights.files import path_of, ready
+from .judgement import judged
 from .network import DepthNetwork, Estimate
 from .warping import Rays
 
@@ -72,25 +71,19 @@ class DepthNet(Stage):
         """The depth map of the reference.
 
         Raises:
-            StageFailure: ``no-device``, and as :func:`~diptych.learned.weights.files.load`.
+            StageFailure: ``no-device``, and as :func:`~diptych.learned.weights.files.ready`.
         """
         view = views.reference
         sources = [source for source in views.sources if not source.missing][: self.sources]
         if view.missing or not sources or not view.mask.any():
             return DepthMap.empty(view, view.missing or ("is masked everywhere" if sources else "has no neighbours"))
         device = torch_device(context)
-        network = _network(self.weights, digest_of(path_of(self.weights)), str(device))
+        network = ready(DepthNetwork, self.weights, device, torch.channels_last)
         with deterministic():
             inverse, confidence, seen = _estimate(network, [view, *sources], self.iterations, device)
-        return _depth_map(view, inverse, confidence, seen, self.min_confidence)
-
-
-@lru_cache(maxsize=4)
-def _network(weights: str, digest: str, device: str) -> DepthNetwork:
-    """The network with its weights, made once for a process; the digest tells weights that were trained again."""
-    network = DepthNetwork()
-    load(network, weights)
-    return network.to(device, memory_format=torch.channels_last).eval()  # pyright: ignore[reportCallIssue]
+        depth = np.divide(1, inverse, out=np.full_like(inverse, np.inf), where=inverse > 0)
+        flat = deviation(view.image, _REACH) < _FLAT
+        return judged(view, depth, confidence, self.min_confidence, seen=seen, flat=flat)
 
 
 def _estimate(
@@ -145,18 +138,3 @@ def _rays(views: Sequence[View], device: torch.device) -> Rays:
     middle = torch.tensor([(1 / views[0].near + 1 / views[0].far) / 2], dtype=torch.float32, device=device)
     height, width = views[0].mask.shape
     return Rays.between(intrinsics, rotations, translations, width, height, middle)
-
-
-def _depth_map(
-    view: View, inverse: np.ndarray, confidence: np.ndarray, seen: np.ndarray, min_confidence: float
-) -> DepthMap:
-    inside = (inverse * view.near <= 1) & (inverse * view.far >= 1)
-    reason = np.full(inverse.shape, Reason.FOUND, np.uint8)
-    reason[confidence < min_confidence] = Reason.DISAGREED
-    reason[deviation(view.image, _REACH) < _FLAT] = Reason.UNTEXTURED
-    reason[~inside] = Reason.OUT_OF_RANGE
-    reason[~seen] = Reason.UNSEEN
-    reason[~view.mask] = Reason.MASKED
-    found = reason == Reason.FOUND
-    depth = np.divide(1, inverse, out=np.zeros_like(inverse), where=found)
-    return DepthMap(depth, normals_from_depth(depth, view.camera), np.where(found, confidence, 0), reason)

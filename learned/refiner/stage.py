@@ -15,7 +15,7 @@ from ...stages.refinement import Views, refined
 from ...stages.scene import Features, Patches, Photos, Tracks
 from ...stages.stage import Context, Stage
 from ..inference import deterministic, torch_device
-from ..weights.files import load, path_of
+from ..weights.files import path_of, ready
 from .network import FIXED_SIZE, MOVING_SIZE, Estimate, RefinerNet
 
 _BATCH = 256
@@ -64,12 +64,11 @@ class SubpixelRefiner(Stage):
         """The features of one photo with their keypoints moved; those in no track, or not sure, stay.
 
         Raises:
-            StageFailure: as :func:`~diptych.learned.weights.files.load` and
+            StageFailure: as :func:`~diptych.learned.weights.files.ready` and
                 :func:`~diptych.learned.inference.torch_device`.
         """
         device = torch_device(context)
-        network = RefinerNet().to(device).eval()
-        load(network, self.weights)
+        network = ready(RefinerNet, self.weights, device, torch.contiguous_format)
         with deterministic():
             return refined(name, photos, features, patches, tracks, lambda views: self._follow(views, network, device))
 

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,31 +77,42 @@ def train(
             one with another task or seed, and as :func:`~diptych.learned.weights.files.load`.
     """
     out.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(threads)
     identity = {"task": task.name, "seed": seed, "start": files.digest_of(files.path_of(start)) if start else ""}
-    state = _resume(task, out, identity, seed, start)
-    state.history = (*state.history, {"step": state.step, **code_version()})
-    curves = Curves(out / "curves.csv", state.step)
-    began = time.perf_counter() - state.seconds
-    numbers: dict[str, float] = {}
-    stopped = False
-    for number, batch in _batches(task, state.step, steps):
-        for group in state.optimizer.param_groups:
-            group["lr"] = task.learning_rate * _rate(number / steps)
-        numbers = _step(task, state, batch, number)
-        state.step, state.seconds = number + 1, time.perf_counter() - began
-        curves.add(state.step, numbers)
-        stopped = time.perf_counter() - began >= seconds
-        last = state.step == steps or stopped
-        if state.step % validate_every == 0 or last:
-            curves.add(state.step, {f"held-out {key}": value for key, value in _validated(task, state).items()})
-        if state.step % save_every == 0 or last:
-            _keep(state, out, identity)
-        if progress:
-            progress(state.step, steps, curves.latest)
-        if stopped:
-            break
-    return _finish(task, state, out, steps, seed, threads, curves)
+    with _on(threads):
+        state = _resume(task, out, identity, seed, start)
+        state.history = (*state.history, {"step": state.step, **code_version()})
+        curves = Curves(out / "curves.csv", state.step)
+        began = time.perf_counter() - state.seconds
+        numbers: dict[str, float] = {}
+        stopped = False
+        for number, batch in _batches(task, state.step, steps):
+            for group in state.optimizer.param_groups:
+                group["lr"] = task.learning_rate * _rate(number / steps)
+            numbers = _step(task, state, batch, number)
+            state.step, state.seconds = number + 1, time.perf_counter() - began
+            curves.add(state.step, numbers)
+            stopped = time.perf_counter() - began >= seconds
+            last = state.step == steps or stopped
+            if state.step % validate_every == 0 or last:
+                curves.add(state.step, {f"held-out {key}": value for key, value in _validated(task, state).items()})
+            if state.step % save_every == 0 or last:
+                _keep(state, out, identity)
+            if progress:
+                progress(state.step, steps, curves.latest)
+            if stopped:
+                break
+        return _finish(task, state, out, steps, seed, threads, curves)
+
+
+@contextmanager
+def _on(threads: int) -> Iterator[None]:
+    """So many threads for each operation on the CPU, and as many as before when it is done."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _step(task: Task, state: _State, batch: Any, number: int) -> dict[str, float]:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
+from threading import Lock
+from typing import TypeVar
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ...stages.failure import StageFailure
 
+Network = TypeVar("Network", bound=nn.Module)
+
 _SUFFIX = ".safetensors"
+
+_BUILDING = Lock()
 
 
 def path_of(weights: str) -> Path:
@@ -37,6 +45,35 @@ def path_of(weights: str) -> Path:
 def digest_of(path: Path) -> str:
     """The SHA-256 of a file, as hexadecimal digits."""
     return sha256(path.read_bytes()).hexdigest()
+
+
+def ready(kind: type[Network], weights: str, device: torch.device, layout: torch.memory_format) -> Network:
+    """A network with its weights on a device, to be asked and not to be changed.
+
+    It is made once for a process, whoever asks, and made anew where the file has changed.
+
+    Args:
+        kind: its class, which takes no arguments.
+        weights: as of :func:`path_of`.
+        layout: of its parameters in memory.
+
+    Raises:
+        StageFailure: as :func:`load`.
+    """
+    digest = digest_of(path_of(weights))
+    with _BUILDING:
+        return _ready(kind, weights, digest, device, layout)
+
+
+@lru_cache(maxsize=8)
+def _ready(
+    kind: type[Network], weights: str, digest: str, device: torch.device, layout: torch.memory_format
+) -> Network:
+    # Initial weights are drawn and thrown away: who draws beside this must not notice.
+    with torch.random.fork_rng(devices=[]):
+        network = kind()
+    load(network, weights)
+    return network.to(device, memory_format=layout).eval().requires_grad_(False)  # pyright: ignore[reportCallIssue]
 
 
 def load(network: nn.Module, weights: str) -> None:

@@ -66,6 +66,12 @@ def test_same_seed_same_bytes(tmp_path: Path) -> None:
     assert first.sha256 == again.sha256 != other.sha256
 
 
+def test_leaves_the_number_of_threads_as_it_was(tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    train(line(), tmp_path, steps=2, threads=before + 1)
+    assert torch.get_num_threads() == before
+
+
 def test_goes_on_as_if_it_had_never_stopped(tmp_path: Path) -> None:
     whole = train(line(), tmp_path / "whole", steps=60, validate_every=10)
     part = train(line(), tmp_path / "parts", steps=60, validate_every=10, seconds=0.0)

@@ -3,13 +3,20 @@ from pathlib import Path
 
 import pytest
 import torch
-from diptych.learned.weights.files import digest_of, load, parameters, path_of, save
+from diptych.learned.weights.files import digest_of, load, parameters, path_of, ready, save
 from diptych.stages.failure import StageFailure
 from torch import nn
 
 
 def network(width: int = 4) -> nn.Module:
     return nn.Sequential(nn.Linear(3, width), nn.Linear(width, 1))
+
+
+class Small(nn.Sequential):
+    """The same as a class."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Linear(3, 4), nn.Linear(4, 1))
 
 
 def code(path: Path | str) -> str:
@@ -27,6 +34,22 @@ def test_round_trip(tmp_path: Path) -> None:
         assert torch.equal(value, read.state_dict()[name])
     assert digest == digest_of(tmp_path / "a.safetensors") == save(read, tmp_path / "b.safetensors")
     assert parameters(read) == 3 * 4 + 4 + 4 + 1
+
+
+def test_a_network_is_made_once_and_anew_for_another_file(tmp_path: Path) -> None:
+    path, cpu = tmp_path / "a.safetensors", torch.device("cpu")
+    save(network(), path)
+    drawn = torch.get_rng_state()
+    first, again = (ready(Small, str(path), cpu, torch.contiguous_format) for _ in range(2))
+    assert first is again
+    assert not first.training and not any(value.requires_grad for value in first.parameters())
+    assert torch.equal(torch.get_rng_state(), drawn)
+    save(network(), path)
+    assert ready(Small, str(path), cpu, torch.contiguous_format) is not first
+    save(network(width=5), path)
+    with pytest.raises(StageFailure) as failed:
+        ready(Small, str(path), cpu, torch.contiguous_format)
+    assert failed.value.code == "wrong-architecture"
 
 
 def test_missing(tmp_path: Path) -> None:

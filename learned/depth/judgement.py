@@ -1,0 +1,31 @@
+"""Which of the depths that a network gives are kept, and why the others are not."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...stages.dense import DepthMap, Reason, View
+from ...stages.geometry.depth_normals import normals_from_depth
+
+
+def judged(
+    view: View, depth: np.ndarray, confidence: np.ndarray, min_confidence: float, *, seen: np.ndarray, flat: np.ndarray
+) -> DepthMap:
+    """The depth map of a view, where the weightiest reason against a depth is told.
+
+    Args:
+        depth: z, 0 where the network gives none, shape (H, W).
+        confidence: from 0 to 1, shape (H, W).
+        min_confidence: what is less confident is left out.
+        seen: whether a neighbour has the pixel in its image at this depth, shape (H, W).
+        flat: where nothing in the photo tells the depth, shape (H, W).
+    """
+    reason = np.full(depth.shape, Reason.FOUND, np.uint8)
+    reason[(confidence < min_confidence) | (depth <= 0)] = Reason.DISAGREED
+    reason[flat] = Reason.UNTEXTURED
+    reason[(depth > 0) & ((depth < view.near) | (depth > view.far))] = Reason.OUT_OF_RANGE
+    reason[~seen] = Reason.UNSEEN
+    reason[~view.mask] = Reason.MASKED
+    found = reason == Reason.FOUND
+    depth = np.where(found, depth, np.float32(0))
+    return DepthMap(depth, normals_from_depth(depth, view.camera), np.where(found, confidence, 0), reason)
