@@ -322,6 +322,20 @@ def train(
         typer.echo(f"  {name}: {value:.4g}")
 
 
+@app.command(epilog=_example("diptych view out"))
+def view(
+    out: EarlierRun,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Where to listen; the next if taken.")] = 8080,
+) -> None:
+    """Look at a run in a browser, with layers for cameras, points, depth maps, cloud and mesh, until Ctrl-C."""
+    from .live import view as open_view
+
+    try:
+        open_view(out, port=port, say=lambda address: typer.echo(f"Open {address}; Ctrl-C ends it."))
+    except KeyboardInterrupt:
+        typer.echo("Ended.")
+
+
 @app.command(epilog=_example("diptych bench strecha data --recipe classical --recipe learned"))
 def bench(
     name: Annotated[str, typer.Argument(help="strecha, eth3d, dtu, middlebury, bal or rendered.")],
