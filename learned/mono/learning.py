@@ -87,7 +87,7 @@ class MonoLearning(Stage):
                 "bad-parameter", f"MonoLearning needs a size of at least {STRIDE} and no fewer than 0 steps.",
                 size=self.size, steps=self.steps,
             )  # fmt: skip
-        sighted = _sighted(views, sparse.scene, photos, self.size)
+        sighted = sighted_views(views, sparse.scene, photos.names, self.size)
         if len(sighted) < _FEWEST_VIEWS:
             raise StageFailure(
                 "too-few-views", f"Learning depth needs {_FEWEST_VIEWS} views that see {_FEWEST_POINTS} points each.",
@@ -120,11 +120,18 @@ class MonoLearning(Stage):
         )  # fmt: skip
 
 
-def _sighted(views: Sequence[View], scene: Scene, photos: Photos, size: int) -> dict[int, Sighted]:
-    """The views that see enough points, small and with these, by photo."""
+def sighted_views(views: Sequence[View], scene: Scene, names: Sequence[str], size: int) -> dict[int, Sighted]:
+    """The views that see enough points of a model, small and with these, by photo.
+
+    Args:
+        views: of all photos.
+        scene: the model.
+        names: of all photos, in the order of the views.
+        size: most pixels of the longer side.
+    """
     found = {}
     for registered, name in enumerate(scene.names):
-        photo = photos.names.index(name)
+        photo = names.index(name)
         view = views[photo]
         if view.missing:
             continue

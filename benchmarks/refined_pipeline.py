@@ -1,0 +1,118 @@
+"""What refined keypoints are worth to a whole reconstruction: camera error and time, raw against refined.
+
+    python benchmarks/refined_pipeline.py DATA [--sets fountain herz-jesus] [--detectors Sift Aliked] [--seeds N]
+
+The recipe ``learned`` up to its cameras, with known intrinsics, once for each detector and refiner. Camera errors are
+the mean distance from the true positions after the least-squares alignment, in millimetres, over the seeds. Time is
+what the nodes ``patches`` and ``refined`` take, and what that is of all that comes before and after them; tasks say
+themselves how long they took, and those that runs share are counted with each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import diptych.pipeline as dp
+import numpy as np
+from diptych.learned.features.aliked import Aliked
+from diptych.learned.features.lightglue import LightGlue
+from diptych.learned.refiner.stage import SubpixelRefiner
+from diptych.stages.evaluation import evaluate
+from diptych.stages.failure import StageFailure
+from diptych.stages.formats.truth import read_truth
+from diptych.stages.least_squares_matching import LeastSquaresMatching
+from diptych.stages.matching import NearestNeighbour
+from diptych.stages.sift import Sift
+from diptych.stages.stage import Stage
+from diptych.stages.unrefined import Unrefined
+from rich.console import Console
+from rich.table import Table
+from sparse import SETS, STRECHA
+
+DETECTORS: dict[str, tuple[Stage, Stage]] = {
+    "Sift": (Sift(), NearestNeighbour()),
+    "Aliked": (Aliked(), LightGlue(kind="aliked-n16")),
+}
+"""How keypoints are found and matched."""
+
+REFINERS = Unrefined(), LeastSquaresMatching(), SubpixelRefiner()
+
+REFINING = "patches", "refined"
+"""The nodes whose time a refiner adds."""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds of tasks: of processors, and until each was done."""
+
+    cpu: float
+    wall: float
+
+    @staticmethod
+    def of(result: dp.Result, refining: bool) -> Spent:
+        """What the tasks of a run took that refine, or all others."""
+        tasks = [task for task in result.record["tasks"] if (task["node"] in REFINING) == refining]
+        return Spent(*(sum(task[kind] or 0.0 for task in tasks) for kind in ("cpu_seconds", "seconds")))
+
+
+def main() -> None:
+    """Run every detector with every refiner and print one table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--sets", nargs="+", choices=("fountain", "herz-jesus"), default=["fountain", "herz-jesus"])
+    parser.add_argument("--detectors", nargs="+", choices=DETECTORS, default=list(DETECTORS))
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--out", type=Path, help="where to keep the runs; else nowhere")
+    options = parser.parse_args()
+    table = Table("set", "detector", "refiner", "photos", "camera mm", "seeds", "added CPU s", "%", "added wall s", "%")
+    with tempfile.TemporaryDirectory() as nowhere:
+        out = options.out or Path(nowhere)
+        for name, detector, refiner in product(options.sets, options.detectors, REFINERS):
+            photos = options.data / SETS[name].folder
+            recipe = recipe_of(detector, refiner)
+            try:
+                runs = [
+                    dp.run(
+                        photos / "images", out=out / "run", store=str(out / "store"), recipe=recipe, until="sparse",
+                        camera=STRECHA, seed=seed, workers=options.workers,
+                    )
+                    for seed in range(options.seeds)
+                ]  # fmt: skip
+            except StageFailure as failure:
+                print(f"{name}, {detector}, {type(refiner).__name__} is left out: {failure}")
+                continue
+            table.add_row(name, detector, type(refiner).__name__, *cells(runs, photos))
+            print(f"{name}, {detector}, {type(refiner).__name__} done", flush=True)
+    Console(width=140).print(table)
+
+
+def recipe_of(detector: str, refiner: Stage) -> dp.Recipe:
+    """The recipe ``learned`` with another detector, its matcher, and another refiner; no patches where none looks."""
+    features, matches = DETECTORS[detector]
+    recipe = dp.Recipe.load("learned").with_(features=features, matches=matches, refined=refiner)
+    if isinstance(refiner, Unrefined):
+        return dp.Recipe([node for node in recipe.nodes if node.name != "patches"], recipe.name)
+    return recipe
+
+
+def cells(runs: list[dp.Result], photos: Path) -> list[str]:
+    """The table's cells for the runs of all seeds."""
+    truth = read_truth(photos)
+    found = [evaluate(run.scene, truth).as_dict() for run in runs]
+    errors = [1000 * each["position_least_squares_mean"] for each in found]
+    added, rest = ([Spent.of(run, refining) for run in runs] for refining in (True, False))
+    times = []
+    for kind in ("cpu", "wall"):
+        more, others = (float(np.mean([getattr(each, kind) for each in spent])) for spent in (added, rest))
+        times += [f"{more:.1f}", f"{100 * more / others:.1f}"]
+    registered = "/".join(f"{found[0][count]:g}" for count in ("registered", "photos"))
+    return [registered, f"{np.mean(errors):.3f}", f"{min(errors):.3f} - {max(errors):.3f}", *times]
+
+
+if __name__ == "__main__":
+    main()
