@@ -189,7 +189,7 @@ class _Comparison:
         before, after = (ingredients[item] for ingredients in node.ingredients)
         found = list(differences(before, after))
         if before["stage"] != after["stage"]:
-            found = [one for one in found if one[0] == "stage" or one[0].startswith("inputs")]
+            found = [one for one in found if one[0] == "stage"]
         seeds = [record["seed"] for record in self.records]
         seed = f"seed {seeds[0]} -> {seeds[1]}" if seeds[0] != seeds[1] else "seed"
         return [seed if words == "seed" else words for words in name_differences(found)]
@@ -221,7 +221,8 @@ class _Comparison:
         if types[0] is not types[1]:
             return [f"a {types[0].__name__} against a {types[1].__name__}"]
         a, b = (self._read(run, node.outputs[run][item], types[run]) for run in (0, 1))
-        return [] if a is None or b is None else value_differences(a, b)
+        same_features = "features" not in _changed_inputs(node, item)
+        return [] if a is None or b is None else value_differences(a, b, same_features)
 
     def _read(self, run: int, artifact: str, type_: type) -> Any:
         """A result of one run; None where its store cannot be read, or has lost it."""

@@ -35,19 +35,28 @@ COUNTED: dict[type, dict[str, str]] = {
 }
 """What a person counts of a type, by the field whose rows they are."""
 
-COMPARABLE: tuple[type, ...] = (Features, Pairs, Matches, TwoView)
-"""Types whose rows mean the same in any order and number, so that those in both values can be counted."""
+OF_KEYPOINTS: tuple[type, ...] = (Matches, TwoView)
+"""Types whose rows are indices of keypoints: of other features they mean something else."""
+
+COMPARABLE: tuple[type, ...] = (Features, Pairs, *OF_KEYPOINTS)
+"""Types whose rows mean the same wherever they stand, so that those in both values can be counted."""
 
 
-def value_differences(a: Any, b: Any) -> list[str]:
+def value_differences(a: Any, b: Any, same_features: bool = True) -> list[str]:
     """Sentences on how ``b`` differs from ``a``, a value of the same type; none where they are the same.
 
     Arrays of one shape are told by the share of values that differ, and by the largest and the median absolute
     difference of these. Two NaN are the same.
+
+    Args:
+        same_features: whether an index of a keypoint means the same in both.
     """
     said = list(dict.fromkeys(_told(a, b, "")))
     more = len(said) - MOST
-    return said if more <= 1 else [*said[:MOST], f"and {more} differences more"]
+    if more > 1:
+        said[MOST:] = [f"and {more} differences more"]
+    is_comparable = isinstance(a, COMPARABLE) and (same_features or not isinstance(a, OF_KEYPOINTS))
+    return [*said, *_shared(a, b)] if is_comparable else said
 
 
 def _told(a: Any, b: Any, at: str) -> Iterator[str]:
@@ -88,15 +97,19 @@ def _arrays(a: np.ndarray, b: np.ndarray, at: str) -> Iterator[str]:
 
 
 def _counts(a: Any, b: Any) -> Iterator[str]:
-    """How many there are of what a person counts, where that differs, and how many are the same."""
+    """How many there are of what a person counts, where that differs."""
     for field, words in COUNTED.get(type(a), {}).items():
-        old, new = getattr(a, field), getattr(b, field)
-        is_shared = isinstance(a, COMPARABLE)
-        shared = len(_rows(old) & _rows(new)) if is_shared else 0
-        if len(old) != len(new):
-            yield f"{len(old):,} against {len(new):,} {words}" + (f", {shared:,} of them in both" if is_shared else "")
-        elif is_shared and shared < len(_rows(old)):
-            yield f"{len(old):,} {words} in each, {shared:,} of them in both"
+        old, new = len(getattr(a, field)), len(getattr(b, field))
+        if old != new:
+            yield f"{old:,} against {new:,} {words}"
+
+
+def _shared(a: Any, b: Any) -> Iterator[str]:
+    """How many of what a person counts are in both, where not all are."""
+    for field, words in COUNTED[type(a)].items():
+        old, new = _rows(getattr(a, field)), _rows(getattr(b, field))
+        if old != new:
+            yield f"{len(old & new):,} {words} are in both"
 
 
 def _rows(array: np.ndarray) -> set[bytes]:
@@ -148,12 +161,19 @@ def _depth_map(a: DepthMap, b: DepthMap) -> Iterator[str]:
         other = _percent((found[0] != found[1]).mean())
         yield f"a depth at {shares[0]} against {shares[1]} of the pixels; {other} have one in one run only"
     old, new = (one.depth[found[0] & found[1]].astype(np.float64) for one in (a, b))
-    relative = np.abs(new - old) / old
-    if (moved := relative[relative > 0]).size:
-        yield (
-            f"of the pixels with a depth in both {_percent(moved.size / relative.size)} differ, "
-            f"by {_percent(np.median(moved))} of the depth in the median and at most {_percent(moved.max())}"
-        )
+    ratio = new / old
+    if (ratio == 1).all():
+        return
+    moved = np.abs(ratio - 1)
+    yield (
+        f"where both have a depth it differs at {_percent((moved > 0).mean())} of the pixels, "
+        f"by {_percent(np.median(moved))} in the median and {_percent(moved.max())} at most"
+    )
+    # The models of two runs may differ in scale, which then is most of it.
+    scale = np.median(ratio)
+    rest = np.abs(ratio / scale - 1)
+    if 2 * np.median(rest) < np.median(moved):
+        yield f"beside a factor of {scale:.5g} by {_percent(np.median(rest))} and {_percent(rest.max())}"
 
 
 def _nothing(a: Any, b: Any) -> Iterator[str]:

@@ -10,7 +10,7 @@ from diptych.pipeline.value_difference import value_differences
 from diptych.stages.dense import DepthMap, Mesh, Reason
 from diptych.stages.geometry.alignment import Similarity, transform_scene
 from diptych.stages.geometry.rotations import matrix_from_vector
-from diptych.stages.scene import Camera, Features, Pairs, Scene, Sparse, TwoView
+from diptych.stages.scene import Camera, Features, Matches, Pairs, Scene, Sparse, TwoView
 
 CAMERA = Camera("SIMPLE_PINHOLE", 640, 480, (500.0, 320.0, 240.0))
 
@@ -40,9 +40,11 @@ def test_a_value_does_not_differ_from_itself(value: object) -> None:
 
 
 def test_keypoints_are_counted() -> None:
-    assert value_differences(features(9), features(7)) == ["9 against 7 keypoints, 7 of them in both"]
-    moved = replace(features(4), xy=features(4).xy + np.eye(4, 2)[:, :1] * [1, 0])
-    assert value_differences(features(4), moved) == ["4 keypoints in each, 3 of them in both"]
+    assert value_differences(features(9), features(7)) == ["9 against 7 keypoints", "7 keypoints are in both"]
+    moved = replace(features(4), xy=features(4).xy + np.eye(4, 1) * [1, 0])
+    assert value_differences(features(4), moved) == [
+        "xy: 12.5 % of 8 values differ, by at most 1 and 1 in the median", "3 keypoints are in both",
+    ]  # fmt: skip
 
 
 def test_fields_are_told_where_nothing_is_counted_otherwise() -> None:
@@ -56,7 +58,13 @@ def test_fields_are_told_where_nothing_is_counted_otherwise() -> None:
 
 def test_pairs_in_both_are_counted() -> None:
     said = value_differences(Pairs(np.array([[0, 1], [1, 2]])), Pairs(np.array([[0, 2], [1, 2], [1, 3]])))
-    assert said == ["2 against 3 pairs, 1 of them in both"]
+    assert said == ["2 against 3 pairs", "1 pairs are in both"]
+
+
+def test_matches_of_other_features_have_nothing_in_common() -> None:
+    old, new = (Matches(np.array(rows), np.ones(len(rows))) for rows in ([[0, 1], [1, 2]], [[0, 1]]))
+    assert value_differences(old, new) == ["2 against 1 matches", "1 matches are in both"]
+    assert value_differences(old, new, same_features=False) == ["2 against 1 matches"]
 
 
 def test_nan_is_equal_to_nan() -> None:
@@ -104,8 +112,10 @@ def test_depths_are_compared_where_both_maps_have_one() -> None:
     new[1, 0] = 0
     assert value_differences(old, depth_map(new)) == [
         "a depth at 100 % against 90 % of the pixels; 10 % have one in one run only",
-        "of the pixels with a depth in both 22.2 % differ, by 37.5 % of the depth in the median and at most 50 %",
+        "where both have a depth it differs at 22.2 % of the pixels, by 0 % in the median and 50 % at most",
     ]
+    doubled = depth_map(2 * old.depth * np.linspace(0.99, 1.01, 10).reshape(2, 5))
+    assert value_differences(old, doubled)[1].startswith("beside a factor of 2 by 0.55")
     assert value_differences(old, replace(old, reason=np.full((2, 5), 3)))[0].startswith("reason: 100 % of 10 values")
 
 
