@@ -109,27 +109,34 @@ def _viser() -> Any:
 
 
 def _upright(server: Any, scene: Scene) -> None:
-    """The cameras' mean up direction is up, and the first look is that of the first camera."""
-    server.scene.set_up_direction(tuple(-scene.rotations[:, 1].mean(axis=0)))
-    rotation, center = scene.rotations[0], scene.centers[0]
-    server.initial_camera.position = tuple(center)
-    server.initial_camera.look_at = tuple(center + rotation[2] * _reach(scene))
+    """The cameras' mean up direction is up, and the first look is over their shoulders at the middle of the points."""
+    up, forward = -scene.rotations[:, 1].mean(axis=0), scene.rotations[:, 2].mean(axis=0)
+    seen = scene.points if len(scene.points) else scene.centers
+    server.scene.set_up_direction(tuple(up))
+    server.initial_camera.position = tuple(scene.centers.mean(axis=0) + _reach(scene) * (0.3 * up - 0.5 * forward))
+    server.initial_camera.look_at = tuple(np.median(seen, axis=0))
 
 
 def _cameras(live: Live, result: Result, scene: Scene) -> None:
     """A frustum for every photo, with the photo in it; a click on one goes there."""
-    scale = 0.05 * _reach(scene)
+    scale = _frustum_size(scene)
     frusta = []
     for i, name in enumerate(scene.names):
         camera = scene.camera(i)
         frustum = live.server.scene.add_camera_frustum(
             f"/cameras/{name}", fov=2 * np.arctan(camera.height / 2 / camera.focal_lengths[1]),
             aspect=camera.width / camera.height, scale=scale, image=_thumbnail(result, name), color=(70, 120, 200),
-            wxyz=_quaternion(scene.rotations[i].T), position=scene.centers[i],
+            thickness=2.0, thickness_units="screen", wxyz=_quaternion(scene.rotations[i].T), position=scene.centers[i],
         )  # fmt: skip
         frustum.on_click(partial(_go, scene=scene, photo=i))
         frusta.append(frustum)
     live.layers["cameras"] = tuple(frusta)
+
+
+def _frustum_size(scene: Scene) -> float:
+    """Small beside the distance of the scene, and no larger than lets neighbours stand apart."""
+    apart = np.linalg.norm(np.diff(scene.centers, axis=0), axis=1)
+    return min(0.05 * _reach(scene), 0.5 * float(np.median(apart)) if apart.any() else np.inf)
 
 
 def _go(event: Any, *, scene: Scene, photo: int) -> None:
@@ -247,7 +254,7 @@ def _trimesh(dense: Dense) -> Any:
 
 
 def _reach(scene: Scene) -> float:
-    """Median distance of the points from the nearest to the cameras' middle, or of the cameras from each other."""
+    """Median distance of the points from the middle of the cameras; without points, of the cameras themselves."""
     middle = scene.centers.mean(axis=0)
     seen = scene.points if len(scene.points) else scene.centers
     distance = float(np.median(np.linalg.norm(seen - middle, axis=1)))
