@@ -136,10 +136,12 @@ def matching_section(photos: Photos, matching: Matching) -> str:
         for title, count in zip((KINDS[kind] for kind in get_args(TwoViewKind)), counts, strict=True)
         if count
     )
-    chart = (
-        f"<h3>Verified matches of a pair</h3><p>Median {np.median(verified):,.0f} of those that have any</p>"
-        f"{histogram(verified, whole=True)}"
-    ) * bool(len(verified))
+    chart = ""
+    if len(verified):
+        chart = (
+            f"<h3>Verified matches of a pair</h3><p>Median {np.median(verified):,.0f} of those that have any</p>"
+            f"{histogram(verified, whole=True)}"
+        )
     data = {
         "names": photos.names,
         "kinds": [KINDS[kind] for kind in get_args(TwoViewKind)],
