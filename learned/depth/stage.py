@@ -16,15 +16,15 @@ from ...stages.stage import Context, Sizes, Stage
 from ..inference import deterministic, torch_device
 from ..weights.files import path_of, ready
 from .judgement import judged
-from .network import DepthNetwork, Estimate
+from .network import COARSE, HYPOTHESES, DepthNetwork, Estimate
 from .warping import Rays
 
 _MULTIPLE = 16
 """Heights and widths that the network takes are multiples of this."""
 
-_LARGEST_FIRST = 400
-"""Pixels of the longer side of a view of which a first guess is made; of larger ones a smaller one is seen before
-since hypotheses lie many pixels apart in them."""
+_LARGEST_FIRST, _FARTHEST_APART = 400, 0.75
+"""Most pixels of the longer side of a view of which a first guess is made, and most pixels of its features that
+neighbouring hypotheses may lie apart; else a smaller one is seen before, as nothing matches between hypotheses."""
 
 _REACH, _FLAT = 15, 2.0
 """Where the brightness deviates by less than so many grey values within so many pixels, nothing tells the depth."""
@@ -91,7 +91,7 @@ def _estimate(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Inverse depth and confidence of the first view, and whether any other sees what was found; each (H, W)."""
     near, far = (torch.tensor([each], dtype=torch.float32, device=device) for each in (views[0].near, views[0].far))
-    halvings = max(0, int(np.ceil(np.log2(max(views[0].mask.shape) / _LARGEST_FIRST))))
+    halvings = _halvings(views, device)
     images = [_image(view, _MULTIPLE << halvings, device) for view in views]
     start = None
     for halving in range(halvings, -1, -1):
@@ -109,6 +109,14 @@ def _estimate(
         seen |= (x > 0) & (y > 0) & (x < image.shape[3]) & (y < image.shape[2])
     height, width = views[0].mask.shape
     return tuple(each[0, :height, :width].cpu().numpy() for each in (inverse, confidence, seen))  # pyright: ignore
+
+
+def _halvings(views: Sequence[View], device: torch.device) -> int:
+    """How often a view is halved before its first guess."""
+    view = views[0]
+    parallax = (1 / view.near - 1 / view.far) / float(_rays(views, device).at(COARSE).pixel().median())
+    too_large = max(max(view.mask.shape) / _LARGEST_FIRST, parallax / (HYPOTHESES - 1) / _FARTHEST_APART)
+    return max(0, int(np.ceil(np.log2(too_large))))
 
 
 def confidence_of(logit: Tensor, inverse: Tensor, rays: Rays) -> Tensor:
