@@ -35,7 +35,7 @@ class Browser:
         self.problems: list[str] = []
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log"):
+        for domain in ("Page", "Runtime", "Log", "Performance"):
             self.send(f"{domain}.enable")
 
     def close(self) -> None:
@@ -62,6 +62,11 @@ class Browser:
         self._until("Page.loadEventFired")
         self.settle()
         return time.perf_counter() - began
+
+    def busy(self) -> float:
+        """Processor seconds that the page has taken so far."""
+        found = {metric["name"]: metric["value"] for metric in self.send("Performance.getMetrics")["metrics"]}
+        return found["ProcessTime"]
 
     def settle(self) -> None:
         """Wait until what has been asked for is drawn."""

@@ -96,7 +96,7 @@ def scatter(dots: Sequence[Dot], *, x_title: str, y_title: str, better: str) -> 
         x_title, y_title: of the axes.
         better: ``lower`` or ``higher``, whichever of the vertical values is.
     """
-    width, height, left, bottom = 360, 230, 8, 34
+    width, height, left, bottom = 360, 240, 46, 34
     x, y = np.array([dot.x for dot in dots]), np.array([dot.y for dot in dots])
     dx, dy = (np.nan_to_num(np.array([getattr(dot, name) for dot in dots])) for name in ("spread_x", "spread_y"))
     logarithmic = bool(x.min() > 0 and x.max() > 3 * x.min())
@@ -110,7 +110,7 @@ def scatter(dots: Sequence[Dot], *, x_title: str, y_title: str, better: str) -> 
     low, high, floor, top = low - pad_x, high + pad_x, floor - pad_y, top + pad_y
 
     def across(values: np.ndarray) -> np.ndarray:
-        return left + (width - 2 * left) * (scaled(values) - low) / (high - low)
+        return left + (width - left) * (scaled(values) - low) / (high - low)
 
     def up(values: np.ndarray) -> np.ndarray:
         return (height - bottom) * (1 - (values - floor) / (top - floor))
@@ -130,13 +130,14 @@ def scatter(dots: Sequence[Dot], *, x_title: str, y_title: str, better: str) -> 
         for at, value in zip(across(ends), ends, strict=True)
     ) if x.max() > x.min() else ""  # fmt: skip
     sides = "".join(
-        f'<text x="{left}" y="{at:.1f}">{number(value)}</text>'
+        f'<text x="{left - 6}" y="{at + 4:.1f}" text-anchor="end">{number(value)}</text>'
         for at, value in zip(up(np.array([y.min(), y.max()])), (y.min(), y.max()), strict=True)
     ) if y.max() > y.min() else ""  # fmt: skip
     arrow = "↓" if better == "lower" else "↑"
     return (
         f'<svg class="scatter" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(y_title)}">'
-        f'<line class="axis" x1="0" x2="{width}" y1="{height - bottom}" y2="{height - bottom}"/>{ticks}{sides}{marks}'
+        f'<line class="axis" x1="{left}" x2="{width}" y1="{height - bottom}" y2="{height - bottom}"/>'
+        f'<line class="axis" x1="{left}" x2="{left}" y1="0" y2="{height - bottom}"/>{ticks}{sides}{marks}'
         f'<text x="{width}" y="{height - 4}" text-anchor="end">{escape(x_title)}{", logarithmic" * logarithmic}</text>'
         f'<text x="{width}" y="10" text-anchor="end">{arrow} better</text></svg>'
     )

@@ -1,40 +1,51 @@
-"""What to cite for a run: the methods that the record names, as the file beside the page spells them out."""
+"""What to cite: the papers that the stages of a run, or of all trials of a study, stand on."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
-from pathlib import Path
 from typing import Any
 
-FILE = "references.bib"
-"""The BibTeX file that a run writes beside its page."""
+from ...stages.failure import StageFailure
+from .. import citations
+from ..registry import find
 
 
-def citation_section(record: Mapping[str, Any], folder: Path) -> str:
-    """Author, year and title of each method used, and the BibTeX to copy; nothing where the run names none."""
-    keys = [str(key) for key in record.get("citations") or ()]
-    text = _text(folder / FILE)
-    entries = _entries(text)
-    lines = "".join(_line(key, entries.get(key, {})) for key in keys or entries)
-    if not lines:
+def citation_section(records: Iterable[Mapping[str, Any]]) -> str:
+    """Author, year and title of each paper that the records name, and the BibTeX to copy.
+
+    An entry is looked up with the stages; of those that are no longer there only the keys are shown.
+    """
+    keys: dict[str, None] = {}
+    uses: dict[str, None] = {}
+    for record in records:
+        keys |= dict.fromkeys(map(str, record.get("citations") or ()))
+        uses |= dict.fromkeys(str(node.get("use")) for node in (record.get("recipe") or {}).get("nodes") or ())
+    if not keys:
         return ""
-    copy = f"<details><summary>BibTeX</summary><pre>{escape(text.strip())}</pre></details>" if text else ""
-    return f'<section><h2>Methods to cite</h2><ul class="citations">{lines}</ul>{copy}</section>'
+    known = _entries(uses)
+    found = {key: known[key] for key in keys if key in known}
+    lines = "".join(_line(key, _fields(found.get(key, ""))) for key in keys)
+    text = f"<details><summary>BibTeX</summary><pre>{escape(citations.bibtex(found))}</pre></details>" if found else ""
+    return f'<section><h2>Methods to cite</h2><ul class="citations">{lines}</ul>{text}</section>'
 
 
-def _text(path: Path) -> str:
-    return path.read_text("utf-8") if path.is_file() else ""
+def _entries(uses: Iterable[str]) -> dict[str, str]:
+    """The BibTeX entries of the stages that can be found, by key."""
+    entries: dict[str, str] = {}
+    for use in uses:
+        try:
+            entries |= citations.citations([find(use)])
+        except StageFailure:
+            continue
+    return entries
 
 
-def _entries(text: str) -> dict[str, dict[str, str]]:
-    """The fields of every BibTeX entry by its key, braces left out."""
-    found = {}
-    for key, fields in re.findall(r"@\w+\{\s*([^,\s]+)\s*,(.*?)\n\}", text, re.DOTALL):
-        pairs = re.findall(r'(\w+)\s*=\s*(?:\{(.*?)\}|"(.*?)"|(\d+))\s*,?\s*(?=\n|$)', fields, re.DOTALL)
-        found[key] = {name.lower(): " ".join(re.sub(r"[{}]", "", "".join(value)).split()) for name, *value in pairs}
-    return found
+def _fields(entry: str) -> dict[str, str]:
+    """The fields of a BibTeX entry without their braces."""
+    pairs = re.findall(r"^\s*(\w+)\s*=\s*(.+?),?$", entry, re.MULTILINE)
+    return {name.lower(): " ".join(re.sub(r'[{}"]', "", value).split()) for name, value in pairs}
 
 
 def _line(key: str, entry: Mapping[str, str]) -> str:

@@ -14,9 +14,10 @@ from ...stages.geometry.alignment import Similarity, align_cameras_robustly, tra
 from ...stages.scene import Camera, Scene
 from ..study.conclusions import headlines_of
 from .depth import DEPTHS
-from .document import image_source, packed_array, shrunk
+from .document import image_source, packed_array, picture, shrunk
 from .surfaces import moved_cloud, moved_mesh
 from .viewer import Frame, pack
+from .words import plural
 
 if TYPE_CHECKING:
     from ..api import Result
@@ -43,7 +44,7 @@ class Diptych:
 
     Attributes:
         data: as JSON.
-        photos: pictures and names of the photos that cameras refer to by their index.
+        photos: names of the photos, with their pictures as HTML, that cameras refer to by their index.
         notes: sentences on what was left out.
     """
 
@@ -93,11 +94,12 @@ def make_diptych(comparison: Comparison) -> Diptych:
             "said": _said(comparison, scene.name, {panel.variant: panel.trial for panel in panels}),
         })  # fmt: skip
     if len(comparison.study.seeds) > 1:
-        notes["of every variant one seed is shown, the first that came to its end"] = None
-    notes[f"models are thinned to about {room / 1e6:.1f} MB each"] = None
+        notes["Of every variant one seed is shown, the first that came to its end."] = None
+    notes[f"Models are thinned to about {room / 1e6:.1f} MB each."] = None
     if any(scene["depths"] for scene in scenes):
         most = max(len(scene["depths"]) for scene in scenes)
-        notes[f"depth maps are those of at most {most} photos a scene, {DEPTH_WIDTH} pixels wide or less"] = None
+        depth_maps = f"Depth maps are those of at most {plural(most, 'photo')} a scene"
+        notes[f"{depth_maps}, {DEPTH_WIDTH} pixels wide or less."] = None
     colors = ["#" + bytes(color.tolist()).hex() for color in DEPTHS[::15]]
     variants = [variant.name for variant in comparison.study.variants]
     return Diptych({"variants": variants, "colors": colors, "scenes": scenes}, photos, list(notes))
@@ -116,7 +118,7 @@ def _panels(comparison: Comparison, scene: str, notes: dict[str, None]) -> list[
             try:
                 similarity = _aligned(model, panels[0].scene)
             except StageFailure as why:
-                notes[f"{variant.name} on {scene} cannot be laid over the others ({why})"] = None
+                notes[f"{variant.name} on {scene} cannot be laid over the others: {why}"] = None
                 continue
         panels.append(_Panel(index, done[0], done[0].result, transform_scene(model, similarity), similarity))
     return panels
@@ -168,8 +170,8 @@ def _pictures(result: Result, notes: dict[str, None]) -> list[tuple[str, str]]:
     views = result.dense.views
     names = list(views)[:: max(1, -(-len(views) // MOST_PHOTOS))]
     if len(names) < len(views):
-        notes[f"{len(names)} of {len(views)} photos are shown"] = None
-    return [(name, image_source(shrunk(views[name].image, 240), 55)) for name in names]
+        notes[f"Of {len(views):,} photos {len(names)} are shown."] = None
+    return [(name, picture(views[name].image, 240, "", 55)) for name in names]
 
 
 def _depths(panels: Sequence[_Panel], room: int) -> list[dict[str, Any]]:
@@ -190,14 +192,14 @@ def _depths(panels: Sequence[_Panel], room: int) -> list[dict[str, Any]]:
 def _depth_photo(name: str, panels: Sequence[_Panel], width: int) -> dict[str, Any] | None:
     """The depth maps of one photo of all variants, as one camera would see them, in one scale."""
     found: dict[int, np.ndarray] = {}
-    camera, picture = None, ""
+    camera, photo = None, ""
     for panel in panels:
         dense = panel.result.dense
         view, depths = dense.views.get(name), dense.depths.get(name)
         if view is None or depths is None or view.missing or depths.missing or not (depths.depth > 0).any():
             continue
         if camera is None:
-            camera, picture = _shrunk_camera(view.camera, width), image_source(shrunk(view.image, 480), 60)
+            camera, photo = _shrunk_camera(view.camera, width), image_source(shrunk(view.image, 480), 60)
         found[panel.variant] = panel.similarity.scale * seen_by(camera, view, depths)
     known = [depth[depth > 0] for depth in found.values()]
     known = [depth for depth in known if len(depth)]
@@ -207,7 +209,7 @@ def _depth_photo(name: str, panels: Sequence[_Panel], width: int) -> dict[str, A
     span = float(np.log(high / low)) or 1.0
     near, far = np.quantile(np.concatenate(known), (0.01, 0.99))
     return {
-        "name": name, "picture": picture, "width": camera.width, "height": camera.height,
+        "name": name, "picture": photo, "width": camera.width, "height": camera.height,
         "low": float(low), "span": span, "near": float(near), "far": float(far),
         "maps": {variant: _quantised(depth, float(low), span) for variant, depth in found.items()},
     }  # fmt: skip

@@ -63,7 +63,7 @@ def write_report(
         quality_section(photos, models, measures),
         steps_section(record),
         record_section(record),
-        citation_section(record, path.parent),
+        citation_section([record]),
     ]
     write_page(path, title=f"{_title(record)} · Diptych", body=body, scripts=("viewer.js", "run.js", "pictures.js"))
 

@@ -91,15 +91,15 @@ function startMatrix(figure) {
   const rows = new Int32Array(bytesOf(table).buffer), n = names.length, found = new Map();
   const canvas = figure.querySelector("canvas"), said = figure.querySelector("output"), pen = canvas.getContext("2d");
   const image = new ImageData(n, n);
+  const low = [38, 50, 56], middle = [196, 84, 40], high = [255, 205, 120];
   let most = 1, at = [0, 1];
   for (let i = 0; i < rows.length; i += 5) most = Math.max(most, rows[i + 2], rows[i + 3]);
   const paint = (x, y, count) => {
     const t = count ? 0.1 + 0.9 * Math.sqrt(count / most) : 0;
-    const low = [38, 50, 56], high = [255, 205, 120], mid = [196, 84, 40];
-    const mix = (a, b, s) => a.map((value, i) => value + (b[i] - value) * s);
-    image.data.set([...(t < 0.5 ? mix(low, mid, 2 * t) : mix(mid, high, 2 * t - 1)), 255], 4 * (y * n + x));
+    image.data.set(t < 0.5 ? mix(low, middle, 2 * t) : mix(middle, high, 2 * t - 1), 4 * (y * n + x));
   };
-  for (let y = 0; y < n; y++) for (let x = 0; x < n; x++) paint(x, y, 0);
+  paint(0, 0, 0);
+  new Uint32Array(image.data.buffer).fill(new Uint32Array(image.data.buffer)[0]);
   for (let i = 0; i < rows.length; i += 5) {
     const [a, b] = [rows[i], rows[i + 1]].sort((p, q) => p - q);
     found.set(a * n + b, rows.subarray(i + 2, i + 5));

@@ -73,7 +73,6 @@ function startDiptych(root) {
   }
 
   const none = [163, 160, 153, 255];
-  const mix = (a, b, s) => [0, 1, 2].map((i) => a[i] + (b[i] - a[i]) * s).concat(255);
 
   function depthColor(photo, depth) {
     if (!depth) return none;

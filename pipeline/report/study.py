@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,7 +46,7 @@ def write_study(path: Path, comparison: Comparison) -> None:
         effects_section(comparison),
         trials_section(comparison),
         _plan_section(comparison),
-        _citations(comparison, path.parent),
+        citation_section(trial.record for trial in comparison.trials),
         _record(comparison),
         _photos(diptych),
         data_script("study", diptych.data),
@@ -77,14 +78,18 @@ def _failures(comparison: Comparison) -> str:
     stopped: dict[str, list[Trial]] = {}
     for trial in comparison.failed:
         stopped.setdefault(str((trial.failure or {}).get("sentence")), []).append(trial)
-    return "".join(
-        failure_notice({**(trials[0].failure or {}), "item": ", ".join(map(_trial_name, trials[:12]))})
-        for trials in stopped.values()
+    return "".join(failure_notice({**(trials[0].failure or {}), "item": _named(trials)}) for trials in stopped.values())
+
+
+def _named(trials: Sequence[Trial]) -> str:
+    """Trials in words."""
+    seeds: dict[tuple[str, str], list[str]] = {}
+    for trial in trials:
+        seeds.setdefault((trial.variant, trial.scene), []).append(str(trial.seed))
+    return "; ".join(
+        f"{variant} on {scene} with seed{'s' * (len(found) > 1)} {', '.join(found)}"
+        for (variant, scene), found in seeds.items()
     )
-
-
-def _trial_name(trial: Trial) -> str:
-    return f"{trial.variant} on {trial.scene} with seed {trial.seed}"
 
 
 def _diptych_section(comparison: Comparison, diptych: Diptych) -> str:
@@ -105,7 +110,7 @@ def _diptych_section(comparison: Comparison, diptych: Diptych) -> str:
         for side, chosen in zip(("Left", "Right"), beside, strict=True)
     )
     ranges = "".join(f'<option value="{r:g}"{" selected" * (r == 2)}>± {r:g} %</option>' for r in (0.5, 1, 2, 5, 20))
-    left_out = f'<p class="soft"><small>{escape("; ".join(diptych.notes))}.</small></p>'
+    left_out = f'<p class="soft"><small>{escape(" ".join(diptych.notes))}</small></p>'
     return f"""<section class="diptych"><h2>The diptych</h2>
 <div class="choices"><label>Scene <select name="scene" autocomplete="off">{scenes}</select></label>
 <label><input type="checkbox" name="linked" checked autocomplete="off"> turn together</label></div>
@@ -133,12 +138,9 @@ def _plan_section(comparison: Comparison) -> str:
         for kind, share in zip(("", "distinct", "ran"), shares, strict=True)
     )
     return f"""<section><h2>What was shared</h2><svg class="sharing" role="img" aria-label="Stage runs">{bars}</svg>
-<p class="soft">{escape(sharing.words())}</p></section>"""
-
-
-def _citations(comparison: Comparison, folder: Path) -> str:
-    keys = dict.fromkeys(key for trial in comparison.trials for key in trial.record.get("citations") or ())
-    return citation_section({"citations": list(keys)}, folder)
+<p class="soft">{escape(sharing.words())}</p>
+<ul class="reasons"><li><span class="distinct"></span>different</li><li><span class="ran"></span>ran now</li>
+<li><span class="shared"></span>saved by sharing</li></ul></section>"""
 
 
 def _record(comparison: Comparison) -> str:
@@ -155,8 +157,8 @@ def _photos(diptych: Diptych) -> str:
     if not diptych.photos:
         return ""
     cards = "".join(
-        f'<figure id="photo-{i}" class="photo"><div class="over"><img src="{source}" alt="" loading="lazy"></div>'
+        f'<figure id="photo-{i}" class="photo"><div class="over">{drawn}</div>'
         f"<figcaption><b>{escape(name)}</b></figcaption></figure>"
-        for i, (name, source) in enumerate(diptych.photos)
+        for i, (name, drawn) in enumerate(diptych.photos)
     )
     return f'<section><h2>Photos</h2><div class="photos many">{cards}</div></section>'

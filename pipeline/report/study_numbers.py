@@ -49,8 +49,8 @@ def _differences(comparison: Comparison, metric: Metric, rows: Mapping[tuple[str
     lines = "".join(_difference_row(comparison, metric, name, row, reach) for name, row in found)
     return f"""<div class="wide" tabindex="0"><table>
 <caption>{escape(_sentence_case(metric.title))}{_better(metric)}</caption>
-<thead><tr><th>Variant</th><th class="number">Mean</th><th class="number">Spread</th><th class="number">Difference</th>
-<th></th><th class="number">Interval</th><th></th></tr></thead><tbody>{lines}</tbody></table></div>"""
+<thead><tr><th>Variant</th><th class="number">Difference</th><th></th><th></th><th class="number">Interval</th>
+<th class="number">Mean</th><th class="number">Spread</th></tr></thead><tbody>{lines}</tbody></table></div>"""
 
 
 def _difference_row(comparison: Comparison, metric: Metric, name: str, row: Row, reach: float) -> str:
@@ -59,9 +59,10 @@ def _difference_row(comparison: Comparison, metric: Metric, name: str, row: Row,
     drawn = interval(row["low"], row["difference"], row["high"], reach, kind) if known else ""
     return (
         f'<tr><td><span class="label">{_place(comparison, name)}</span> {escape(name)}</td>'
-        f'<td class="number">{_words(metric, row["mean"])}</td><td class="number">{_words(metric, row["spread"])}</td>'
-        f'<td class="number">{_signed(metric, row["difference"])}</td><td class="chart">{drawn}</td>'
-        f'<td class="number soft">{_bounds(metric, row)}</td><td class="word {kind}">{word}</td></tr>'
+        f'<td class="number">{_signed(metric, row["difference"])}</td><td class="word {kind}">{word}</td>'
+        f'<td class="chart">{drawn}</td><td class="number soft">{_bounds(metric, row)}</td>'
+        f'<td class="number">{_words(metric, row["mean"])}</td>'
+        f'<td class="number">{_words(metric, row["spread"])}</td></tr>'
     )
 
 
@@ -77,6 +78,8 @@ def _judgement(metric: Metric, row: Row) -> tuple[str, str]:
         return "no pair", ""
     if not math.isfinite(row["low"]):
         return "one seed: noise unknown", ""
+    if row["low"] == row["high"] == 0:
+        return "the same", ""
     if not row["beyond_noise"]:
         return "within noise", ""
     if not metric.better:
@@ -109,7 +112,7 @@ def time_section(comparison: Comparison, rows: Mapping[tuple[str, str], Row]) ->
     )
     return f"""<section><h2>Accuracy against time</h2>
 <p class="soft">A dot is the mean of a variant, its bars the spread over seeds.</p>
-<ul class="reasons">{names}</ul><div class="charts">{"".join(charts)}</div></section>"""
+<ul class="names">{names}</ul><div class="charts">{"".join(charts)}</div></section>"""
 
 
 def means_section(comparison: Comparison, rows: Mapping[tuple[str, str], Row]) -> str:

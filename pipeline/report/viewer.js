@@ -9,6 +9,7 @@ const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
 const unit = (a) => scale(a, 1 / (Math.hypot(...a) || 1));
 const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
+const mix = (a, b, s) => [0, 1, 2].map((i) => a[i] + (b[i] - a[i]) * s).concat(255);
 
 /* Shaders: points as discs, surfaces as discs or triangles, edges of the frusta as lines of even width, one photo in its
    frustum */
@@ -119,7 +120,7 @@ function bytesOf(text) {
   return bytes;
 }
 
-function load(gl, programs, packed) {
+function load(gl, programOf, packed) {
   const position = new Float32Array(bytesOf(packed.points).buffer);
   const edges = packed.cameras.flatMap(({ apex, corners }, owner) =>
     corners.flatMap((corner, i) => [
@@ -128,9 +129,9 @@ function load(gl, programs, packed) {
     ]));
   return {
     ...packed, position, count: position.length / 3, edges: edges.length, surfaces: {},
-    dots: vertices(gl, programs.point, [
+    dots: vertices(gl, programOf("points"), [
       { data: position, fields: [["position", 3]] }, { data: bytesOf(packed.colors), fields: [["color", 3]] }]),
-    lines: vertices(gl, programs.line, [
+    lines: vertices(gl, programOf("line"), [
       { data: new Float32Array(edges.flat()), fields: [["apex", 3], ["from", 3], ["to", 3], ["owner", 1]] }], true),
   };
 }
@@ -210,10 +211,8 @@ function makeViewer(root) {
     root.classList.add("without-webgl");
     return null;
   }
-  const programs = {
-    point: program(gl, POINT), cloud: program(gl, CLOUD), mesh: program(gl, MESH), line: program(gl, LINE),
-    picture: program(gl, PICTURE),
-  };
+  const shaders = { points: POINT, cloud: CLOUD, mesh: MESH, line: LINE, picture: PICTURE }, programs = {};
+  const programOf = (name) => programs[name] ??= program(gl, shaders[name]);
   const loaded = new WeakMap(), bare = gl.createVertexArray(), texture = gl.createTexture();
   const style = { layer: "points", shading: 0, pointSize: 2, cameraSize: 0 };
   let model = null, view = null, chosen = -1, pictured = -1, waiting = false;
@@ -242,7 +241,7 @@ function makeViewer(root) {
     gl.enable(gl.DEPTH_TEST);
 
     const layer = model[style.layer] ? style.layer : "points";
-    const { line, picture } = programs, matter = programs[layer] ?? programs.point;
+    const line = programOf("line"), matter = programOf(layer);
     const surface = layer !== "points" && (model.surfaces[layer] ??= loadSurface(gl, matter, model[layer]));
     gl.useProgram(matter.made);
     gl.uniformMatrix4fv(matter.at("clip"), false, clip);
@@ -263,7 +262,7 @@ function makeViewer(root) {
     }
 
     if (pictured >= 0) {
-      const { apex, corners } = model.cameras[pictured];
+      const { apex, corners } = model.cameras[pictured], picture = programOf("picture");
       gl.useProgram(picture.made);
       gl.uniformMatrix4fv(picture.at("clip"), false, clip);
       gl.uniform3fv(picture.at("corner"), corners.flatMap((ray) => add(apex, scale(ray, frustumDepth()))));
@@ -308,7 +307,7 @@ function makeViewer(root) {
   }
 
   function show(packed) {
-    if (packed && !loaded.has(packed)) loaded.set(packed, load(gl, programs, packed));
+    if (packed && !loaded.has(packed)) loaded.set(packed, load(gl, programOf, packed));
     model = packed ? loaded.get(packed) : null;
     if (model) view ??= firstView(model, aspect());
     if (model) choose(-1);

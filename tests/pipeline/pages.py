@@ -1,20 +1,16 @@
-"""The page of a run as a test sees it, a model to show on it, and a browser to look at it."""
+"""The page of a run as a test sees it, and a model to show on it."""
 
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from diptych.stages.geometry.projection import project
 from diptych.stages.scene import Camera, Scene
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NOISE = 0.5
 
 
@@ -46,9 +42,13 @@ class Page(HTMLParser):
     def text(self) -> str:
         return " ".join(" ".join(self.texts).split())
 
+    def data(self, name: str) -> Any:
+        """What the page's scripts are given by a name."""
+        return json.loads(self.scripts[[found.get("id") for found in self.all("script")].index(name)])
+
     @property
     def models(self) -> list[dict[str, Any]]:
-        return json.loads(self.scripts[0])
+        return self.data("models")
 
     def all(self, tag: str, **attributes: str) -> list[dict[str, str | None]]:
         return [
@@ -76,23 +76,3 @@ def model(names: tuple[str, ...], points: int = 300, seed: int = 0) -> Scene:
         obs_xy=xy.reshape(-1, 2) + rng.normal(0, NOISE, (points * len(names), 2)),
         obs_keypoint=np.full(points * len(names), -1),
     )  # fmt: skip
-
-
-def screenshot(page: Path, act: str, *options: str) -> np.ndarray:
-    """A page as Chromium draws it after a script has acted on it, RGB; nothing may be said on the console."""
-    acted = page.with_name("acted.html")
-    acted.write_text(page.read_text("utf-8").replace("</body>", f"<script>{act}</script></body>"), "utf-8")
-    done = subprocess.run(
-        [
-            str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu-sandbox", "--use-angle=swiftshader",
-            "--enable-unsafe-swiftshader", "--disable-quic", "--no-first-run", "--disable-background-networking",
-            "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--enable-logging=stderr",
-            f"--user-data-dir={page.with_name('profile')}", f"--screenshot={page.with_name('shot.png')}",
-            "--window-size=1200,1000", "--virtual-time-budget=4000", *options, acted.as_uri(),
-        ],
-        capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
-    assert "CONSOLE" not in done.stderr, done.stderr
-    drawn = cv2.imread(str(page.with_name("shot.png")))
-    assert drawn is not None
-    return drawn[..., ::-1]

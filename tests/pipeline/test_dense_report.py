@@ -19,8 +19,9 @@ from diptych.stages.dense import Cloud
 from diptych.stages.photos import read_photos
 from diptych.stages.scene import Sparse
 
+from tests.browser import CHROMIUM, browser
 from tests.pipeline.dense import dense_half, one_by_one, sphere
-from tests.pipeline.pages import CHROMIUM, Page, model, screenshot
+from tests.pipeline.pages import Page, model
 
 NAMES = ("a.jpg", "b.jpg", "c.jpg", "d <i>.jpg")
 SPARSE = Sparse((model(NAMES), model(NAMES[:2], points=40, seed=1)))
@@ -216,20 +217,42 @@ def test_what_the_viewer_leaves_out_is_said(write: Write, monkeypatch: pytest.Mo
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
-def test_a_browser_draws_the_mesh_the_cloud_and_an_enlarged_map(write: Write) -> None:
-    page = write(dense_half(SPARSE.scene, "b.jpg"))
+def test_a_browser_draws_the_mesh_the_cloud_and_the_maps(write: Write) -> None:
+    with browser() as window:
+        window.open(write(dense_half(SPARSE.scene, "b.jpg")), 1200, 1000)
 
-    def turquoise(act: str) -> int:
-        return int((np.abs(screenshot(page, act).astype(int) - [0, 255, 255]).max(axis=-1) < 12).sum())
+        def turquoise(act: str = "") -> int:
+            window.evaluate(f"{{ {act}; scrollTo(0, 0) }}")
+            window.settle()
+            return int((np.abs(window.screenshot().astype(int) - [0, 255, 255]).max(axis=-1) < 12).sum())
 
-    mesh = turquoise("")
-    cloud = turquoise('document.querySelector("[value=cloud]").click(); scrollTo(0, 0)')
-    points = turquoise('document.querySelector("[value=points]").click(); scrollTo(0, 0)')
-    shape = 'const s = document.querySelector("[name=shading]"); s.value = 1; s.dispatchEvent(new Event("change"));'
-    assert mesh > 20_000 and 200 < cloud < mesh and points == 0 and turquoise(shape) == 0
-    large = screenshot(page, 'document.querySelectorAll(".maps .picture")[1].click()').astype(int)
-    orange = (np.abs(large - [0xE6, 0x9F, 0x00]).max(axis=-1) < 12).sum()
-    assert orange > 0.04 * large.shape[0] * large.shape[1]
+        mesh = turquoise()
+        cloud = turquoise('document.querySelector("[value=cloud]").click()')
+        points = turquoise('document.querySelector("[value=points]").click()')
+        assert mesh > 20_000 and 200 < cloud < mesh and points == 0
+        turquoise('document.querySelector("[value=mesh]").click()')
+        shape = 'const s = document.querySelector("[name=shading]"); s.value = 1; s.dispatchEvent(new Event("change"))'
+        assert turquoise(shape) == 0
+
+        x, y = window.middle(".wipe")
+        half = window.evaluate("document.querySelector('.wipe').clientWidth") / 2
+
+        def gray() -> int:
+            """How much of the photo, which is all of one grey, is to be seen."""
+            row = window.screenshot()[round(y), round(x - half) + 2 : round(x + half) - 2].astype(int)
+            return int((np.abs(row - 40).max(axis=-1) < 6).sum())
+
+        before = gray()
+        window.drag((x, y), (x + half * 0.8, y))
+        after = gray()
+        assert 0.4 * half < before < 1.1 * half < 1.5 * half < after < 2 * half
+
+        window.evaluate('document.querySelectorAll(".maps .picture")[1].click()')
+        window.settle()
+        large = window.screenshot().astype(int)
+        orange = (np.abs(large - [0xE6, 0x9F, 0x00]).max(axis=-1) < 12).sum()
+        assert orange > 0.04 * large.shape[0] * large.shape[1]
+        assert not window.problems
 
 
 def test_scripts_of_the_page_fetch_nothing(write: Write) -> None:

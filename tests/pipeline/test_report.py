@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +14,22 @@ import cv2
 import diptych.pipeline as dp
 import numpy as np
 import pytest
-from diptych.pipeline.report import gallery, viewer
+from diptych.pipeline.report import gallery, matching, viewer
 from diptych.pipeline.report.charts import histogram
+from diptych.pipeline.report.lens import lens_charts
+from diptych.pipeline.report.matching import Found
 from diptych.pipeline.report.measures import measure
 from diptych.pipeline.report.page import write_report
 from diptych.pipeline.report.viewer import pack
 from diptych.pipeline.report.words import seconds
 from diptych.stages.photos import PhotoFile, read_photos
-from diptych.stages.scene import Photos, Sparse
+from diptych.stages.scene import Features, Matches, Photos, Sparse, TwoView
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tests.pipeline.pages import CHROMIUM, NOISE, Page, model, screenshot
+from tests.browser import CHROMIUM, Browser, browser
+from tests.pipeline.pages import NOISE, Page, model
 
 NASTY = '<b>&"photo" 写真.jpg'
 
@@ -277,23 +282,155 @@ def test_durations_in_words(duration: float, words: str) -> None:
     assert seconds(duration) == words
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+@pytest.fixture(scope="module")
+def window() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium")
+    with browser() as opened:
+        yield opened
+        assert not opened.problems
+
+
+def colored(drawn: np.ndarray, color: tuple[int, int, int]) -> int:
+    """Number of pixels of a colour."""
+    return int((np.abs(drawn.astype(int) - color).max(axis=-1) < 12).sum())
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_browser_draws_the_points_and_the_chosen_camera(report: Path, tmp_path: Path, scheme: str) -> None:
+def test_a_browser_draws_the_points_and_the_chosen_camera(report: Path, window: Browser, scheme: str) -> None:
+    window.open(report, 1200, 1000, scheme)
     # Choose the second model's photo, then go back to the first: all of the page's script runs.
-    drawn = screenshot(
-        report,
-        """
+    window.evaluate("""{
         const select = document.querySelector("select");
         select.value = 1; select.dispatchEvent(new Event("change"));
         select.value = 0; select.dispatchEvent(new Event("change"));
         document.getElementById("photo-0").click();
         scrollTo(0, 0);
-        """,
-        *(["--force-dark-mode", "--blink-settings=preferredColorScheme=0"] if scheme == "dark" else []),
-    ).astype(int)
-    red, green, blue = drawn[..., 0], drawn[..., 1], drawn[..., 2]
+    }""")
+    window.settle()
+    drawn = window.screenshot()
     assert (drawn[5, 5].mean() < 60) == (scheme == "dark")
-    assert ((red > 240) & (green < 20) & (blue > 240)).sum() > 1000  # the points, in their colour
-    accent = (0xF0, 0x8A, 0x5D) if scheme == "dark" else (0xB8, 0x46, 0x1F)
-    assert (np.abs(drawn - accent).max(axis=-1) < 12).sum() > 100  # the chosen camera
+    assert colored(drawn, (255, 0, 255)) > 1000  # the points, in their colour
+    assert colored(drawn, (0xF0, 0x8A, 0x5D) if scheme == "dark" else (0xB8, 0x46, 0x1F)) > 100  # the chosen camera
+
+
+def test_a_camera_is_picked_and_the_model_turned_with_the_mouse(report: Path, window: Browser) -> None:
+    window.open(report, 1200, 1000)
+    canvas = window.middle(".viewer canvas")
+    before = window.screenshot()
+    window.drag(canvas, (canvas[0] + 90, canvas[1] + 40))
+    turned = window.screenshot()
+    assert (np.abs(before.astype(int) - turned).max(axis=-1) > 30).sum() > 2000
+    # Cameras stand on an arc, so somewhere along a line across the canvas there is one.
+    found = None
+    for row in range(-220, 260, 40):
+        for column in range(-480, 500, 40):
+            window.send("Input.dispatchMouseEvent", type="mouseMoved", x=canvas[0] + column, y=canvas[1] + row)
+            if window.evaluate("document.querySelector('.viewer canvas').style.cursor") == "pointer":
+                found = canvas[0] + column, canvas[1] + row
+                break
+        if found:
+            break
+    assert found
+    assert window.evaluate("document.querySelector('.chosen').hidden")
+    window.click(found)
+    name = window.evaluate("document.querySelector('.chosen b').textContent")
+    assert name in {camera["name"] for camera in Page(report).models[0]["cameras"]}
+    assert not window.evaluate("document.querySelector('.chosen').hidden")
+
+
+def found_of(names: tuple[str, ...]) -> Found:
+    """Twelve keypoints a photo in a row, four of them matched with the next photo's; the first two show points."""
+    ones = np.ones(12)
+    xy = np.column_stack([np.arange(12) * 50 + 45.0, np.full(12, 240.0)])
+    features = {name: Features(xy, ones, ones, ones, np.zeros((12, 3)), np.zeros((12, 8)), "x") for name in names}
+    eye, pairs = np.eye(3), np.column_stack([np.arange(6), np.arange(6)])
+    geometry = TwoView("planar", pairs[:4], eye, np.array([1.0, 0, 0]), eye, eye, 5.0)
+    items = [f"{first}|{second}" for first, second in pairwise(names)]
+    return Found(features, {item: Matches(pairs, np.ones(6)) for item in items}, dict.fromkeys(items, geometry))
+
+
+@pytest.fixture
+def matched(tmp_path: Path, collection: tuple[Photos, tuple[PhotoFile, ...]]) -> Path:
+    """A run with keypoints and matches, of which two in every photo are triangulated."""
+    photos, files = collection
+    scene = model(photos.names, points=2)
+    scene = replace(scene, obs_keypoint=scene.obs_point)
+    write_report(
+        tmp_path / "report.html", photos=photos, files=files, sparse=Sparse((scene,)), record=RECORD,
+        found=found_of(photos.names),
+    )  # fmt: skip
+    return tmp_path / "report.html"
+
+
+def test_keypoints_are_told_apart(matched: Path) -> None:
+    packed = Page(matched).data("keypoints")
+    assert list(packed) == ["0", "1", "2", "3", "4"]
+    for photo in packed.values():
+        assert photo["counts"] == [8, 2, 2] and photo["ends"] == [8, 10, 12]
+        at = np.frombuffer(base64.b64decode(photo["at"]), "<u2").reshape(-1, 2) / 65535 * (640, 480)
+        assert np.allclose(at[:, 0], 50 * np.array([4, 5, 6, 7, 8, 9, 10, 11, 2, 3, 0, 1]) + 45, atol=0.02)
+
+
+def test_many_keypoints_are_thinned_over_all_kinds(
+    tmp_path: Path, collection: tuple[Photos, tuple[PhotoFile, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matching, "MOST_KEYPOINTS", 5 * 6)
+    photos, files = collection
+    write_report(tmp_path / "r.html", photos=photos, files=files, sparse=None, record={}, found=found_of(photos.names))
+    photo = Page(tmp_path / "r.html").data("keypoints")["2"]
+    assert photo["counts"] == [8, 4, 0] and photo["ends"] == [4, 6, 6]
+
+
+def test_every_pair_is_in_the_matrix(matched: Path, window: Browser) -> None:
+    page = Page(matched)
+    packed = page.data("matches")
+    table = np.frombuffer(base64.b64decode(packed["table"]), "<i4").reshape(-1, 5)
+    assert table[:, :4].tolist() == [[i, i + 1, 6, 4] for i in range(4)]
+    assert {packed["kinds"][kind] for kind in table[:, 4]} == {"pose from a plane"}
+    assert "4 pairs matched, 4 with verified matches" in page.text and "pose from a plane 4" in page.text
+
+    window.open(matched, 390, 844)
+    x, y = window.middle(".matrix canvas")
+    side = window.evaluate("document.querySelector('.matrix canvas').clientWidth")
+    # The cell of the third photo and the second one; the first has the odd name.
+    window.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y - 0.2 * side)
+    said = window.evaluate("document.querySelector('.matrix output').textContent")
+    assert said == "a.jpg and b.jpg: 6 matches, 4 verified: pose from a plane"
+
+
+def test_keypoints_are_drawn_over_the_photo(matched: Path, window: Browser) -> None:
+    window.open(matched, 1200, 1000)
+    window.middle("#photo-1")
+    window.evaluate("document.querySelector('#photo-1 .enlarge').click()")
+    window.settle()
+    drawn = window.screenshot()
+    found = colored(drawn, (0x4C, 0xC9, 0xF0)), colored(drawn, (0xFF, 0xB0, 0x00))
+    assert min(found) > 5
+    caption = window.evaluate("document.querySelector('.enlarged p').textContent")
+    assert caption == "a.jpg: 12 keypoints, 4 matched, 2 triangulated"
+
+
+def test_a_distortion_is_drawn_as_it_is() -> None:
+    scene = model(("a", "b"), points=400)
+    text = lens_charts(scene, 0)
+    camera = scene.cameras[0]
+    corner = np.hypot(320, 240)
+    expected = -0.03 * (corner / camera.params[0]) ** 2 * corner
+    assert f"{expected:.3g} px in the farthest corner".replace("-", "−") in text
+    assert text.count("<h3>") == 3
+    # Noise that is the same everywhere leaves a mean far below itself.
+    largest = float(re.findall(r"by place, at most ([\d.]+) px", text)[0])
+    assert largest < 3 * NOISE
+
+
+def test_papers_are_cited(tmp_path: Path, collection: tuple[Photos, tuple[PhotoFile, ...]]) -> None:
+    photos, files = collection
+    record = {
+        "recipe": {"nodes": [{"name": "features", "use": "diptych.stages.sift:Sift", "inputs": ["photo"]}]},
+        "citations": ["lowe2004", "nobody1999"],
+    }
+    write_report(tmp_path / "r.html", photos=photos, files=files, sparse=None, record=record)
+    text = Page(tmp_path / "r.html").text
+    assert "Lowe (2004): Distinctive image features" in text.replace("Image Features", "image features")
+    assert "nobody1999" in text and "@article{lowe2004" in text
