@@ -1,9 +1,9 @@
-"""Sparse reconstruction of real photographs, Diptych beside COLMAP: accuracy, wall time, memory.
+"""Sparse reconstruction of photos as users bring them, Diptych beside COLMAP: accuracy, wall time, memory.
 
-    python benchmarks/sparse.py DATA [--sets fountain herz-jesus ...] [--no-peer]
+    python benchmarks/sparse.py DATA [--sets lund-door sceaux ...] [--no-peer]
 
-DATA is the folder that holds the data sets in their authors' layout. Both programs run cold, one after the other, as
-processes of their own, with the same known intrinsics where a set has them.
+DATA is the folder that holds the data sets. Both programs run cold, one after the other, as processes of their own,
+and nothing is known of the cameras but EXIF. Scenes with known calibration are those of ``diptych bench strecha``.
 """
 
 from __future__ import annotations
@@ -24,21 +24,16 @@ from processes import diptych, measure
 from rich.console import Console
 from rich.table import Table
 
-STRECHA = "PINHOLE,2759.48,2764.16,1520.69,1006.81"
-
 
 @dataclass(frozen=True)
 class DataSet:
-    """A folder of photos, its known intrinsics, and whether its truth is at hand."""
+    """A folder of photos, and whether its truth is at hand."""
 
     folder: str
-    camera: str | None = None
     truth: bool = False
 
 
 SETS = {
-    "fountain": DataSet("strecha_fountain-P11", STRECHA, truth=True),
-    "herz-jesus": DataSet("strecha_Herz-Jesus-P8", STRECHA, truth=True),
     "lund-door": DataSet("lund_door", truth=True),
     "sceaux": DataSet("sceaux_castle"),
     "kermit": DataSet("bundler_kermit11"),
@@ -46,6 +41,12 @@ SETS = {
     "crazyhorse": DataSet("crazyhorse7"),
     "dino": DataSet("sfmtool_dino_dog_toy"),
 }
+
+PEER = (
+    "import sys; from pathlib import Path; from diptych.pipeline.benchmarks.colmap_peer import map_by_colmap; "
+    "map_by_colmap(Path(sys.argv[1]), Path(sys.argv[2]))"
+)
+"""COLMAP's pipeline through pycolmap, as a program."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Outcome:
     seconds: float
     peak_gib: float
     model: Path | None
-    detail: str
+    detail: str = ""
 
 
 def main() -> None:
@@ -72,24 +73,22 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="diptych-benchmark-") as scratch:
         for name in arguments.sets:
             data = SETS[name]
-            if not (arguments.data / data.folder).is_dir():
+            photos = arguments.data / data.folder / "images"
+            if not photos.is_dir():
                 print(f"{name}: {data.folder} is not there, left out")
                 continue
-            runs = {
-                "diptych": lambda data=data: run_diptych(arguments.data, data, Path(scratch, "ours"), arguments.set)
-            }
+            runs = {"diptych": lambda photos=photos: run_diptych(photos, Path(scratch, "ours"), arguments.set)}
             if not arguments.no_peer:
-                runs["colmap"] = lambda data=data: run_colmap(arguments.data, data, Path(scratch, "peer"))
+                runs["colmap"] = lambda photos=photos: run_colmap(photos, Path(scratch, "peer"))
             for program, run in runs.items():
-                table.add_row(name, program, *row(arguments.data, data, run()))
+                table.add_row(name, program, *row(photos, data, run()))
     Console(width=160).print(table)
 
 
-def run_diptych(root: Path, data: DataSet, out: Path, settings: list[str]) -> Outcome:
+def run_diptych(photos: Path, out: Path, settings: list[str]) -> Outcome:
     """``diptych run`` with a cold store."""
     shutil.rmtree(out, ignore_errors=True)
-    command = diptych("run", root / data.folder / "images", "--out", out, "--until", "sparse")
-    command += ["--camera", data.camera] if data.camera else []
+    command = diptych("run", photos, "--out", out, "--until", "sparse")
     command += [word for setting in settings for word in ("--set", setting)]
     ended = measure(command)
     spent: dict[str, float] = {}
@@ -100,35 +99,26 @@ def run_diptych(root: Path, data: DataSet, out: Path, settings: list[str]) -> Ou
     return Outcome(ended.seconds, ended.peak_gib, out / "sparse" if ended.status == 0 else None, detail)
 
 
-def run_colmap(root: Path, data: DataSet, out: Path) -> Outcome:
-    """COLMAP's pipeline through pycolmap."""
+def run_colmap(photos: Path, out: Path) -> Outcome:
+    """The peer of ``diptych bench``, with its start."""
     shutil.rmtree(out, ignore_errors=True)
-    command = [
-        sys.executable,
-        str(Path(__file__).with_name("colmap_peer.py")),
-        str(root / data.folder / "images"),
-        str(out),
-    ]
-    command += ["--camera", data.camera] if data.camera else []
-    ended = measure(command)
-    spent: dict[str, float] = json.loads((out / "seconds.json").read_text()) if ended.status == 0 else {}
-    model = out / "sparse"
-    detail = ", ".join(f"{step} {value:.1f}" for step, value in spent.items())
-    return Outcome(sum(spent.values()), ended.peak_gib, model if model.is_dir() else None, detail)
+    (out / "models").mkdir(parents=True)
+    ended = measure([sys.executable, "-c", PEER, str(photos), str(out)])
+    return Outcome(ended.seconds, ended.peak_gib, out / "sparse" if ended.status == 0 else None)
 
 
-def row(root: Path, data: DataSet, outcome: Outcome) -> list[str]:
+def row(photos: Path, data: DataSet, outcome: Outcome) -> list[str]:
     """The table's cells for one outcome."""
     cost = [f"{outcome.seconds:.1f}", f"{outcome.peak_gib:.2f}", outcome.detail]
     if outcome.model is None:
         return ["no model", "", "", "", "", *cost]
     scene = read_colmap(outcome.model)
-    total = len(list((root / data.folder / "images").iterdir()))
+    total = len(list(photos.iterdir()))
     cells = [f"{len(scene.names)}/{total}", f"{len(scene.points)}", f"{scene.errors.mean():.3f}"]
     if not data.truth:
         return [*cells, "", "", *cost]
     try:
-        result = evaluate(scene, read_truth(root / data.folder)).as_dict()
+        result = evaluate(scene, read_truth(photos.parent)).as_dict()
     except StageFailure as failure:
         return [*cells, str(failure), "", *cost]
     position, rotation = result["position_least_squares_mean"], result["rotation_mean_deg"]

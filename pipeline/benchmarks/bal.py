@@ -6,12 +6,18 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ...stages.failure import StageFailure
 from .alone import alone
 from .protocol import Case, How, Protocol
 from .table import Column, Published, Row
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ...stages.bundle import BundleOptions
+    from ...stages.scene import Scene
 
 OURS, PEER = "least_squares", "Ceres"
 
@@ -59,48 +65,58 @@ class Bal(Protocol):
     def rows(self, case: Case, how: How) -> Iterator[Row]:
         """A row of our own solver, and one of Ceres."""
         try:
-            found = alone(solve_in_turns, case.path, how.peer, how.workers)
+            found = alone(_solve, case.path, how.peer, how.workers)
         except StageFailure as failure:
-            found = dict.fromkeys((OURS, PEER)[: 1 + how.peer], failure)
-        for solver, values in found.items():
-            if isinstance(values, StageFailure):
-                yield Row(case.name, solver, failure=str(values), hint=values.hint)
-            else:
+            for solver in (OURS, PEER) if how.peer else (OURS,):
+                yield Row(case.name, solver, failure=str(failure), hint=failure.hint)
+        else:
+            for solver, values in found.items():
                 yield Row(case.name, solver, values)
 
 
-def solve_in_turns(problem: Path, peer: bool, threads: int | None) -> dict[str, dict[str, float]]:
-    """Cost, evaluations and seconds of every solver on a BAL file.
+def _solve(problem: Path, peer: bool, threads: int | None) -> dict[str, dict[str, float]]:
+    from ...stages.bundle import BundleOptions
+    from ...stages.formats.bal import read_bal
+    from ..runner import cores
+
+    return solve_in_turns(read_bal(problem), BundleOptions(), threads or cores(), peer)
+
+
+def solve_in_turns(
+    scene: Scene, options: BundleOptions, threads: int, peer: bool = True, turns: int = TURNS,
+    fixed_cameras: np.ndarray | None = None,
+) -> dict[str, dict[str, float]]:  # fmt: skip
+    """Cost, evaluations and seconds of every solver on a problem.
+
+    Args:
+        peer: let Ceres take part.
+        turns: how often each solves it.
+        fixed_cameras: whose intrinsics are held, shape (C,).
 
     Raises:
-        StageFailure: ``bad-bal-file``, and as :func:`diptych.stages.bundle.adjust`.
+        StageFailure: as :func:`diptych.stages.bundle.adjust`.
     """
-    from ...stages.bundle import BundleOptions, adjust, cost
-    from ...stages.formats.bal import read_bal
-    from ...stages.scene import Scene
-    from ..runner import cores
+    from ...stages.bundle import adjust, cost
     from .ceres_peer import solve_by_ceres
-
-    scene, options, count = read_bal(problem), BundleOptions(), threads or cores()
 
     def ours() -> tuple[float, int, Scene]:
         began = time.perf_counter()
-        solved, report = adjust(scene, options, threads=count)
+        solved, report = adjust(scene, options, fixed_cameras=fixed_cameras, threads=threads)
         return time.perf_counter() - began, report.evaluations, solved
 
     solvers: dict[str, Callable[[], tuple[float, int, Scene]]] = {OURS: ours}
     if peer:
-        solvers[PEER] = lambda: solve_by_ceres(scene, options, count)
+        solvers[PEER] = lambda: solve_by_ceres(scene, options, threads, fixed_cameras)
     ours()  # compiles
-    turns = [{solver: solve() for solver, solve in solvers.items()} for _ in range(TURNS)]
+    taken = [{solver: solve() for solver, solve in solvers.items()} for _ in range(turns)]
     rows = {}
     for solver in solvers:
-        _, evaluations, solved = turns[-1][solver]
+        _, evaluations, solved = taken[-1][solver]
         rows[solver] = {
             "cameras": len(scene.names), "points": len(scene.points), "observations": len(scene.obs_photo),
             "cost_before": cost(scene, options), "cost_after": cost(solved, options), "evaluations": evaluations,
-            "seconds": statistics.median(turn[solver][0] for turn in turns),
+            "seconds": statistics.median(turn[solver][0] for turn in taken),
         }  # fmt: skip
     if peer:
-        rows[OURS]["ratio"] = statistics.median(turn[OURS][0] / turn[PEER][0] for turn in turns)
+        rows[OURS]["ratio"] = statistics.median(turn[OURS][0] / turn[PEER][0] for turn in taken)
     return rows
