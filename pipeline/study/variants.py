@@ -88,9 +88,10 @@ def axis_of(place: str, alternatives: Iterable[Alternative] | Axis) -> Axis:
 def varied(recipe: Recipe, changes: Changes) -> Recipe:
     """A recipe with other stages in some of its places.
 
-    The name of a slot means all nodes that fill it: what is put there stands in the place of the first. Where those
-    nodes already are of the stages that are named, they stay as they are, parameters and all. The name of any other
-    node means that node, and ``node.parameter`` one number of it. Nodes that nothing needs any more are left out.
+    The name of a slot means the node of that name and those that are called after it and fill it too, such as
+    ``depths`` and ``depths_geometric``: what is put there stands in the place of the first. Where those nodes already
+    are of the stages that are named, they stay as they are, parameters and all. The name of any other node means that
+    node, and ``node.parameter`` one number of it. Nodes that nothing needs any more are left out.
 
     Raises:
         StageFailure: ``unknown-node``, ``wrong-slot``, and as :func:`placed`.
@@ -191,9 +192,10 @@ def _changes(place: str, value: Any) -> Changes:
 
 
 def _nodes_at(recipe: Recipe, place: str) -> list[Node]:
-    """The nodes that fill a slot, or the one node of that name."""
+    """The node of that name and those that are called after it; else all that fill the slot."""
     of_slot = [node for node in recipe.nodes if node.slot == place]
-    found = of_slot or [node for node in recipe.nodes if node.name == place]
+    named = [node for node in recipe.nodes if node.name == place]
+    found = [node for node in of_slot if node.name.startswith(f"{place}_") or node in named] or named or of_slot
     if not found:
         known = dict.fromkeys(name for node in recipe.nodes for name in (node.slot, node.name))
         elsewhere = " It is a slot, but this recipe has nothing in it: choose another with --recipe." * (place in SLOTS)

@@ -31,6 +31,14 @@ def test_a_slot_means_all_its_nodes() -> None:
     assert "depths" not in names(varied(CLASSICAL, {"depths_geometric": "Sgm"}))
 
 
+def test_a_refiner_of_a_slot_is_a_place_of_its_own() -> None:
+    learned = Recipe.load("learned")
+    changed = varied(learned, {"features": "Sift(max_keypoints=99)", "refined": "Unrefined"})
+    assert {"features", "refined", "sparse"} <= set(names(changed))
+    assert changed["features"] == Sift(max_keypoints=99)
+    assert type(changed["refined"]).__name__ == "Unrefined"
+
+
 def test_what_is_there_already_stays_as_it_is() -> None:
     set_before = CLASSICAL.set({"depths.sources": 3})
     assert varied(set_before, {"depths": "PatchMatch"}) == set_before
