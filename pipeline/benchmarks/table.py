@@ -120,7 +120,7 @@ class Table:
 
     def notes(self) -> list[str]:
         """What stands below the table: why rows failed, what to know, and the sources."""
-        failed = [f"{row.scene}, {row.method}: {row.failure}" for row in self.failures]
+        failed = [f"{row.scene}, {row.method}: {row.failure} {row.hint}".rstrip() for row in self.failures]
         said = [f"[{i}] {source}; {conditions}." for i, (source, conditions) in enumerate(self._sources(), start=1)]
         return [*failed, *([self.note] if self.note else []), *said]
 

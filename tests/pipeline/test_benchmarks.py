@@ -422,7 +422,7 @@ def test_a_table_leaves_out_empty_columns_and_names_sources_once() -> None:
     assert lines == [
         ("x", "ours", "12.3"), ("x", "P [1]", "500.0"), ("x", "Q [1]", "500.0"), ("y", "ours: failed", "·")
     ]  # fmt: skip
-    assert table.notes() == ["y, ours: It broke.", "A note.", "[1] Somebody 2001; other photos."]
+    assert table.notes() == ["y, ours: It broke. Mend it.", "A note.", "[1] Somebody 2001; other photos."]
     assert json.loads(json.dumps(table.as_dict(), allow_nan=False))["rows"][0]["values"] == {"a": 0.0123, "b": None}
 
 
