@@ -26,12 +26,15 @@ from diptych.stages.failure import StageFailure
 from diptych.stages.formats.truth import read_truth
 from diptych.stages.least_squares_matching import LeastSquaresMatching
 from diptych.stages.matching import NearestNeighbour
+from diptych.stages.scene import Scene
 from diptych.stages.sift import Sift
 from diptych.stages.stage import Stage
 from diptych.stages.unrefined import Unrefined
 from rich.console import Console
 from rich.table import Table
-from sparse import SETS, STRECHA
+
+SETS = {"fountain": "strecha_fountain-P11", "herz-jesus": "strecha_Herz-Jesus-P8"}
+"""Strecha's scenes, each taken by one camera, and their folders."""
 
 DETECTORS: dict[str, tuple[Stage, Stage]] = {
     "Sift": (Sift(), NearestNeighbour()),
@@ -63,7 +66,7 @@ def main() -> None:
     """Run every detector with every refiner and print one table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--sets", nargs="+", choices=("fountain", "herz-jesus"), default=["fountain", "herz-jesus"])
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--detectors", nargs="+", choices=DETECTORS, default=list(DETECTORS))
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
@@ -73,20 +76,22 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as nowhere:
         out = options.out or Path(nowhere)
         for name, detector, refiner in product(options.sets, options.detectors, REFINERS):
-            photos = options.data / SETS[name].folder
+            photos = options.data / SETS[name]
+            truth = read_truth(photos)
+            known = ",".join(map(str, ("PINHOLE", *truth.camera(0).params)))
             recipe = recipe_of(detector, refiner)
             try:
                 runs = [
                     dp.run(
                         photos / "images", out=out / "run", store=str(out / "store"), recipe=recipe, until="sparse",
-                        camera=STRECHA, seed=seed, workers=options.workers,
+                        camera=known, seed=seed, workers=options.workers,
                     )
                     for seed in range(options.seeds)
                 ]  # fmt: skip
             except StageFailure as failure:
                 print(f"{name}, {detector}, {type(refiner).__name__} is left out: {failure}")
                 continue
-            table.add_row(name, detector, type(refiner).__name__, *cells(runs, photos))
+            table.add_row(name, detector, type(refiner).__name__, *cells(runs, truth))
             print(f"{name}, {detector}, {type(refiner).__name__} done", flush=True)
     Console(width=140).print(table)
 
@@ -100,9 +105,8 @@ def recipe_of(detector: str, refiner: Stage) -> dp.Recipe:
     return recipe
 
 
-def cells(runs: list[dp.Result], photos: Path) -> list[str]:
+def cells(runs: list[dp.Result], truth: Scene) -> list[str]:
     """The table's cells for the runs of all seeds."""
-    truth = read_truth(photos)
     found = [evaluate(run.scene, truth).as_dict() for run in runs]
     errors = [1000 * each["position_least_squares_mean"] for each in found]
     added, rest = ([Spent.of(run, refining) for run in runs] for refining in (True, False))
