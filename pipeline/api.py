@@ -236,8 +236,7 @@ def reproduce(
         again = run(
             photos or old["photos"]["folder"], out=fresh, recipe=recipe, until=old["until"], seed=old["seed"],
             cameras=options.cameras, camera=options.camera, masks=options.masks, truth=truth or options.truth,
-            workers=workers,
-            device=old["device"], store=f"{fresh}/store", progress=progress,
+            workers=workers, device=old["device"], store=f"{fresh}/store", progress=progress,
         )  # fmt: skip
         return compare_runs(old, again.record)
 
