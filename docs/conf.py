@@ -10,10 +10,11 @@ exclude_patterns = ["_build"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 2
 
+autodoc_default_options = {"no-value": True}
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
-python_maximum_signature_line_length = 100
+python_maximum_signature_line_length = 80
 napoleon_custom_sections = [("Attributes", "params_style"), ("Class attributes", "params_style")]
 
 html_theme = "furo"

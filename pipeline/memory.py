@@ -52,7 +52,7 @@ class Room:
 
 
 def needs(graph: Graph, photos: Photos) -> dict[str, int]:
-    """Peak bytes of one item of every node, as far as its stage says; see :meth:`Stage.footprint`."""
+    """Peak bytes of one item of every node, as far as :meth:`~diptych.stages.stage.Stage.footprint` says."""
     sizes = Sizes(len(photos), tuple(sorted({(camera.width, camera.height) for camera in photos.cameras})))
     found = {}
     for vertex in graph.vertices:

@@ -152,7 +152,7 @@ def options_of(record: dict[str, Any]) -> Options:
 
 
 def recipe_tables(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The recipe as :meth:`Recipe.from_dict` reads it."""
+    """The recipe as :meth:`~diptych.pipeline.recipe.Recipe.from_dict` reads it."""
     return {node["name"]: {"use": node["use"], **node["parameters"]} for node in record["recipe"]["nodes"]}
 
 

@@ -49,7 +49,7 @@ class Exif:
 
 
 def read_exif(block: bytes) -> Exif:
-    """Read an EXIF block (:attr:`Container.exif`); an empty or damaged one gives an empty record."""
+    """Read an EXIF block (``Container.exif``); an empty or damaged one gives an empty record."""
     if not block:
         return Exif()
     tags = read_tags(block)

@@ -35,7 +35,7 @@ class Picture:
         return Picture(image, np.diag([small[0] / width, small[1] / height, 1.0]) @ view.camera.matrix)
 
     def tensors(self) -> tuple[Tensor, Tensor]:
-        """Image and directions as :class:`~.network.MonoDepth` takes them, a batch of one."""
+        """Image and directions as :class:`~diptych.learned.mono.network.MonoDepth` takes them, a batch of one."""
         height, width = self.image.shape[:2]
         return image_tensor(self.image)[None], torch.from_numpy(directions(self.matrix, width, height))[None]
 

@@ -74,8 +74,8 @@ def sample(
     Args:
         views: the reference and its sources, at least 1.
         depth_views: how many views get depth and normals.
-        augment: whether the views are photographed (:func:`photography.photograph`) and the cameras handed out are
-            slightly wrong; else clean pictures and exact cameras.
+        augment: whether the views are photographed (:func:`~diptych.learned.synthetic.photography.photograph`) and the
+            cameras handed out are slightly wrong; else clean pictures and exact cameras.
         pose_noise: largest error of the cameras, in pixels of reprojection; half of the samples have none.
 
     Raises:
