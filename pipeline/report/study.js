@@ -7,7 +7,7 @@ function startDiptych(root) {
   const selects = panels.map((panel) => panel.querySelector("[name=variant]"));
   const sceneSelect = root.querySelector("[name=scene]"), photoSelect = root.querySelector("[name=photo]");
   const range = root.querySelector("[name=range]"), linked = root.querySelector("[name=linked]");
-  const depthRoot = root.querySelector(".depths");
+  const depthRoot = root.querySelector(".facing");
   const canvases = Object.fromEntries(["left", "right", "difference"].map((name) =>
     [name, root.querySelector(`canvas[data-map=${name}]`)]));
   const palette = colors.map((color) => [1, 3, 5].map((i) => parseInt(color.slice(i, i + 2), 16)));
@@ -99,7 +99,7 @@ function startDiptych(root) {
     paint(canvases.right, photo, (i) => depthColor(photo, right[i]));
     paint(canvases.difference, photo, (i) => differenceColor(left[i], right[i], +range.value / 100));
     root.querySelector("img[data-map=photo]").src = photo.picture;
-    const labels = root.querySelectorAll(".depths .wipe span");
+    const labels = root.querySelectorAll(".facing .wipe span");
     names.forEach((name, i) => labels[i].textContent = name);
     depthRoot.style.setProperty("--shape", photo.width / photo.height);
     root.querySelector(".difference-scale").replaceChildren(...[`−${range.value} %, right is nearer`,

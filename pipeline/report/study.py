@@ -116,7 +116,7 @@ def _diptych_section(comparison: Comparison, diptych: Diptych) -> str:
 <label><input type="checkbox" name="linked" checked autocomplete="off"> turn together</label></div>
 <div class="panels">{panels}</div>
 {viewer_controls(diptych.layers)}
-<div class="depths"><h3>Depth</h3>
+<div class="facing"><h3>Depth</h3>
 <div class="choices"><label>Photo <select name="photo" autocomplete="off"></select></label>
 <label>Differences <select name="range" autocomplete="off">{ranges}</select></label></div>
 <div class="wipes"><div class="wipe"><canvas data-map="right"></canvas><canvas data-map="left"></canvas><i></i>

@@ -265,9 +265,9 @@ def test_depths_and_their_differences_are_shown(page: Path, window: Browser) -> 
     )
     assert window.evaluate("document.querySelector('.difference-scale').textContent").count("20 %") == 2
 
-    x, y = window.middle(".depths .wipe")
+    x, y = window.middle(".facing .wipe")
     window.drag((x, y), (x - 100, y))
-    assert float(window.evaluate("document.querySelector('.depths .wipe').style.getPropertyValue('--at')")[:-1]) < 45
+    assert float(window.evaluate("document.querySelector('.facing .wipe').style.getPropertyValue('--at')")[:-1]) < 45
 
 
 def test_a_variant_without_a_model_says_why(page: Path, window: Browser) -> None:
