@@ -53,7 +53,7 @@ class Answers:
 
 
 def main() -> None:
-    """Print one table, and draw where asked to."""
+    """Print a table of each scene, and draw it where asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenes", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, help="write the pictures there")
@@ -62,24 +62,20 @@ def main() -> None:
     parser.add_argument("--weights", default="depth", help="of DepthNet")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    limits = (f"{share:g} %" for share in SHARES)
-    table = Table(
-        "scene", "method", *limits, "covered", "median", "1 % at jumps", "1 % where smooth", "CPU s/megapixel"
-    )
+    shares = (f"{share:g} %" for share in SHARES)
+    measures = *shares, "covered", "median", "1 % at jumps", "1 % where smooth", "CPU s/megapixel"
     for scene in arguments.scenes:
         views, depths, neighbors = read_scene(scene, arguments.width, NEIGHBORS)
         data = ProtocolSet(tuple(map(str, range(len(views)))), views, tuple(map(tuple, neighbors)))
-        answers = {}
+        answers, table = {}, Table(scene.name, *measures)
         for method in arguments.methods:
             answers[method] = answered(methods(arguments.weights)[method], data)
-            table.add_row(scene.name, method, *cells(answers[method], views, depths))
-            print(f"{scene.name}, {method} done", flush=True)
-        table.add_section()
+            table.add_row(method, *cells(answers[method], views, depths))
+        Console(width=140).print(table)
         if arguments.out:
             middle = len(views) // 2
             found = {method: answer.maps[middle].depth for method, answer in answers.items()}
             write(arguments.out / f"{scene.name}.png", views[middle], depths[middle], found)
-    Console(width=140).print(table)
 
 
 def answered(stages: tuple, data: ProtocolSet) -> Answers:
