@@ -50,7 +50,7 @@ def main() -> None:
                 problems += window.problems
         print(
             f"opened and drawn in {statistics.median(seconds):.2f} s, the median of {given.repeat}; "
-            f"{statistics.median(busy):.2f} processor seconds of the page"
+            f"{statistics.median(busy):.2f} processor seconds of the browser"
         )
         print(f"{len(problems)} errors on the console", *problems[:5], sep="\n")
 

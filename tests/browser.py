@@ -35,7 +35,7 @@ class Browser:
         self.problems: list[str] = []
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Performance"):
+        for domain in ("Page", "Runtime", "Log"):
             self.send(f"{domain}.enable")
 
     def close(self) -> None:
@@ -64,9 +64,11 @@ class Browser:
         return time.perf_counter() - began
 
     def busy(self) -> float:
-        """Processor seconds that the page has taken so far."""
-        found = {metric["name"]: metric["value"] for metric in self.send("Performance.getMetrics")["metrics"]}
-        return found["ProcessTime"]
+        """Processor seconds that all processes of the browser have taken so far, its software renderer among them."""
+        session, self._session = self._session, ""
+        processes = self.send("SystemInfo.getProcessInfo")["processInfo"]
+        self._session = session
+        return sum(process["cpuTime"] for process in processes)
 
     def settle(self) -> None:
         """Wait until what has been asked for is drawn."""

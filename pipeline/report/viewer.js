@@ -228,10 +228,14 @@ function makeViewer(root) {
     return [1, 3, 5].map((i) => parseInt(text.slice(i, i + 2), 16) / 255);
   };
 
+  function size() {
+    const ratio = Math.min(devicePixelRatio || 1, 2);
+    return [ratio, Math.round(canvas.clientWidth * ratio), Math.round(canvas.clientHeight * ratio)];
+  }
+
   function draw() {
     waiting = false;
-    const ratio = Math.min(devicePixelRatio || 1, 2);
-    const width = Math.round(canvas.clientWidth * ratio), height = Math.round(canvas.clientHeight * ratio);
+    const [ratio, width, height] = size();
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     gl.viewport(0, 0, width, height);
     gl.clearColor(...color("--ground"), 1);
@@ -407,7 +411,11 @@ function makeViewer(root) {
     act(move);
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  new ResizeObserver(redraw).observe(canvas);
+  // The observer also speaks at the start, when the first picture has just been drawn.
+  new ResizeObserver(() => {
+    const [, width, height] = size();
+    if (canvas.width !== width || canvas.height !== height) redraw();
+  }).observe(canvas);
 
   const viewer = {
     show, choose, look, reset,
