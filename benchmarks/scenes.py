@@ -37,6 +37,9 @@ JUMP, BESIDE = 0.05, 4
 SMOOTH, AROUND = 4.0, 7
 """Grey values by which the brightness deviates at most within so many pixels where a photo is smooth."""
 
+FEWEST = 0.002
+"""Share of all pixels that a kind of pixel needs to be told of."""
+
 LEAST, MOST = 0.001, 0.1
 """Errors, as shares of the depth, that are drawn darkest and brightest."""
 
@@ -94,10 +97,10 @@ def cells(answers: Answers, views: tuple[View, ...], depths: tuple[np.ndarray, .
     )
     covered = np.isfinite(error)
     within = [100 * np.mean(error < share / 100) for share in SHARES]
-    parts = [100 * np.mean(error[part] < 0.01) if part.any() else np.nan for part in (jumps, smooth)]
+    parts = [f"{100 * np.mean(error[part] < 0.01):.1f}" if part.mean() > FEWEST else "" for part in (jumps, smooth)]
     return [
         *(f"{each:.1f}" for each in within), f"{100 * covered.mean():.1f}", f"{100 * np.median(error[covered]):.3f}",
-        *(f"{each:.1f}" for each in parts), f"{answers.seconds:.1f}",
+        *parts, f"{answers.seconds:.1f}",
     ]  # fmt: skip
 
 
