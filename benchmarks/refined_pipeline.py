@@ -6,6 +6,11 @@ The recipe ``learned`` up to its cameras, with known intrinsics, once for each d
 the mean distance from the true positions after the least-squares alignment, in millimetres, over the seeds. Time is
 what the nodes ``patches`` and ``refined`` take, and what that is of all that comes before and after them; tasks say
 themselves how long they took, and those that runs share are counted with each.
+
+Expect millimetres, for the fountain and for Herz-Jesu:
+
+    Sift      raw 2.37 3.44    least squares 2.35 3.34    network 2.33 3.37
+    Aliked    raw 2.11 3.91    least squares 2.13 3.32    network 1.92 3.58
 """
 
 from __future__ import annotations

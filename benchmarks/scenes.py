@@ -6,6 +6,16 @@ A SCENE is a folder with ``photos`` and ``truth`` as ``data_samples/render.py`` 
 Shares are of all pixels with a true depth, and a pixel without an answer is within no limit. They are told apart for
 pixels next to a jump of depth, and for those around which the photo is almost of one brightness. DIR gets a picture of
 each scene: the middle view, its true depth, and every method's depth and error.
+
+Expect percent within 1 % of the depth, at a width of 320, and seconds of processor time a megapixel:
+
+    courtyard  sgm 70.1  patchmatch 83.1  depthnet 74.2  hybrid 79.8
+    facade     sgm 74.5  patchmatch 87.9  depthnet 79.3  hybrid 83.9
+    lion       sgm 42.6  patchmatch 70.2  depthnet 54.3  hybrid 62.9
+    room       sgm 50.6  patchmatch 65.8  depthnet 59.4  hybrid 65.7
+    thicket    sgm 39.4  patchmatch 52.4  depthnet 42.5  hybrid 47.7
+    village    sgm 78.1  patchmatch 86.9  depthnet 83.4  hybrid 85.8
+    seconds    sgm  1.8  patchmatch 36    depthnet  5.9  hybrid 19
 """
 
 from __future__ import annotations
