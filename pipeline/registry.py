@@ -85,11 +85,10 @@ def find(name: str) -> type[Stage]:
 
 def name_of(cls: type[Stage]) -> str:
     """The name under which :func:`find` gives this class; for one without a name its address."""
-    address = f"{cls.__module__}:{cls.__qualname__}"
-    known = [point.name for point in _offered() if point.value == address]
     if BUILT_IN.get(cls.__name__) == cls.__module__:
-        known = [cls.__name__]
-    return known[0] if known else address
+        return cls.__name__
+    address = f"{cls.__module__}:{cls.__qualname__}"
+    return next((point.name for point in _offered() if point.value == address), address)
 
 
 def _address(name: str) -> str:

@@ -15,6 +15,7 @@ import sysconfig
 import types
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -28,11 +29,34 @@ HOUSE = __name__.partition(".")[0]
 WHOLE = "*"
 
 
+_settled: dict[type, dict[str, str]] | None = None
+"""The digests that were asked for while the code stands still; None while it may change."""
+
+
+@contextmanager
+def still() -> Iterator[None]:
+    """Nobody edits or loads code again meanwhile: the digests of a class are found once."""
+    global _settled
+    before, _settled = _settled, {}
+    try:
+        yield
+    finally:
+        _settled = before
+
+
 def code_digests(cls: type) -> dict[str, str]:
     """Digest of the definitions that a class uses, by the module they stand in.
 
     A class without a file (from a notebook, or made inside a function) is known by its bytecode instead.
     """
+    if _settled is None:
+        return _code_digests(cls)
+    if cls not in _settled:
+        _settled[cls] = _code_digests(cls)
+    return _settled[cls]
+
+
+def _code_digests(cls: type) -> dict[str, str]:
     wanted: list[tuple[str, str]] = []
     digests: dict[str, str] = {}
     for base in cls.__mro__[:-1]:

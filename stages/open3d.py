@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,24 @@ def _load_libusb() -> None:
             ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
 
 
-_load_libusb()
+@cache
+def _loaded() -> Any:
+    _load_libusb()
+    import open3d as library
 
-import open3d as _open3d  # noqa: E402
+    library.utility.set_verbosity_level(library.utility.VerbosityLevel.Error)
+    return library
 
-open3d: Any = _open3d
-open3d.utility.set_verbosity_level(open3d.utility.VerbosityLevel.Error)
+
+class _WhenAsked:
+    """Open3D's module, loaded when something of it is first asked for: that takes a second, and most runs of a recipe
+    find the mesh in the store."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_loaded(), name)
+
+
+open3d: Any = _WhenAsked()
 
 DISTRIBUTIONS = ("open3d", "open3d-cpu")
 """Under either name the same library comes; both belong to ``Stage.libraries``."""

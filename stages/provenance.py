@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,12 @@ def requirements() -> list[str]:
     return sorted({re.split(r"[^\w.-]", line)[0] for line in wanted})
 
 
+@cache
 def git_state() -> dict[str, Any] | None:
-    """Commit of the checkout that the code lies in, and whether it was changed since; None where it is installed."""
+    """Commit of the checkout that the code lies in, and whether it was changed since; None where it is installed.
+
+    As a process found it first: what it runs is what it loaded.
+    """
     here = Path(__file__).resolve().parent
 
     def git(*arguments: str) -> str:

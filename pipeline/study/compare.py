@@ -22,6 +22,7 @@ from ..progress import Lines, Reporter, Silent
 from ..recipe import Recipe
 from ..record import Request, make_record, write_record
 from ..runner import cores, execute, failure_of
+from ..sourcecode import still
 from ..store import Store
 from .comparison import Comparison, Trial
 from .measuring import Measures, costs_of, digest_of_folder, has_dense_truth
@@ -97,6 +98,7 @@ def plan_study(study: Study) -> StudyPlan:
     return planned(study, photos)
 
 
+@still()
 def run_study(
     study: Study, *, out: str | Path, workers: int | None = None, memory: float | None = None, device: str = "cpu",
     store: str | None = None, cluster: str | None = None, progress: bool = True,

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..codec import canonical, digest
 from ..graph import Graph
-from ..keys import Ingredients, stage_ingredients
+from ..keys import stage_ingredients
 from .study import Study
 
 
@@ -80,9 +80,12 @@ def planned(study: Study, photos: Mapping[str, int], device: str = "cpu") -> Stu
         items = {"run": 1, "photo": count, "pair": count * (count - 1) // 2}
         for variant in study.variants:
             graph = Graph.of(variant.recipe, study.until)
-            common = {vertex.name: stage_ingredients(vertex.stage, device) for vertex in graph.vertices}
+            stages = {
+                vertex.name: digest(canonical(stage_ingredients(vertex.stage, device)).encode())
+                for vertex in graph.vertices
+            }
             for seed in study.seeds:
-                for vertex, identity in _identities(graph, common, scene.name, seed):
+                for vertex, identity in _identities(graph, stages, scene.name, seed):
                     size = items[graph[vertex].extent]
                     identities[identity] = vertex, size
                     met.setdefault(vertex, []).append(identity)
@@ -94,12 +97,12 @@ def planned(study: Study, photos: Mapping[str, int], device: str = "cpu") -> Stu
     )  # fmt: skip
 
 
-def _identities(graph: Graph, common: Mapping[str, Ingredients], scene: str, seed: int) -> Iterable[tuple[str, str]]:
+def _identities(graph: Graph, stages: Mapping[str, str], scene: str, seed: int) -> Iterable[tuple[str, str]]:
     """Every vertex with a name that two trials share if it has the same stage, seed and origin in both."""
     known: dict[str, str] = {}
     for vertex in graph.vertices:
         origins = {edge.parameter: known.get(edge.source, f"{scene}/{edge.source}") for edge in vertex.inputs}
         choices = [known.get(name, name) for name in vertex.choices]
-        tree = [common[vertex.name], origins, choices, seed if vertex.draws else None]
+        tree = [stages[vertex.name], origins, choices, seed if vertex.draws else None]
         known[vertex.name] = digest(canonical(tree).encode())
         yield vertex.name, known[vertex.name]

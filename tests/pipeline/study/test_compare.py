@@ -87,12 +87,12 @@ def test_differences_are_paired_and_effects_are_of_one_axis(photos: Path, tmp_pa
     summary = found.summary().set_index(["variant", "metric"])
     row = summary.loc[("many · all", "points")]
     assert (row["mean"], row["difference"], row["low"], row["high"]) == (6, 2, 2, 2)
-    assert row["beyond_noise"]
+    assert bool(row["beyond_noise"])
     assert math.isnan(summary.loc[("few · all", "points")]["difference"])
     effects = found.effects().set_index(["axis", "alternative", "metric"])
     assert effects.loc[("features", "many", "points")]["difference"] == 2
     assert effects.loc[("pairs", "like", "points")]["difference"] == 0
-    assert not effects.loc[("pairs", "like", "points")]["beyond_noise"]
+    assert not bool(effects.loc[("pairs", "like", "points")]["beyond_noise"])
 
 
 def test_conclusions_are_true_to_the_numbers(photos: Path, tmp_path: Path) -> None:
