@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -203,13 +204,19 @@ def _signature(node: Node) -> tuple[inspect.Signature, dict[str, Any]]:
     if not callable(run):
         raise _misfit(node, "no-run", "has no method run")
     try:
-        hints = typing.get_type_hints(run)
+        hints = _hints(run)
     except NameError as error:
         raise _misfit(node, "bad-signature", f"has an annotation that cannot be resolved: {error}") from error
     for name, kind in (("rng", np.random.Generator), ("context", Context)):
         if name in inspect.signature(run).parameters and hints.get(name) != kind:
             raise _misfit(node, "wrong-input", f"takes {name!r} as {_show(hints.get(name))}, not {_show(kind)}")
     return inspect.signature(node.stage.run), hints
+
+
+@lru_cache(maxsize=1024)
+def _hints(run: Callable[..., Any]) -> dict[str, Any]:
+    """The annotations of a function; every one is text that has to be compiled."""
+    return typing.get_type_hints(run)
 
 
 def _input(node: Node, parameter: inspect.Parameter, annotation: Any, before: Mapping[str, Vertex]) -> Input | None:

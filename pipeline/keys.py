@@ -6,10 +6,11 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import math
+import os
 from collections.abc import Mapping
 from enum import Enum
 from functools import lru_cache
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -39,10 +40,20 @@ def stage_ingredients(stage: Stage, device: str = "cpu") -> Ingredients:
         "libraries": {name: library_version(name) for name in sorted(cls.libraries)},
     }
     if files := stage.files():
-        ingredients["files"] = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+        ingredients["files"] = {path.name: _file_digest(path, path.stat()) for path in files}
     if cls.differs_by_device:
         ingredients["device"] = device.partition(":")[0]
     return ingredients
+
+
+def _file_digest(path: Path, stat: os.stat_result) -> str:
+    return _digest_of_state(path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _digest_of_state(path: Path, *_: int) -> str:
+    """The digest of a file, found again when the file is another."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def key_of(common: Ingredients, inputs: Mapping[str, object], seed: int | None) -> str:

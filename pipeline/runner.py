@@ -25,7 +25,7 @@ from .keys import Ingredients, stage_ingredients
 from .memory import Room, needs, statements
 from .progress import Reporter, Silent
 from .store import DamagedArtifact, Store
-from .tasks import Outcome, Task, TaskId, Workplace, describe, listeners, perform, rooms, stopped, tasks_of
+from .tasks import Outcome, Task, TaskId, Workplace, describe, listeners, perform, rooms, stopped, stored, tasks_of
 
 REPAIRS = 3
 """How often a run starts over because something in the store turned out to be damaged."""
@@ -206,12 +206,23 @@ class _Run:
             done[outcome.id] = outcome
             self.reporter.done(outcome)
 
-        scheduler({task.id: (perform, task, self.place, self._upstream(task)) for task in tasks}, on_done)
-        self.outcomes |= {task.id: done[task.id] for task in tasks}
+        def upstream(task: Task) -> list[Any]:
+            return [self.outcomes.get(name) or done.get(name) for name in task.upstream]
 
-    def _upstream(self, task: Task) -> list[Any]:
-        """What a task waits for: outcomes that are there, and for the others their names, which Dask fills in."""
-        return [self.outcomes.get(name, name) for name in task.upstream]
+        waiting = []
+        for task in tasks:
+            # What a folder has is found here faster than a scheduler hands tasks around.
+            outcome = stored(task, self.place.store, upstream(task)) if self.place.store.is_local else None
+            if outcome:
+                on_done(outcome)
+            else:
+                waiting.append(task)
+        # Dask puts outcomes in the place of the names of tasks that are still to come.
+        named = {
+            task.id: [u or name for u, name in zip(upstream(task), task.upstream, strict=True)] for task in waiting
+        }
+        scheduler({task.id: (perform, task, self.place, named[task.id]) for task in waiting}, on_done)
+        self.outcomes |= {task.id: done[task.id] for task in tasks}
 
     def _read(self, batch: list[Vertex], pending: list[Vertex]) -> None:
         """Read the choices that were made, and at the end what the run was made for: that it can be read."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import mmap
 import os
@@ -20,7 +21,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -82,7 +83,7 @@ class Store:
             raise StageFailure("store-unusable", f"The store {self.address} cannot be opened: {error}") from error
         object.__setattr__(self, "_fs", fs)
         object.__setattr__(self, "_root", root.rstrip("/"))
-        if self._is_local:
+        if self.is_local:
             object.__setattr__(self, "address", self._root)
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -94,6 +95,8 @@ class Store:
         name = digest(data)
         if not self.is_sound(name, len(data)):
             self._put(self._artifact(name), data)
+            if self.is_local:
+                self._mark(name)
         return name, len(data)
 
     def read(self, artifact: str, expected: type[T]) -> T:
@@ -108,14 +111,23 @@ class Store:
             raise DamagedArtifact(artifact) from error
 
     def is_sound(self, artifact: str, size: int) -> bool:
-        """Whether an artifact is there as it was written; from afar only its length is looked at."""
+        """Whether an artifact is there as it was written; from afar only its length is looked at.
+
+        The time of a local file tells whether it was touched since; then its bytes are checked, as on reading.
+        """
         path = self._artifact(artifact)
         if not self._has(path, size):
             return False
+        if not self.is_local:
+            return True
         try:
-            return not self._is_local or self._checked(artifact) is not None
-        except (OSError, ValueError, DamagedArtifact):
+            if _is_marked(Path(path).stat(), artifact):
+                return True
+            with Path(path).open("rb") as file:
+                self._verify(artifact, file)
+        except (OSError, DamagedArtifact):
             return False
+        return True
 
     def finish(self, record: KeyRecord) -> None:
         """Say that a key has its result; call it after the result is written."""
@@ -150,7 +162,7 @@ class Store:
 
     def sweep(self) -> None:
         """Remove what killed processes left on its way into the store."""
-        if not self._is_local:
+        if not self.is_local:
             return
         for path in Path(self._root, "temporary").glob("*"):
             host, pid, _ = path.name.rsplit("-", 2)
@@ -160,7 +172,8 @@ class Store:
                     path.unlink()
 
     @property
-    def _is_local(self) -> bool:
+    def is_local(self) -> bool:
+        """Whether it is a folder, and looking into it costs next to nothing."""
         return isinstance(self._fs, LocalFileSystem)
 
     def _artifact(self, name: str) -> str:
@@ -180,24 +193,37 @@ class Store:
     def _checked(self, artifact: str) -> Any:
         """The bytes of an artifact, checked; a local file that has not changed since is not checked again."""
         path = self._artifact(artifact)
-        if not self._is_local:
+        if not self.is_local:
             data = self._fs.cat_file(path)
             if digest(data) != artifact:
                 raise DamagedArtifact(artifact)
             return data
         with Path(path).open("rb") as file:
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            stat = os.fstat(file.fileno())
-        state = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
-        if self._verified.get(artifact) != state:
-            if digest(data) != artifact:
-                raise DamagedArtifact(artifact)
-            self._verified[artifact] = state
-        return data
+            self._verify(artifact, file)
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def _verify(self, artifact: str, file: BinaryIO) -> None:
+        """Check the digest of a local file, unless it was checked before and has not changed since."""
+        if self._verified.get(artifact) == _state(file):
+            return
+        # Read piece by piece: hashing a memory map costs a page fault for every 4 kB.
+        if hashlib.file_digest(file, "sha256").hexdigest() != artifact:
+            raise DamagedArtifact(artifact)
+        self._mark(artifact)
+        self._verified[artifact] = _state(file)
+
+    def _mark(self, artifact: str) -> None:
+        """Note in the time of a local file that it is as it was written; a store that is read only does without."""
+        path = self._artifact(artifact)
+        with contextlib.suppress(OSError):
+            stat = Path(path).stat()
+            if not _is_marked(stat, artifact):
+                marked = stat.st_mtime_ns // SECOND * SECOND + _mark_of(artifact)
+                os.utime(path, ns=(stat.st_atime_ns, marked))
 
     def _put(self, path: str, data: bytes) -> None:
         with self._plainly():
-            if self._is_local:
+            if self.is_local:
                 aside = Path(self._root, "temporary", f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex}")
                 _write_aside(aside, data)
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -229,6 +255,24 @@ FULL = (
 )
 READ_ONLY = ("store-read-only", "cannot be written to", "Choose a folder you may write to with --store.")
 UNUSABLE = ("store-unusable", "cannot be used", "Choose another place with --store.")
+
+
+SECOND = 1_000_000_000
+
+
+def _mark_of(artifact: str) -> int:
+    """The nanoseconds in the time of a file that is as it was written: whatever touches the file sets others."""
+    return int(artifact[:8], 16) % SECOND
+
+
+def _is_marked(stat: os.stat_result, artifact: str) -> bool:
+    return stat.st_mtime_ns % SECOND == _mark_of(artifact)
+
+
+def _state(file: BinaryIO) -> tuple[int, ...]:
+    """What changes when a file does."""
+    stat = os.fstat(file.fileno())
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _write_aside(aside: Path, data: bytes) -> None:

@@ -208,6 +208,19 @@ rooms: dict[str, Room] = {}
 """The memory that a run's tasks share, in the process that started it; elsewhere there is no limit."""
 
 
+def stored(task: Task, store: Store, upstream: Sequence[Outcome | None]) -> Outcome | None:
+    """The outcome of a task whose result is there already; None where it has to be performed, or waits for others."""
+    outputs = {outcome.id: outcome.record.output for outcome in upstream if outcome and outcome.record}
+    if len(outputs) < len(set(task.upstream)):
+        return None
+    inputs = task.digests(outputs)
+    try:
+        record = store.find(key_of(task.common, inputs, task.seed))
+    except (DamagedArtifact, StageFailure):
+        return None
+    return Outcome(task.id, "hit", inputs, task.seed, record) if record else None
+
+
 def perform(task: Task, place: Workplace, upstream: list[Outcome]) -> Outcome:
     """Do a task, or find that it was done; never raises."""
     if place.run in stopped or not all(outcome.is_done for outcome in upstream):

@@ -105,6 +105,10 @@ class Comparison:
         ``difference`` (mean of those paired with the base), ``low``, ``high`` (its interval, see
         :func:`~diptych.pipeline.study.statistics.difference`) and ``beyond_noise``. The base has no difference.
         """
+        return self._summary.copy()
+
+    @cached_property
+    def _summary(self) -> pd.DataFrame:
         rows = []
         for variant in self.study.variants:
             for metric in (*self.metrics, *COSTS.values()):
@@ -160,7 +164,7 @@ class Comparison:
             pairs.append(np.array([np.mean(by_seed[seed]) for seed in sorted(by_seed)]))
         return difference(pairs, size)
 
-    @property
+    @cached_property
     def conclusions(self) -> list[str]:
         """What the numbers say, in sentences."""
         from .conclusions import conclusions_of

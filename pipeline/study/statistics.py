@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import stdtrit
 
-RESAMPLES = 10_000
+RESAMPLES = 5_000
 LEVEL = 0.95
 
 _SAME = 1e-9
@@ -79,9 +80,7 @@ def _bootstrapped(pairs: Sequence[np.ndarray]) -> tuple[float, float]:
 
 def _student(pairs: Sequence[np.ndarray]) -> float:
     """Half the width of Student's interval of the mean of the scenes' means."""
-    from scipy.stats import t
-
     of_mean = np.array([each.var(ddof=1) / len(each) for each in pairs]) / len(pairs) ** 2
     share = of_mean / of_mean.max()
     freedom = share.sum() ** 2 / np.sum(share**2 / np.array([len(each) - 1 for each in pairs]))
-    return float(t.ppf((1 + LEVEL) / 2, freedom) * np.sqrt(of_mean.sum()))
+    return float(stdtrit(freedom, (1 + LEVEL) / 2) * np.sqrt(of_mean.sum()))
