@@ -50,6 +50,7 @@ class SharedPoints(Stage):
         count: most neighbours of a photo.
         min_angle: degrees; a shared point seen at a smaller angle does not count.
         min_points: shared points that neighbours need, and points that a photo needs for its range.
+        near, far: the range of every photo in units of the model, where it is known; 0 takes it from the points.
     """
 
     slot = "neighbors"
@@ -58,6 +59,8 @@ class SharedPoints(Stage):
     count: int = 10
     min_angle: float = 1.0
     min_points: int = 10
+    near: float = 0.0
+    far: float = 0.0
 
     def run(self, photos: Photos, sparse: Sparse) -> Neighbors:
         """The neighbours and the depth range of every photo, or why it has none."""
@@ -80,7 +83,8 @@ class SharedPoints(Stage):
                     f"{self.min_angle:g} degrees"
                 )
             else:
-                near[photo], far[photo] = depth_range(z)
+                found = depth_range(z)
+                near[photo], far[photo] = self.near or found[0], self.far or found[1]
                 if not far[photo] <= _WIDEST_RANGE * near[photo] < np.inf:
                     missing[photo] = f"has points at depths from {z.min():g} to {z.max():g}: no range to search"
             if missing[photo]:

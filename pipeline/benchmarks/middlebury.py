@@ -26,8 +26,8 @@ class Middlebury(PhotoProtocol):
     """Disparities of stereo pairs, in the cameras that rectification gives, and cameras of the rings.
 
     A pair's disparities are those of its left view, at all pixels whose truth is known; a pixel without an answer is
-    bad. The depth range is the recipe's own, from its points. The reference surfaces of the rings are not published,
-    so only their cameras are compared, with known calibration.
+    bad. All methods are told the same range of disparities. The reference surfaces of the rings are not published, so
+    only their cameras are compared, with known calibration.
     """
 
     name = "middlebury"
@@ -69,6 +69,11 @@ class Middlebury(PhotoProtocol):
         """The cameras of a pair, the calibration of a ring."""
         return "poses" if _is_pair(case) else "calibration"
 
+    def depths(self, case: Case) -> tuple[float, float]:
+        """Those of the disparities that are to be searched, from one pixel on."""
+        focal, offset, most = _searched(case)
+        return focal / (most + offset), focal / (1 + offset)
+
     def stop(self, case: Case, how: How) -> str:
         """Of a ring only the cameras are known."""
         return how.until or (self.until if _is_pair(case) else "sparse")
@@ -92,26 +97,33 @@ class Middlebury(PhotoProtocol):
 def semi_global(case: Case, given: Inputs) -> dict[str, float]:
     """OpenCV's StereoSGBM, 3-way, with the block size that suits it best on the pair.
 
-    Its penalties are those that OpenCV's documentation recommends. The range is that of ``calib.txt``, else the true
-    one and 15 % more.
+    Its penalties are those that OpenCV's documentation recommends.
     """
     import numpy as np
 
     from ...stages.depth_evaluation import depth_errors, disparity_errors
 
-    truth = _left_alone(case.path)
-    left, right = truth.views
-    focal = left.camera.focal_lengths[0]
-    offset = right.camera.principal_point[0] - left.camera.principal_point[0]
-    true = left.depth
+    focal, offset, most = _searched(case)
+    true = _left_alone(case.path).views[0].depth
     images = [_pixels(photo) for photo in case.photos]
-    most = _disparities(case.path) or 1.15 * (focal / true[true > 0].min() - offset)
     scores = []
     for block in BLOCKS:
         disparity = _sgbm(images, most, block)
         depth = np.where(disparity > 0, focal / np.maximum(disparity + offset, 1e-6), 0)
         scores.append({**depth_errors(depth, true).as_dict(), **disparity_errors(depth, true, focal).as_dict()})
     return min(scores, key=lambda score: score["bad_1_px"])
+
+
+def _searched(case: Case) -> tuple[float, float, float]:
+    """Focal length, distance of the principal points and most disparity, all in pixels.
+
+    The most is that of ``calib.txt``, else the true one and 15 % more.
+    """
+    left, right = _left_alone(case.path).views
+    focal = left.camera.focal_lengths[0]
+    offset = right.camera.principal_point[0] - left.camera.principal_point[0]
+    true = left.depth
+    return focal, offset, _disparities(case.path) or 1.15 * (focal / float(true[true > 0].min()) - offset)
 
 
 def _sgbm(images: list[np.ndarray], most: float, block: int) -> np.ndarray:

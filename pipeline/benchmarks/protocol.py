@@ -186,11 +186,16 @@ class PhotoProtocol(Protocol):
 
         given, posed = self._given(case, how.out / case.name), self.gives(case) == "poses"
         result = api.run(
-            given.photos, out=how.out / case.name / recipe.name, recipe=with_true_poses(recipe) if posed else recipe,
+            given.photos, out=how.out / case.name / recipe.name,
+            recipe=with_range(with_true_poses(recipe), self.depths(case)) if posed else recipe,
             until=self.stop(case, how), seed=how.seed, camera=given.camera, truth=given.truth if posed else None,
             workers=how.workers, memory=how.memory, device=how.device, store=how.store or str(how.out / "store"),
         )  # fmt: skip
         return {**self.score(result, case, given.truth), **cost_of(result.record)}
+
+    def depths(self, case: Case) -> tuple[float, float]:
+        """The range of depths that methods are told in units of the truth; zeros where they find their own."""
+        return 0.0, 0.0
 
     def _given(self, case: Case, out: Path) -> Inputs:
         photos, truth = photo_folder(case, out), self.truth(case, out)
@@ -208,6 +213,13 @@ def with_true_poses(recipe: Recipe) -> Recipe:
 
     mappers = [node.name for node in recipe.nodes if node.slot == "sparse"]
     return recipe.with_(**{mappers[-1]: TruePoses()})
+
+
+def with_range(recipe: Recipe, depths: tuple[float, float]) -> Recipe:
+    """The recipe with a range of depths that is known, where its choice of neighbours takes one."""
+    near, far = depths
+    told = [node for node in recipe.nodes if hasattr(node.stage, "near") and hasattr(node.stage, "far")]
+    return recipe.set({f"{node.name}.{name}": at for node in told for name, at in (("near", near), ("far", far)) if at})
 
 
 def attempt(case: Case, method: str, measure: Callable[[], dict[str, float]]) -> Row:
