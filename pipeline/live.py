@@ -100,7 +100,7 @@ def view(out: str | Path, *, port: int = 8080, block: bool = True, say: Callable
 
 def _viser() -> Any:
     try:
-        import viser
+        import viser  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise StageFailure(
             "no-viser", "The live view needs viser, which is not installed.", hint="pip install 'diptych[view]'"
@@ -244,7 +244,7 @@ def _thumbnail(result: Result, name: str) -> np.ndarray | None:
 
 def _trimesh(dense: Dense) -> Any:
     """The mesh as viser's library has it, coloured at its vertices."""
-    import trimesh
+    import trimesh  # pyright: ignore[reportMissingImports]
 
     mesh = dense.mesh
     assert mesh is not None
