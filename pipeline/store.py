@@ -20,8 +20,9 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -202,7 +203,7 @@ class Store:
             self._verify(artifact, file)
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
-    def _verify(self, artifact: str, file: BinaryIO) -> None:
+    def _verify(self, artifact: str, file: BufferedReader) -> None:
         """Check the digest of a local file, unless it was checked before and has not changed since."""
         if self._verified.get(artifact) == _state(file):
             return
@@ -269,7 +270,7 @@ def _is_marked(stat: os.stat_result, artifact: str) -> bool:
     return stat.st_mtime_ns % SECOND == _mark_of(artifact)
 
 
-def _state(file: BinaryIO) -> tuple[int, ...]:
+def _state(file: BufferedReader) -> tuple[int, ...]:
     """What changes when a file does."""
     stat = os.fstat(file.fileno())
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
