@@ -175,7 +175,7 @@ def run(
     job = _Job(Recipe.load(recipe).set(settings), Request(seed, until, workers or cores(), device), Path(out), store)
     reporter = reporter_for() if progress else Silent()
     try:
-        options = _options(cameras, camera, masks, truth)
+        options = photo_options(cameras, camera, masks, truth)
         return job.run(Path(photos), options, allowed(memory), reporter, cluster)
     finally:
         reporter.close()
@@ -188,7 +188,7 @@ def plan(
 ) -> list[NodePlan]:  # fmt: skip
     """What :func:`run` with the same arguments would do, node by node; nothing is run."""
     graph = Graph.of(Recipe.load(recipe).set(settings), until)
-    options = _options(cameras, camera, masks, truth)
+    options = photo_options(cameras, camera, masks, truth)
     return plan_graph(
         graph,
         Collection.read(Path(photos), options, _ignore, cores()),
@@ -210,7 +210,7 @@ def explain(
     """
     record = read_record(Path(out))
     graph = Graph.of(Recipe.load(recipe).set(settings), until)
-    options = _options(cameras, camera, masks, truth)
+    options = photo_options(cameras, camera, masks, truth)
     collection = Collection.read(Path(photos), options, _ignore, cores())
     return explain_graph(graph, collection, open_store(store, Path(out)), record, seed=seed, device=device)
 
@@ -379,7 +379,7 @@ class _Job:
         collection = Collection.read(photos, options, warn, cores())
         _check_device(self.request.device)
         collection.check(graph)
-        with _writing(self.out):
+        with writing(self.out):
             store = open_store(self.store, self.out)
             if not cluster:
                 check_memory(graph, collection, store, memory, seed=self.request.seed, device=self.request.device)
@@ -395,7 +395,7 @@ class _Job:
             {outcome.id: outcome.record.output for outcome in execution.outcomes.values() if outcome.record}, store,
         )  # fmt: skip
         sparse, dense = results.sparse, results.dense
-        with _writing(self.out, failure):
+        with writing(self.out, failure):
             outputs = write_outputs(self.out, sparse, dense, self.request.workers) if sparse else {}
             record = make_record(
                 graph, self.recipe.name, collection, self.request, store, execution,
@@ -425,7 +425,7 @@ def _write_report(
 
 
 @contextmanager
-def _writing(out: Path, failure: StageFailure | None = None) -> Iterator[None]:
+def writing(out: Path, failure: StageFailure | None = None) -> Iterator[None]:
     """Make the output folder, and say it plainly where it cannot be written to.
 
     After a failure that is said instead: a full disk spoils the store and the output folder alike.
@@ -440,9 +440,10 @@ def _writing(out: Path, failure: StageFailure | None = None) -> Iterator[None]:
         ) from error  # fmt: skip
 
 
-def _options(
+def photo_options(
     cameras: str, camera: str | None, masks: str | Path | None, truth: str | Path | None
 ) -> Options:  # fmt: skip
+    """How the photos of a run are read, from what a person gives."""
     return Options(cameras, camera, Path(masks) if masks else None, Path(truth) if truth else None)
 
 

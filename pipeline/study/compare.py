@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ...stages.failure import StageFailure
-from ..api import Result, Settings, open_store
+from ..api import Result, Settings, open_store, photo_options, writing
 from ..codec import digest
-from ..collection import Collection, Options
+from ..collection import Collection
 from ..graph import Graph
 from ..memory import allowed
 from ..planning import check_memory
@@ -68,7 +68,7 @@ def compare(
     folders = photos if isinstance(photos, Mapping) else {Path(photos).resolve().name: photos}
     truths = truth if isinstance(truth, Mapping) else dict.fromkeys(folders, truth)
     scenes = [
-        PhotoSet(name, Path(folder), options_of(cameras, camera, masks, truths.get(name)))
+        PhotoSet(name, Path(folder), photo_options(cameras, camera, masks, truths.get(name)))
         for name, folder in folders.items()
     ]
     study = study_of(
@@ -78,11 +78,6 @@ def compare(
     return run_study(
         study, out=out, workers=workers, memory=memory, device=device, store=store, cluster=cluster, progress=progress
     )
-
-
-def options_of(cameras: str, camera: str | None, masks: str | Path | None, truth: str | Path | None) -> Options:
-    """How the photos of a scene are read."""
-    return Options(cameras, camera, Path(masks) if masks else None, Path(truth) if truth else None)
 
 
 def plan_study(study: Study) -> StudyPlan:
@@ -110,9 +105,14 @@ def run_study(
     ``trials/SCENE/VARIANT/SEED/run.json``, which is a run like any other: it can be loaded, exported and reproduced.
 
     Raises:
-        StageFailure: as :func:`compare`.
+        StageFailure: as :func:`compare`; ``foreign-output`` where a run lies in ``out``.
     """
     folder = Path(out)
+    if (folder / "run.json").exists():
+        raise StageFailure(
+            "foreign-output", f"In {folder} lies a run, whose report the study would write over.",
+            hint="Give another folder with --out; --store shares what the run has made.",
+        )  # fmt: skip
     reporter = Lines(sys.stderr) if progress else Silent()
     runner = _Runner(study, folder, open_store(store, folder), workers or cores(), device, memory, cluster, reporter)
     sites = [_Site.opened(scene, reporter) for scene in study.scenes]
@@ -203,8 +203,8 @@ class _Runner:
         """Run a trial, keep its record, and measure it."""
         record, failure = self._ran(site, variant, seed)
         folder = self.out / "trials" / site.scene.name / file_name(variant.name) / str(seed)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_record(folder / "run.json", record)
+        with writing(folder):
+            write_record(folder / "run.json", record)
         measures = Measures({}, {})
         if failure is None:
             try:
@@ -250,11 +250,12 @@ def file_name(name: str) -> str:
 def _write(comparison: Comparison, folder: Path) -> None:
     from ..report.study import write_study
 
-    comparison.table().to_csv(folder / "table.csv", index=False)
-    comparison.summary().to_csv(folder / "summary.csv", index=False)
-    if comparison.study.axes:
-        comparison.effects().to_csv(folder / "effects.csv", index=False)
-    write_study(folder / "report.html", comparison)
+    with writing(folder):
+        comparison.table().to_csv(folder / "table.csv", index=False)
+        comparison.summary().to_csv(folder / "summary.csv", index=False)
+        if comparison.study.axes:
+            comparison.effects().to_csv(folder / "effects.csv", index=False)
+        write_study(folder / "report.html", comparison)
 
 
 def _ignore(sentence: str) -> None:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 _WITHOUT_TRUTH = ("registered", "reprojection_mean_px", "depth_filled")
 
+_DENSE = {"within_1_percent", "bad_1_px", "object_kept", "cloud_f_score_2"}
+"""Of these a truth tells one at least, if it tells of surfaces; else it is said how much of the views has a depth."""
+
 
 def conclusions_of(comparison: Comparison) -> list[str]:
     """One sentence for every alternative against the first of its axis, or for every variant against the base.
@@ -41,9 +44,11 @@ def headlines_of(comparison: Comparison) -> list[Metric]:
     """The metrics that a person looks at first: those against the truth, where there is one."""
     present = {metric.name for metric in comparison.metrics}
     found = [metric for metric in METRICS.values() if metric.headline and metric.name in present]
-    if any(scene.truth for scene in comparison.study.scenes):
-        return found
-    return [METRICS[name] for name in _WITHOUT_TRUTH if name in present]
+    if not any(scene.truth for scene in comparison.study.scenes):
+        found = [METRICS[name] for name in _WITHOUT_TRUTH if name in present]
+    elif "depth_filled" in present and not _DENSE & {metric.name for metric in found}:
+        found.append(METRICS["depth_filled"])
+    return found
 
 
 def _sentence(

@@ -162,6 +162,26 @@ def test_bad_photos_stop_the_study_before_it_begins(photos: Path, tmp_path: Path
     assert ran() == []
 
 
+def test_what_lies_in_the_folder_is_not_written_over(photos: Path, tmp_path: Path) -> None:
+    dp.run(photos, out=tmp_path / "study", recipe=TOY, progress=False)
+    page = (tmp_path / "study" / "report.html").read_bytes()
+    with pytest.raises(StageFailure, match="lies a run"):
+        study(photos, tmp_path)
+    assert (tmp_path / "study" / "report.html").read_bytes() == page
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StageFailure) as caught:
+        study(photos, tmp_path, out=tmp_path / "file" / "study", store=str(tmp_path / "store"))
+    assert caught.value.code == "not-writable"
+
+
+def test_without_true_surfaces_it_is_said_how_much_has_a_depth(photos: Path, tmp_path: Path) -> None:
+    scene = dp.run(photos, out=tmp_path / "one", recipe=TOY, progress=False).scene
+    write_colmap(scene, tmp_path / "truth")
+    vary = {"depths": {"low": Layers(), "high": Layers(above=3.0)}}
+    found = study(photos, tmp_path, recipe=DENSE, vary=vary, seeds=2, truth=tmp_path / "truth")
+    assert "and pixels of the views with a depth" in found.conclusions[0]
+
+
 def test_names_of_folders() -> None:
     assert file_name("Sift") == "Sift"
     assert file_name("a · b").startswith("a-b-")
