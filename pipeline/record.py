@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -141,6 +141,20 @@ def ingredients_of(record: dict[str, Any]) -> dict[tuple[str, str], Ingredients]
 def outputs_of(record: dict[str, Any]) -> dict[tuple[str, str], str]:
     """The digest of every finished task's result, by node and item."""
     return {(task["node"], task["item"]): task["output"] for task in record["tasks"] if task["output"]}
+
+
+def cost_of(record: Mapping[str, Any]) -> dict[str, float]:
+    """Wall and processor seconds and peak memory of all stages of a run, as they were when each really ran.
+
+    A stage whose result was in the store already counts with what it took to make: so a run is charged for what it
+    needs, whoever came first.
+    """
+    done = [task for task in record["tasks"] if task["output"]]
+    return {
+        "seconds": float(sum(task["seconds"] for task in done)),
+        "cpu_seconds": float(sum(task["cpu_seconds"] for task in done)),
+        "peak_memory": float(max((task["peak_rss"] for task in done), default=0)),
+    }
 
 
 def options_of(record: dict[str, Any]) -> Options:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -30,12 +27,3 @@ def alone(work: Callable[..., T], *arguments: object) -> T:
                 "process-died", "Its process ended before the work was done.",
                 hint="Most often memory ran out: give it less to do at once, or smaller photos.",
             ) from error  # fmt: skip
-
-
-def cost_so_far() -> dict[str, float]:
-    """Processor time of this process, all threads, and its peak memory, under the names of a row's values."""
-    unit = 2**30 if sys.platform == "darwin" else 2**20
-    return {
-        "cpu_seconds": time.process_time(),
-        "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit,
-    }

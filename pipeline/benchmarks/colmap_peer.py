@@ -11,8 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ...stages.failure import StageFailure
+from ..metering import metered
 from ..record import file_digest
-from .alone import alone, cost_so_far
+from .alone import alone
 from .protocol import Case, Inputs, photos_in
 
 
@@ -42,20 +43,24 @@ def _made_once(photos: Path, out: Path, camera: str | None) -> dict[str, float]:
         return made["cost"]
     shutil.rmtree(out, ignore_errors=True)
     (out / "models").mkdir(parents=True)
-    cost = alone(map_by_colmap, photos, out, camera)
+    cost = alone(_measured, photos, out, camera)
     kept.write_text(json.dumps({"of": wanted, "cost": cost}), "utf-8")
     return cost
 
 
-def map_by_colmap(photos: Path, out: Path, camera: str | None = None) -> dict[str, float]:
+def _measured(photos: Path, out: Path, camera: str | None) -> dict[str, float]:
+    """What :func:`map_by_colmap` costs, by the names of :data:`diptych.pipeline.benchmarks.table.COST`."""
+    with metered() as cost:
+        map_by_colmap(photos, out, camera)
+    return {"cpu_seconds": cost.cpu_seconds, "peak_memory": float(cost.peak_rss)}
+
+
+def map_by_colmap(photos: Path, out: Path, camera: str | None = None) -> None:
     """Reconstruct a folder of photos into ``out/sparse``, a COLMAP model; in the process that calls.
 
     Args:
         out: an empty folder with a folder ``models`` in it.
         camera: ``MODEL,params`` of all photos, held; else COLMAP finds the intrinsics, the same for all.
-
-    Returns:
-        What the process has cost until then, as :func:`diptych.pipeline.benchmarks.alone.cost_so_far`.
 
     Raises:
         StageFailure: ``no-model``.
@@ -78,4 +83,3 @@ def map_by_colmap(photos: Path, out: Path, camera: str | None = None) -> dict[st
         raise StageFailure("no-model", "COLMAP found no model.")
     (out / "sparse").mkdir()
     max(models.values(), key=lambda each: each.num_reg_images()).write_binary(out / "sparse")
-    return cost_so_far()

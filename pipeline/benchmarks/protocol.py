@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from ...stages.failure import StageFailure
 from ...stages.scene import Camera
 from ..recipe import Recipe
+from ..record import cost_of
 from .alone import alone
 from .table import Column, Published, Row, Table
 
@@ -218,7 +219,7 @@ def with_true_poses(recipe: Recipe) -> Recipe:
 def with_range(recipe: Recipe, depths: tuple[float, float]) -> Recipe:
     """The recipe with a range of depths that is known, where its choice of neighbours takes one."""
     near, far = depths
-    told = [node for node in recipe.nodes if hasattr(node.stage, "near") and hasattr(node.stage, "far")]
+    told = [node for node in recipe.nodes if node.slot == "neighbors" and {"near", "far"} <= vars(node.stage).keys()]
     return recipe.set({f"{node.name}.{name}": at for node in told for name, at in (("near", near), ("far", far)) if at})
 
 
@@ -228,15 +229,6 @@ def attempt(case: Case, method: str, measure: Callable[[], dict[str, float]]) ->
         return Row(case.name, method, measure())
     except StageFailure as failure:
         return Row(case.name, method, failure=str(failure), hint=failure.hint)
-
-
-def cost_of(record: dict[str, Any]) -> dict[str, float]:
-    """What a run's results cost when they were made, be it then or earlier."""
-    finished = [task for task in record["tasks"] if task["output"]]
-    return {
-        "cpu_seconds": sum(task["cpu_seconds"] for task in finished),
-        "peak_gib": max((task["peak_rss"] for task in finished), default=0) / 2**30,
-    }
 
 
 def photos_in(folder: Path) -> tuple[Path, ...]:

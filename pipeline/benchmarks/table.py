@@ -30,7 +30,7 @@ class Column:
         return "·" if math.isnan(value) else format(value * self.factor, self.form)
 
 
-COST = (Column("cpu_seconds", "CPU s", ".1f"), Column("peak_gib", "GiB", ".2f"))
+COST = (Column("cpu_seconds", "CPU s", ".1f"), Column("peak_memory", "GiB", ".2f", 2.0**-30))
 """Processor time of all steps, whenever they ran, and the peak memory of the process that ran them."""
 
 

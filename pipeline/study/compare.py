@@ -20,12 +20,12 @@ from ..memory import allowed
 from ..planning import check_memory
 from ..progress import Lines, Reporter, Silent
 from ..recipe import Recipe
-from ..record import Request, make_record, write_record
+from ..record import Request, cost_of, make_record, write_record
 from ..runner import cores, execute, failure_of
 from ..sourcecode import still
 from ..store import Store
 from .comparison import Comparison, Trial
-from .measuring import Measures, costs_of, digest_of_folder, has_dense_truth
+from .measuring import Measures, digest_of_folder, has_dense_truth
 from .sharing import Sharing, StudyPlan, planned
 from .study import PhotoSet, Study, study_of
 from .variants import Axis, Variant
@@ -87,7 +87,7 @@ def plan_study(study: Study) -> StudyPlan:
         StageFailure: photos cannot be read, or a variant cannot be wired.
     """
     photos = {
-        scene.name: len(Collection.read(scene.photos, scene.options, _ignore, cores()).photos.names)
+        scene.name: len(Collection.read(scene.photos, scene.options, Silent().warn, cores()).photos.names)
         for scene in study.scenes
     }
     return planned(study, photos)
@@ -212,7 +212,7 @@ class _Runner:
             except StageFailure as error:
                 failure = error
         told = {"code": failure.code, "sentence": failure.sentence, "hint": failure.hint} if failure else None
-        costs = {**costs_of(record), **measures.given}
+        costs = {**cost_of(record), **measures.given}
         return Trial(site.scene.name, variant.name, seed, folder, record, dict(measures.metrics), costs, told)
 
     def _ran(self, site: _Site, variant: Variant, seed: int) -> tuple[dict[str, Any], StageFailure | None]:
@@ -256,7 +256,3 @@ def _write(comparison: Comparison, folder: Path) -> None:
         if comparison.study.axes:
             comparison.effects().to_csv(folder / "effects.csv", index=False)
         write_study(folder / "report.html", comparison)
-
-
-def _ignore(sentence: str) -> None:
-    """Discard a warning that the study itself will give."""

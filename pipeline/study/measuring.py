@@ -86,20 +86,6 @@ def has_dense_truth(truth: Path) -> bool:
     return True
 
 
-def costs_of(record: Mapping[str, Any]) -> dict[str, float]:
-    """Wall and processor seconds and peak memory of all stages of a run, as they were when each really ran.
-
-    A stage whose result was in the store already counts with what it took to make: so a variant is charged for what it
-    needs, whoever came first.
-    """
-    done = [task for task in record["tasks"] if task["output"]]
-    return {
-        "seconds": float(sum(task["seconds"] for task in done)),
-        "cpu_seconds": float(sum(task["cpu_seconds"] for task in done)),
-        "peak_memory": float(max((task["peak_rss"] for task in done), default=0)),
-    }
-
-
 def _intrinsic(result: Result) -> dict[str, float]:
     """What can be said without a truth."""
     found: dict[str, float] = {}
