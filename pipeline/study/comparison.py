@@ -136,8 +136,7 @@ class Comparison:
         rows = []
         for axis, labels in self.study.axes.items():
             for label in labels[1:]:
-                first = [v.name for v in self.study.variants if v.choices[axis] == labels[0]]
-                others = [self.partner(name, axis, label) for name in first]
+                others, first = self.counterparts(axis, label)
                 for metric in (*self.metrics, *COSTS.values()):
                     found = self.difference(metric.name, others, first)
                     rows.append({
@@ -189,10 +188,24 @@ class Comparison:
     def _by_name(self) -> dict[tuple[str, str, int], Trial]:
         return {(trial.scene, trial.variant, trial.seed): trial for trial in self.trials}
 
-    def partner(self, name: str, axis: str, label: str) -> str:
-        """The variant with the same choices but on one axis."""
-        wanted = {**self.study.variant(name).choices, axis: label}
-        return next(variant.name for variant in self.study.variants if variant.choices == wanted)
+    def counterparts(self, axis: str, label: str) -> tuple[list[str], list[str]]:
+        """The variants with an alternative of an axis, and those that differ from them by having its first one."""
+        name_of = {tuple(sorted(variant.choices.items())): variant.name for variant in self.study.variants}
+        chosen = [variant for variant in self.study.variants if variant.choices[axis] == label]
+        first = self.study.axes[axis][0]
+        bases = [name_of[tuple(sorted({**variant.choices, axis: first}.items()))] for variant in chosen]
+        return [variant.name for variant in chosen], bases
+
+    def ratio(self, metric: str, variants: Sequence[str], bases: Sequence[str]) -> float:
+        """Sum of a metric or cost over that of the partners, of scenes and seeds that both have; NaN without any."""
+        both = [
+            (mine[seed], theirs[seed])
+            for a, b in zip(variants, bases, strict=True)
+            for mine, theirs in zip(self.values(a, metric).values(), self.values(b, metric).values(), strict=True)
+            for seed in mine.keys() & theirs.keys()
+        ]
+        total = sum(theirs for _, theirs in both)
+        return sum(mine for mine, _ in both) / total if total else math.nan
 
 
 def _columns(found: Difference | None) -> dict[str, Any]:

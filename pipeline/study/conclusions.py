@@ -26,11 +26,7 @@ def conclusions_of(comparison: Comparison) -> list[str]:
     study = comparison.study
     if study.axes:
         questions = [
-            (
-                label, labels[0],
-                [comparison.partner(v.name, axis, label) for v in study.variants if v.choices[axis] == labels[0]],
-                [v.name for v in study.variants if v.choices[axis] == labels[0]],
-            )
+            (label, labels[0], *comparison.counterparts(axis, label))
             for axis, labels in study.axes.items() for label in labels[1:]
         ]  # fmt: skip
     else:
@@ -88,14 +84,9 @@ def _clear(metric: Metric, found: Difference) -> str:
 
 
 def _time(comparison: Comparison, variants: list[str], bases: list[str]) -> str:
-    """The processor time as a ratio of sums."""
-    mine, theirs = (
-        sum(v for name in names for seeds in comparison.values(name, "cpu_seconds").values() for v in seeds.values())
-        for names in (variants, bases)
-    )
-    if not (mine > 0 and theirs > 0 and math.isfinite(mine / theirs)):
-        return ""
-    return f"; {COSTS['cpu_seconds'].title} {mine / theirs:.2f} times"
+    """The processor time of trials that both came to an end, as a ratio of sums."""
+    ratio = comparison.ratio("cpu_seconds", variants, bases)
+    return f"; {COSTS['cpu_seconds'].title} {ratio:.2f} times" if math.isfinite(ratio) else ""
 
 
 def _failures(comparison: Comparison) -> list[str]:
