@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import cv2
 import numpy as np
+from diptych.pipeline.benchmarks.middlebury import BLOCKS, stereo_sgbm
 from diptych.stages.dense import Around, DepthMap, View
 from diptych.stages.patchmatch import PatchMatch
 from diptych.stages.scene import Camera
@@ -69,7 +69,7 @@ def answers(images: tuple[np.ndarray, ...], truth: np.ndarray) -> dict[str, np.n
     both = Around(views[0], (views[1],)), Around(views[1], (views[0],))
     first = [PatchMatch().run(each, np.random.default_rng(0), Context()) for each in both]
     second = PatchMatch().run(both[0], np.random.default_rng(0), Context(), Around(first[0], (first[1],)))
-    peers = {size: stereo_sgbm(images, high, size) for size in (3, 5, 7, 9)}
+    peers = {size: stereo_sgbm(images, high, size) for size in BLOCKS}
     best = min(peers, key=lambda size: bad(peers[size], truth, 1.0))
     return {
         f"StereoSGBM 3-way, block {best}": peers[best],
@@ -95,16 +95,6 @@ def two_views(images: tuple[np.ndarray, ...], low: float, high: float) -> tuple[
 def disparity_of(found: DepthMap, focal: float) -> np.ndarray:
     """Pixels, 0 where there is no depth."""
     return np.divide(focal, found.depth, out=np.zeros(found.depth.shape), where=found.depth > 0)
-
-
-def stereo_sgbm(images: tuple[np.ndarray, ...], high: float, block: int) -> np.ndarray:
-    """OpenCV's matcher with the penalties that its documentation recommends."""
-    matcher = cv2.StereoSGBM.create(
-        minDisparity=0, numDisparities=int(np.ceil(high / 16)) * 16, blockSize=block, P1=8 * 3 * block**2,
-        P2=32 * 3 * block**2, disp12MaxDiff=1, uniquenessRatio=5, speckleWindowSize=100, speckleRange=2,
-        mode=cv2.STEREO_SGBM_MODE_SGBM_3WAY,
-    )  # fmt: skip
-    return matcher.compute(*images).astype(np.float64) / 16
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -95,10 +96,7 @@ class Middlebury(PhotoProtocol):
 
 
 def semi_global(case: Case, given: Inputs) -> dict[str, float]:
-    """OpenCV's StereoSGBM, 3-way, with the block size that suits it best on the pair.
-
-    Its penalties are those that OpenCV's documentation recommends.
-    """
+    """OpenCV's StereoSGBM, 3-way, with the block size that suits it best on the pair."""
     import numpy as np
 
     from ...stages.depth_evaluation import depth_errors, disparity_errors
@@ -108,7 +106,7 @@ def semi_global(case: Case, given: Inputs) -> dict[str, float]:
     images = [_pixels(photo) for photo in case.photos]
     scores = []
     for block in BLOCKS:
-        disparity = _sgbm(images, most, block)
+        disparity = stereo_sgbm(images, most, block)
         depth = np.where(disparity > 0, focal / np.maximum(disparity + offset, 1e-6), 0)
         scores.append({**depth_errors(depth, true).as_dict(), **disparity_errors(depth, true, focal).as_dict()})
     return min(scores, key=lambda score: score["bad_1_px"])
@@ -126,8 +124,8 @@ def _searched(case: Case) -> tuple[float, float, float]:
     return focal, offset, _disparities(case.path) or 1.15 * (focal / float(true[true > 0].min()) - offset)
 
 
-def _sgbm(images: list[np.ndarray], most: float, block: int) -> np.ndarray:
-    """Disparities of the left photo in pixels, negative where there is none."""
+def stereo_sgbm(images: Sequence[np.ndarray], most: float, block: int) -> np.ndarray:
+    """Disparities of the left photo in pixels, negative where there is none, with the penalties that OpenCV advises."""
     import cv2
     import numpy as np
 
