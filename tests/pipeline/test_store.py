@@ -72,6 +72,22 @@ def test_a_damaged_artifact_is_not_taken(store: Store, harm: str) -> None:
     assert store.find("k") is not None
 
 
+def test_a_file_that_was_touched_is_looked_at_and_one_that_was_not_is_read_with_care(store: Store) -> None:
+    name, size = store.write(pairs(50))
+    store.finish(record("k", name, size))
+    path = artifact(store, name)
+    marked = path.stat().st_mtime_ns
+    path.touch()
+    assert Store(store.address).find("k") is not None
+    assert path.stat().st_mtime_ns % 10**9 == marked % 10**9, "it is as it was written, and noted so again"
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(marked, marked))
+    with pytest.raises(DamagedArtifact, match=name):
+        Store(store.address).read(name, Pairs)
+
+
 def test_a_damaged_record_is_not_taken(store: Store) -> None:
     name, size = store.write(pairs(5))
     store.finish(record("k" * 64, name, size))
