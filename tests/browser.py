@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -150,12 +152,14 @@ class Browser:
 def browser() -> Iterator[Browser]:
     """A browser with a fresh profile, closed at the end."""
     commands, answers = os.pipe(), os.pipe()
-    with TemporaryDirectory() as profile:
+    # The browser's own children may still write to the profile when it is gone.
+    with TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         # The browser expects its commands at descriptor 3 and answers at descriptor 4.
         shell = f'exec "$@" 3<&{commands[0]} 4>&{answers[1]}'
         process = subprocess.Popen(
             ["bash", "-c", shell, "bash", str(CHROMIUM), *_FLAGS, f"--user-data-dir={profile}"],
             pass_fds=(commands[0], answers[1]), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )  # fmt: skip
         os.close(commands[0])
         os.close(answers[1])
@@ -166,5 +170,6 @@ def browser() -> Iterator[Browser]:
             try:
                 page.close()
             finally:
-                process.kill()
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
