@@ -310,13 +310,18 @@ def train(
     start: Annotated[str | None, typer.Option("--start", help="Weights to begin with.")] = None,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Of each operation on the CPU.")] = 1,
     minutes: Annotated[float | None, typer.Option("--minutes", min=0.0, help="Stop after so long.")] = None,
+    real: Annotated[
+        list[Path] | None,
+        typer.Option("--real", metavar="DIR", help="Photos with true cameras to judge it on; may be repeated."),
+    ] = None,
 ) -> None:  # fmt: skip
     """Train a network of Diptych on scenes that it makes itself."""
     from .training import train as train_task
 
     card = train_task(
-        task, out=out, steps=steps, seed=seed, device=device, start=start, threads=threads, minutes=minutes
-    )
+        task, out=out, steps=steps, seed=seed, device=device, start=start, threads=threads, minutes=minutes,
+        real=real or (),
+    )  # fmt: skip
     typer.echo(f"{card.step:,} of {card.steps:,} steps in {card.seconds:,} s; weights, card and curves are in {out}.")
     for name, value in card.metrics.items():
         typer.echo(f"  {name}: {value:.4g}")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from ..stages.failure import StageFailure
 from .parameters import nearest
+from .real_scenes import real_scenes
 
 if TYPE_CHECKING:
     from ..learned.training.card import Card
@@ -20,7 +22,7 @@ EVERY = 10.0
 
 def train(
     task: str, *, out: str | Path, steps: int = 10_000, seed: int = 0, device: str = "cpu", start: str | None = None,
-    threads: int = 1, minutes: float | None = None, stream: TextIO | None = None,
+    threads: int = 1, minutes: float | None = None, real: Sequence[str | Path] = (), stream: TextIO | None = None,
 ) -> Card:  # fmt: skip
     """Train one of Diptych's networks, or go on with the training in ``out``.
 
@@ -33,11 +35,13 @@ def train(
         start: weights to begin with, a shipped name or a file.
         threads: of each operation on the CPU.
         minutes: stop after so long, ready to go on.
+        real: folders of photos with true cameras, on which the network is judged whenever it is validated: see
+            :func:`diptych.pipeline.real_scenes.real_scenes`. It never learns from them.
         stream: where to say how it goes; standard error if not given.
 
     Raises:
-        StageFailure: ``unknown-task``, ``no-device``, ``not-writable``, ``training-diverged``, ``other-training``, and
-            those of unusable weights.
+        StageFailure: ``unknown-task``, ``no-device``, ``not-writable``, ``training-diverged``, ``other-training``,
+            those of unusable weights, and as :func:`~diptych.pipeline.real_scenes.real_scenes`.
     """
     from ..learned.inference import device_named
     from ..learned.training import loop
@@ -49,7 +53,8 @@ def train(
     try:
         return loop.train(
             chosen, Path(out), steps=steps, seed=seed, start=start, threads=threads,
-            seconds=math.inf if minutes is None else 60 * minutes, progress=_Lines(stream or sys.stderr),
+            seconds=math.inf if minutes is None else 60 * minutes, real=real_scenes(real, Path(out) / "real"),
+            progress=_Lines(stream or sys.stderr),
         )  # fmt: skip
     except OSError as error:
         raise StageFailure(

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...stages.stage import Context
 from ..synthetic.scenes import Sample, sample
+from ..training.real import RealScene
 from ..training.task import Task
 from .network import HYPOTHESES, DepthNetwork, Estimate
+from .stage import DepthNet
 from .warping import Rays
 
 HELD_OUT = 1 << 40
 """Seed of the samples that no training sees; seeds of trainings are smaller."""
 
 _WIDTH, _HEIGHT = 192, 144
-_VALIDATED = 12
+_VALIDATED, _JUDGED = 12, 3
+"""Synthetic samples and real views on which a network is tried."""
+
 _LATER = 0.8
 """How much less each earlier step counts than the one after it."""
 
@@ -56,6 +63,20 @@ class DepthTask(Task):
             estimate = network(*_images(held_out), rays_of(held_out), *_range(held_out))
             figures.append(_figures(estimate, _true_inverse(held_out)))
         return {name: sum(each[name] for each in figures) / len(figures) for name in figures[0]}
+
+    def judge(self, weights: Path, real: RealScene) -> dict[str, float]:
+        """Errors at points that were triangulated with the true cameras, 100 % where there is no depth."""
+        stage, errors = DepthNet(weights=str(weights), min_confidence=0.0), []
+        for photo in real.spread(_JUDGED):
+            xy, z = real.check_points(photo)
+            column, row = xy.astype(np.int64).T
+            depth = stage.run(real.around(photo), Context(device=str(self.device))).depth[row, column]
+            errors.append(np.abs(depth / z - 1))
+        return {
+            "median %": 100 * float(np.mean([np.median(each) for each in errors])),
+            "within 0.5 %": float(np.mean([np.mean(each < 0.005) for each in errors])),
+            "within 1 %": float(np.mean([np.mean(each < 0.01) for each in errors])),
+        }
 
     def _sample(self, number: int, seed: int, views: int) -> Sample:
         return sample(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -12,9 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..synthetic.scenes import sample
+from ..training.real import RealScene
 from ..training.task import Task
+from ..weights.files import load
+from .learning import MonoLearning, sighted_views
 from .losses import laplace
 from .network import MonoDepth
+from .reading import residuals
 
 HELD_OUT = 1 << 40
 """Seed of the samples that no training sees; seeds of trainings are smaller."""
@@ -86,6 +91,19 @@ class MonoTask(Task):
             log_depth, _ = network(held_out.image, held_out.rays)
             figures.append(_figures(log_depth.float() - held_out.log_depth, held_out.known))
         return {name: sum(each[name] for each in figures) / len(figures) for name in figures[0]}
+
+    def judge(self, weights: Path, real: RealScene) -> dict[str, float]:
+        """Errors at the points of the model, each photo at its own scale, the mean over the photos."""
+        network = MonoDepth().eval()
+        load(network, str(weights))
+        names = real.photos.names
+        views = sighted_views([real.views[name] for name in names], real.scene, names, MonoLearning.size)
+        found = (residuals(network, view)[0] for view in views.values())
+        errors = [np.abs(np.expm1(residual - np.median(residual))) for residual in found]
+        return {
+            "median %": 100 * float(np.mean([np.median(each) for each in errors])),
+            "within 10 %": float(np.mean([np.mean(each <= 0.1) for each in errors])),
+        }
 
     def _scene(self, number: int, seed: int) -> Batch:
         """The views of a scene, kept as long as batches will ask for it."""

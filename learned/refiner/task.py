@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...stages.stage import Context
 from ..synthetic.draws import generator
+from ..training.real import RealScene
 from ..training.task import Task
 from .network import Estimate, RefinerNet
 from .samples import Samples, samples
+from .stage import SubpixelRefiner
 
 _TEXTURES, _EACH = 4, 128
 _HELD_OUT = 1 << 40
@@ -59,3 +65,14 @@ class RefinerTask(Task):
             "sure of false ones": float(sure[~batch.match].float().mean()),
             "within 0.25 where sure": float((error[sure & batch.match] < 0.25).float().mean()),
         }  # fmt: skip
+
+    def judge(self, weights: Path, real: RealScene) -> dict[str, float]:
+        """The share of matches close to the true epipolar lines, as they were found and as they are refined."""
+        stage, context = SubpixelRefiner(weights=str(weights)), Context(device=str(self.device))
+        patches = [real.patches[name] for name in real.photos.names]
+        moved = {
+            name: stage.run(name, real.photos, real.features[name], patches, real.tracks, context)
+            for name in real.photos.names
+        }
+        before, after = (float(np.mean(real.off_the_lines(each) < 0.25)) for each in (real.features, moved))
+        return {"raw within 0.25 px": before, "within 0.25 px": after}

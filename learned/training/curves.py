@@ -8,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+HELD_OUT = "held-out "
+"""How the names begin of what is measured on samples that no training sees."""
+
 _SMOOTHED = 100
 """Steps over which the losses of single batches are averaged before they are written."""
 
@@ -29,9 +32,8 @@ class Curves:
     def add(self, step: int, numbers: dict[str, float]) -> None:
         """Note some numbers of a step; those of batches become one row for many steps."""
         for name, value in numbers.items():
-            held_out = name.startswith("held-out")
             self._open[name].append(value)
-            if held_out or step % _SMOOTHED == 0:
+            if name.startswith(HELD_OUT) or step % _SMOOTHED == 0:
                 self.latest[name] = float(np.mean(self._open.pop(name)))
                 self._rows.append((step, name, self.latest[name]))
         if step % _SMOOTHED == 0:
@@ -62,8 +64,8 @@ def _draw(rows: list[tuple[int, str, float]], path: Path) -> None:
 
     courses: dict[str, dict[str, list[tuple[int, float]]]] = defaultdict(lambda: defaultdict(list))
     for step, name, value in rows:
-        kind = "held-out" if name.startswith("held-out ") else "training"
-        courses[name.removeprefix("held-out ")][kind].append((step, value))
+        kind = "held-out" if name.startswith(HELD_OUT) else "training"
+        courses[name.removeprefix(HELD_OUT)][kind].append((step, value))
     if not courses:
         return
     columns = min(3, len(courses))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from ...stages.failure import StageFailure
 from ..weights import files
 from .card import Card, code_version
-from .curves import Curves
+from .curves import HELD_OUT, Curves
+from .real import RealScene
 from .task import Task
 
 _WARM_UP = 0.04
@@ -34,7 +35,7 @@ _DECAY, _LONGEST_GRADIENT = 1e-4, 1.0
 _AVERAGE = 0.998
 """How much of the averaged weights a step leaves: what is validated and written is an average over some 500 steps."""
 
-_RESUME = "resume.safetensors"
+_WEIGHTS, _RESUME = "weights.safetensors", "resume.safetensors"
 
 Progress = Callable[[int, int, dict[str, float]], None]
 
@@ -53,7 +54,8 @@ class _State:
 
 def train(
     task: Task, out: Path, *, steps: int, seed: int = 0, start: str | None = None, validate_every: int = 500,
-    save_every: int = 200, threads: int = 1, seconds: float = math.inf, progress: Progress | None = None,
+    save_every: int = 200, threads: int = 1, seconds: float = math.inf, real: Sequence[RealScene] = (),
+    progress: Progress | None = None,
 ) -> Card:  # fmt: skip
     """Train a network, or go on where an earlier call with the same ``out`` stopped.
 
@@ -70,6 +72,7 @@ def train(
         validate_every, save_every: steps between.
         threads: of each operation on the CPU; the same number makes the same weights.
         seconds: stop after so much wall time, ready to be continued.
+        real: scenes on which the network is judged too whenever it is validated.
         progress: called with step, steps and the latest numbers.
 
     Raises:
@@ -94,7 +97,8 @@ def train(
             stopped = time.perf_counter() - began >= seconds
             last = state.step == steps or stopped
             if state.step % validate_every == 0 or last:
-                curves.add(state.step, {f"held-out {key}": value for key, value in _validated(task, state).items()})
+                found = _validated(task, state, real, out / _WEIGHTS)
+                curves.add(state.step, {f"{HELD_OUT}{name}": value for name, value in found.items()})
             if state.step % save_every == 0 or last:
                 _keep(state, out, identity)
             if progress:
@@ -159,10 +163,16 @@ def _rate(share: float) -> float:
     return _LAST_RATE + (1 - _LAST_RATE) * 0.5 * (1 + math.cos(math.pi * min(1.0, fall)))
 
 
-def _validated(task: Task, state: _State) -> dict[str, float]:
+def _validated(task: Task, state: _State, real: Sequence[RealScene], weights: Path) -> dict[str, float]:
+    """Figures on held-out samples, and behind its name those on every real scene, for which weights are written."""
     with _averaged(state) as network, torch.inference_mode():
         network.eval()
-        return task.validate(network)
+        figures = task.validate(network)
+        if real:
+            files.save(network, weights)
+    for scene in real:
+        figures |= {f"{scene.name}: {name}": value for name, value in task.judge(weights, scene).items()}
+    return figures
 
 
 class _averaged:
@@ -235,7 +245,7 @@ def _finish(
 ) -> Card:  # fmt: skip
     curves.write()
     with _averaged(state) as network:
-        sha256 = files.save(network, out / "weights.safetensors")
+        sha256 = files.save(network, out / _WEIGHTS)
     card = Card(
         task=task.name, summary=task.summary, network=type(state.network).__name__,
         parameters=files.parameters(state.network), seed=seed, step=state.step, steps=steps,

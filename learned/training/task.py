@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+
+from .real import RealScene
 
 
 class Task(ABC):
@@ -44,3 +47,7 @@ class Task(ABC):
     @abstractmethod
     def validate(self, network: nn.Module) -> dict[str, float]:
         """How good the network is on samples that no seed trains on."""
+
+    @abstractmethod
+    def judge(self, weights: Path, real: RealScene) -> dict[str, float]:
+        """How good the stage is with these weights on real photos with true cameras."""

@@ -2,13 +2,18 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from diptych.learned.training.card import Card
 from diptych.learned.training.loop import train
+from diptych.learned.training.real import RealScene
 from diptych.learned.training.task import Task
 from diptych.learned.weights.files import digest_of
+from diptych.stages.dense import Neighbors
 from diptych.stages.failure import StageFailure
+from diptych.stages.scene import Photos, Scene, Tracks
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 
@@ -33,6 +38,9 @@ class Line(Task):
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         return {"slope": float(network.weight), "offset": float(network.bias)}  # pyright: ignore[reportArgumentType]
+
+    def judge(self, weights: Path, real: RealScene) -> dict[str, float]:
+        return {"slope": float(load_file(weights)["weight"])}
 
 
 class Diverging(Line):
@@ -90,6 +98,17 @@ def test_starts_from_weights(tmp_path: Path) -> None:
     begun = train(line(), tmp_path / "second", steps=1, start=weights)
     fresh = train(line(), tmp_path / "third", steps=1)
     assert begun.metrics["held-out slope"] > fresh.metrics["held-out slope"] + 0.5
+
+
+def test_is_judged_on_real_scenes_whenever_it_is_validated(tmp_path: Path) -> None:
+    nothing, known = np.empty(0), Photos((), (), np.empty(0), np.empty((0, 3)))
+    scene = Scene((), (), nothing, np.empty((0, 3, 3)), np.empty((0, 3)), *[nothing] * 7)
+    near = Neighbors(np.zeros(1), nothing, nothing, nothing, nothing, nothing, ())
+    real = RealScene("yard", known, scene, near, {}, {}, {}, Tracks(nothing, nothing, nothing))
+    train(line(), tmp_path, steps=20, validate_every=10, real=[real])
+    rows = [row for row in csv.DictReader((tmp_path / "curves.csv").open()) if row["name"] == "held-out yard: slope"]
+    assert [row["step"] for row in rows] == ["10", "20"]
+    assert float(rows[1]["value"]) > float(rows[0]["value"])
 
 
 def test_stops_at_a_loss_that_is_no_number(tmp_path: Path) -> None:

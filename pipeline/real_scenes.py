@@ -1,0 +1,65 @@
+"""Photos with true cameras, made ready to judge a network while it is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..stages.failure import StageFailure
+
+if TYPE_CHECKING:
+    from ..learned.training.real import RealScene
+
+_SETTINGS = ("features.max_keypoints=4000", "views.max_size=640")
+"""Enough points to judge by, and views that a network sees within seconds."""
+
+
+def real_scenes(folders: Sequence[str | Path], out: Path) -> list[RealScene]:
+    """Classical stages run on each folder with its true cameras; what they find is kept in ``out``.
+
+    Args:
+        folders: each has photos in ``images`` or ``photos``, or in itself, and the true cameras in ``truth`` or in
+            itself, in a layout that ``diptych evaluate`` reads.
+        out: where the runs go and their store.
+
+    Raises:
+        StageFailure: ``same-name``, ``bad-real-scene``, and as :func:`diptych.pipeline.run`.
+    """
+    places = [Path(folder) for folder in folders]
+    names = [place.resolve().name for place in places]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise StageFailure(
+            "same-name", f"Two folders of real photos are named {min(twice)}, and so would be their figures.",
+            hint="Rename one of them.",
+        )  # fmt: skip
+    return [_real_scene(place, name, out) for place, name in zip(places, names, strict=True)]
+
+
+def _real_scene(place: Path, name: str, out: Path) -> RealScene:
+    from ..learned.training.real import RealScene
+    from ..stages.formats.dense_truth import read_true_cameras
+    from ..stages.oracles import TruePoses
+    from ..stages.photos import read_photos
+    from ..stages.unrefined import Unrefined
+    from .api import run
+    from .recipe import Recipe
+
+    photos = next((place / inner for inner in ("images", "photos") if (place / inner).is_dir()), place)
+    truth = place / "truth" if (place / "truth").is_dir() else place
+    read_true_cameras(truth)  # says best what is wrong with it
+    recipe = Recipe.load("learned").with_(refined=Unrefined(), sparse=TruePoses()).set(_SETTINGS)
+    seen, cut = (
+        run(photos, out=out / name, store=str(out / "store"), recipe=recipe, truth=truth, until=slot, progress=False)
+        for slot in ("views", "patches")
+    )
+    scene = RealScene(
+        name=name, photos=read_photos(photos)[0], scene=seen.scene, neighbors=seen.neighbors, views=seen.views,
+        features=cut["features"], patches=cut["patches"], tracks=cut["tracks"][""],
+    )  # fmt: skip
+    if not scene.spread(1):
+        raise StageFailure(
+            "bad-real-scene", f"No photo of {place} sees enough points on which others agree to judge a network by.",
+            hint="Give photos that overlap, with their true cameras.",
+        )  # fmt: skip
+    return scene
