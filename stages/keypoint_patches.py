@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numba import njit
 
-from .cubic import cut
+from .cubic import cut_upright
 from .pixels import decode_gray
 from .scene import Features, Patches, Photo, Photos, Tracks
 from .stage import Stage
@@ -57,7 +57,7 @@ def _cut_all(image: np.ndarray, rows: np.ndarray, center: np.ndarray, step: np.n
     _, height, width = gray.shape
     patch = np.empty((height, width), np.float32)
     for row in rows:
-        cut(image, center[row], step[row] * np.eye(2), patch)
+        cut_upright(image, center[row], float(step[row]), patch)
         for i in range(height):
             for j in range(width):
                 gray[row, i, j] = np.uint8(min(max(patch[i, j] + 0.5, 0.0), 255.0))

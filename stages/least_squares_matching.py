@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numba import njit
 
-from .cubic import interpolate
+from .cubic import FAST, interpolate
 from .refinement import Views, refined
 from .scene import Features, Patches, Photos, Tracks
 from .stage import Stage
@@ -74,7 +74,11 @@ _STILL = 0.01
 """Pixels of the patch: a step less than this is none."""
 
 
-@njit(cache=True, nogil=True)
+Matrix = tuple[float, float, float, float]
+"""Two by two, row by row."""
+
+
+@njit(**FAST)
 def _match(
     fixed: np.ndarray, moving: np.ndarray, affines: np.ndarray, starts: np.ndarray, window: int, iterations: int,
     max_shift: float,
@@ -82,99 +86,144 @@ def _match(
     """Shift (2), correlation before and after, and deviation of the shift (infinite if not found), shape (M, 5)."""
     found = np.zeros((len(fixed), 5))
     found[:, 4] = np.inf
-    place, weight = _window(window)
-    template, sampled = np.empty(len(place)), np.empty(len(place))
-    jacobian = np.empty((len(place), 6))
-    prior = _NOISE**2 / _STRETCH**2 / len(place)
+    place, root = _window(window)
+    reference, patch = np.empty(fixed.shape[1:], np.float32), np.empty(moving.shape[1:], np.float32)
+    template, sampled, slopes = np.empty_like(root), np.empty_like(root), np.empty((6, len(root)), np.float32)
+    normal, step = np.empty((6, 6)), np.empty(6)
+    prior = _NOISE**2 / _STRETCH**2 / len(root)
     for m in range(len(fixed)):
-        variance = _linearise(fixed[m], place, weight, template, jacobian)
-        weighted = jacobian * weight.reshape(-1, 1)
-        normal = weighted.T @ jacobian
+        reference[:], patch[:] = fixed[m], moving[m]
+        variance = _linearise(reference, place, root, template, slopes)
+        for p in range(6):
+            for q in range(6):
+                normal[p, q] = _dot(slopes[p], slopes[q])
         trace = normal[0, 0] + normal[1, 1]
         if variance < 1.0 or normal[0, 0] * normal[1, 1] - normal[0, 1] ** 2 < 1e-6 * trace**2 + 1e-9:
             continue
         for p in range(2, 6):
             normal[p, p] += prior
         inverse = np.linalg.inv(normal)
-        shift, affine = starts[m].copy(), np.eye(2)
+        start = (affines[m, 0, 0], affines[m, 0, 1], affines[m, 1, 0], affines[m, 1, 1])
+        whole, change = start, (1.0, 0.0, 0.0, 1.0)
+        x, y = starts[m]
         correlation, still = 0.0, False
         for iteration in range(iterations):
-            energy = _sample(moving[m], place, weight, affines[m] @ affine, shift, sampled)
-            gain = np.sum(weight * sampled * template) / variance
-            correlation = gain * np.sqrt(variance / max(energy, 1e-9))
+            energy = _sample(patch, place, root, whole, x, y, sampled)
+            gain = _dot(sampled, template) / variance
+            correlation = gain * np.sqrt(variance / max(energy, np.float32(1e-9)))
             if iteration == 0:
                 found[m, 2] = correlation
             if still or gain <= 0.0:
                 break
-            toward = weighted.T @ (sampled / gain)
-            toward[2:] += prior * (affine - np.eye(2)).ravel()
-            step = inverse @ toward
-            change = np.eye(2) + step[2:].reshape(2, 2)
-            if np.linalg.det(change) < _LEAST_AREA:
+            _solve(inverse, slopes, sampled, gain, prior, change, step)
+            if (1.0 + step[2]) * (1.0 + step[5]) - step[3] * step[4] < _LEAST_AREA:
                 break
-            affine = affine @ np.linalg.inv(change)
-            shift -= affines[m] @ affine @ step[:2]
+            back = _inverse((1.0 + step[2], step[3], step[4], 1.0 + step[5]))
+            change = _product(change, back)
+            whole = _product(start, change)
+            x -= whole[0] * step[0] + whole[1] * step[1]
+            y -= whole[2] * step[0] + whole[3] * step[1]
             still = step[0] ** 2 + step[1] ** 2 < _STILL**2
-            if np.sum((shift - starts[m]) ** 2) > max_shift**2 or np.abs(affine - np.eye(2)).max() > _WIDEST:
+            departure = max(abs(change[0] - 1.0), abs(change[1]), abs(change[2]), abs(change[3] - 1.0))
+            if (x - starts[m, 0]) ** 2 + (y - starts[m, 1]) ** 2 > max_shift**2 or departure > _WIDEST:
                 still = False
                 break
         if still and correlation > 0.0:
             # What is left unexplained is noise; it moves the solution by as much as the normal equations let it.
-            left = variance * (1.0 / correlation**2 - 1.0) / (0.5 * len(place))
+            left = variance * (1.0 / correlation**2 - 1.0) / (0.5 * len(root))
             a, b, c = inverse[0, 0], inverse[0, 1], inverse[1, 1]
-            found[m, :2] = shift
-            found[m, 3] = correlation
+            found[m, 0], found[m, 1], found[m, 3] = x, y, correlation
             found[m, 4] = np.sqrt(left * 0.5 * (a + c + np.sqrt((a - c) ** 2 + 4 * b**2)))
     return found
 
 
-@njit(cache=True, nogil=True)
+@njit(**FAST)
 def _window(side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Places around the middle, x and y, shape (K, 2), and their weights, which fall off and sum to 1, shape (K,)."""
-    place = np.empty((side * side, 2))
-    for k in range(len(place)):
-        place[k, 0], place[k, 1] = k % side - side // 2, k // side - side // 2
-    weight = np.exp(-2.0 * (place[:, 0] ** 2 + place[:, 1] ** 2) / side**2)
-    return place, weight / weight.sum()
+    """Places around the middle, x and y, (2, K), and roots of their weights, which fall off and sum to 1, (K,)."""
+    index = np.arange(side * side)
+    place = np.stack((index % side - side // 2, index // side - side // 2))
+    weight = np.exp(-2.0 * (place[0] ** 2 + place[1] ** 2) / side**2)
+    return place.astype(np.float32), np.sqrt(weight / weight.sum()).astype(np.float32)
 
 
-@njit(cache=True, nogil=True)
+@njit(**FAST)
 def _linearise(
-    patch: np.ndarray, place: np.ndarray, weight: np.ndarray, template: np.ndarray, jacobian: np.ndarray
-) -> float:
+    patch: np.ndarray, place: np.ndarray, root: np.ndarray, template: np.ndarray, slopes: np.ndarray
+) -> np.float32:
     """Fill in the patch without its mean, and how it changes by shift and affine change; gives its variance.
 
-    The derivatives are made orthogonal to a gain and an offset, which so change no step.
+    All are times the roots of the weights. The changes are made orthogonal to a gain and an offset, which so change no
+    step.
     """
-    middle = patch.shape[0] // 2
-    for k in range(len(place)):
-        u, v = place[k]
+    middle, half = patch.shape[0] // 2, np.float32(0.5)
+    for k in range(len(root)):
+        u, v = place[0, k], place[1, k]
         i, j = middle + int(v), middle + int(u)
-        template[k] = patch[i, j]
-        gx = 0.5 * (np.float64(patch[i, j + 1]) - patch[i, j - 1])
-        gy = 0.5 * (np.float64(patch[i + 1, j]) - patch[i - 1, j])
-        jacobian[k, 0], jacobian[k, 1] = gx, gy
-        jacobian[k, 2], jacobian[k, 3], jacobian[k, 4], jacobian[k, 5] = gx * u, gx * v, gy * u, gy * v
-    template -= np.sum(weight * template)
-    variance = np.sum(weight * template * template)
+        template[k] = root[k] * patch[i, j]
+        gx = half * root[k] * (patch[i, j + 1] - patch[i, j - 1])
+        gy = half * root[k] * (patch[i + 1, j] - patch[i - 1, j])
+        slopes[0, k], slopes[1, k] = gx, gy
+        slopes[2, k], slopes[3, k], slopes[4, k], slopes[5, k] = gx * u, gx * v, gy * u, gy * v
+    _subtract(_dot(root, template), root, template)
+    variance = _dot(template, template)
     for p in range(6):
-        jacobian[:, p] -= np.sum(weight * jacobian[:, p])
-        jacobian[:, p] -= template * (np.sum(weight * template * jacobian[:, p]) / max(variance, 1e-9))
+        _subtract(_dot(root, slopes[p]), root, slopes[p])
+        _subtract(_dot(template, slopes[p]) / max(variance, np.float32(1e-9)), template, slopes[p])
     return variance
 
 
-@njit(cache=True, nogil=True)
+@njit(**FAST)
 def _sample(
-    patch: np.ndarray, place: np.ndarray, weight: np.ndarray, affine: np.ndarray, shift: np.ndarray, values: np.ndarray
-) -> float:
-    """Fill in the brightness of a patch at shifted and changed places, without its mean; gives its variance."""
+    patch: np.ndarray, place: np.ndarray, root: np.ndarray, affine: Matrix, x: float, y: float, sampled: np.ndarray
+) -> np.float32:
+    """Fill in the brightness of a patch at shifted and changed places, as the template; gives its variance."""
     middle = patch.shape[0] // 2
-    mean = 0.0
-    for k in range(len(place)):
-        u, v = place[k]
-        x = middle + shift[0] + affine[0, 0] * u + affine[0, 1] * v
-        y = middle + shift[1] + affine[1, 0] * u + affine[1, 1] * v
-        values[k] = interpolate(patch, x, y)
-        mean += weight[k] * values[k]
-    values -= mean
-    return np.sum(weight * values * values)
+    a, b, c, d = affine
+    for k in range(len(root)):
+        u, v = place[0, k], place[1, k]
+        sampled[k] = root[k] * interpolate(patch, middle + x + a * u + b * v, middle + y + c * u + d * v)
+    _subtract(_dot(root, sampled), root, sampled)
+    return _dot(sampled, sampled)
+
+
+@njit(**FAST)
+def _solve(
+    inverse: np.ndarray, slopes: np.ndarray, sampled: np.ndarray, gain: np.float32, prior: float, change: Matrix,
+    step: np.ndarray,
+) -> None:  # fmt: skip
+    """Fill in the step of Gauss and Newton: shift and affine change, drawn back to none by the prior."""
+    step[:] = 0.0
+    a, b, c, d = change
+    held = (0.0, 0.0, a - 1.0, b, c, d - 1.0)
+    for p in range(6):
+        toward = _dot(slopes[p], sampled) / gain + prior * held[p]
+        for q in range(6):
+            step[q] += inverse[q, p] * toward
+
+
+@njit(**FAST)
+def _dot(one: np.ndarray, other: np.ndarray) -> np.float32:
+    total = np.float32(0.0)
+    for k in range(len(one)):
+        total += one[k] * other[k]
+    return total
+
+
+@njit(**FAST)
+def _subtract(share: np.float32, of: np.ndarray, what: np.ndarray) -> None:
+    for k in range(len(what)):
+        what[k] -= share * of[k]
+
+
+@njit(**FAST)
+def _product(one: Matrix, other: Matrix) -> Matrix:
+    a, b, c, d = one
+    e, f, g, h = other
+    return a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h
+
+
+@njit(**FAST)
+def _inverse(of: Matrix) -> Matrix:
+    a, b, c, d = of
+    area = a * d - b * c
+    return d / area, -b / area, -c / area, a / area

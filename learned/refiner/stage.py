@@ -83,8 +83,10 @@ class SubpixelRefiner(Stage):
         far = np.flatnonzero(np.linalg.norm(shift, axis=1) > _FAR)
         shift[far], deviation[far], match[far] = _seen(views.of(far), shift[far], network, device)
         sure = (deviation <= self.max_uncertainty) & (match >= self.min_match)
-        exact, better = _FINISH.follow(views, shift)
-        return np.where(better[:, None], exact, shift), sure
+        finish = np.flatnonzero(sure)
+        exact, better = _FINISH.follow(views.of(finish), shift[finish])
+        shift[finish[better]] = exact[better]
+        return shift, sure
 
 
 def _seen(
