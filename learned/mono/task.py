@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..synthetic.places import PLACES
 from ..synthetic.scenes import sample
 from ..training.real import RealScene
 from ..training.task import Task
@@ -25,8 +26,11 @@ HELD_OUT = 1 << 40
 """Seed of the samples that no training sees; seeds of trainings are smaller."""
 
 _WIDTH, _HEIGHT, _VIEWS = 256, 192, 2
-_AGO = 0, 13, 41, 97
-"""A batch shows the scene of its own number and those of so many steps before, each time from another angle: rendering
+_SHOWN_WIDTH, _SHOWN_HEIGHT = 192, 144
+"""Images are shown smaller than they are rendered: as sharp as photographs of this size are."""
+
+_AGO = 0, 41
+"""A batch shows the scene of its own number and that of so many steps before, each time from another angle: rendering
 costs more than learning."""
 
 _VALIDATED = 24
@@ -87,7 +91,12 @@ class MonoTask(Task):
     def validate(self, network: nn.Module) -> dict[str, float]:
         figures = []
         for number in range(_VALIDATED):
-            held_out = self._scene(number, HELD_OUT)
+            held_out = _shown(
+                self._scene(number, HELD_OUT),
+                np.tile(np.eye(2), (_VIEWS, 1, 1)),
+                np.ones(_VIEWS),
+                np.zeros((_VIEWS, 2)),
+            )
             log_depth, _ = network(held_out.image, held_out.rays)
             figures.append(_figures(log_depth.float() - held_out.log_depth, held_out.known))
         return {name: sum(each[name] for each in figures) / len(figures) for name in figures[0]}
@@ -109,8 +118,9 @@ class MonoTask(Task):
         """The views of a scene, kept as long as batches will ask for it."""
         if (seed, number) not in self._scenes:
             made = sample(
-                number, seed=seed, views=_VIEWS, depth_views=_VIEWS, width=_WIDTH, height=_HEIGHT, device=self.device
-            )
+                number, seed=seed, views=_VIEWS, depth_views=_VIEWS, width=_WIDTH, height=_HEIGHT, device=self.device,
+                mix=PLACES,
+            )  # fmt: skip
             back = torch.linalg.inv(made.intrinsics.double())
             u, v = (torch.arange(n, device=self.device, dtype=torch.float64) + 0.5 for n in (_WIDTH, _HEIGHT))
             pixels = torch.stack([u.expand(_HEIGHT, -1), v[:, None].expand(-1, _WIDTH), torch.ones_like(made.depth[0])])
@@ -133,15 +143,28 @@ def _varied(views: Batch, rng: np.random.Generator) -> Batch:
 
     Turning about the axis, mirroring and zooming leave z as it is.
     """
-    count, device = len(views.image), views.image.device
-    size = np.array([_WIDTH, _HEIGHT])
+    count = len(views.image)
     angle, zoom = rng.uniform(-_ROLL, _ROLL, count), rng.uniform(*_ZOOM, count)
     mirror = rng.choice([-1.0, 1.0], count)
     cosine, sine = np.cos(angle), np.sin(angle)
     turn = np.stack([cosine * mirror, -sine, sine * mirror, cosine], axis=1).reshape(count, 2, 2)
-    shift = rng.uniform(-1, 1, (count, 2, 1)) * np.maximum(0, 1 - zoom)[:, None, None]
-    affine = np.concatenate([zoom[:, None, None] * turn * size / size[:, None], shift], axis=2)
-    shape = [count, 1, _HEIGHT, _WIDTH]
+    shift = rng.uniform(-1, 1, (count, 2)) * np.maximum(0, 1 - zoom)[:, None]
+    shown = _shown(views, turn, zoom, shift)
+    return replace(shown, image=_recolored(shown.image, rng))
+
+
+def _shown(views: Batch, turn: np.ndarray, zoom: np.ndarray, shift: np.ndarray) -> Batch:
+    """Views at the size at which they are shown.
+
+    Args:
+        turn: from directions of the cameras that show them to those of the views, shape (B, 2, 2).
+        zoom: width of what is shown as a share of the view's, shape (B,).
+        shift: of the middle, in half widths and half heights, shape (B, 2).
+    """
+    count, device = len(views.image), views.image.device
+    size = np.array([_WIDTH, _HEIGHT])
+    affine = np.concatenate([zoom[:, None, None] * turn * size / size[:, None], shift[..., None]], axis=2)
+    shape = [count, 1, _SHOWN_HEIGHT, _SHOWN_WIDTH]
     grid = functional.affine_grid(torch.tensor(affine, dtype=torch.float32, device=device), shape, align_corners=False)
     smooth = functional.grid_sample(
         torch.cat([views.image, views.rays], dim=1), grid, padding_mode="reflection", align_corners=False
@@ -152,7 +175,7 @@ def _varied(views: Batch, rng: np.random.Generator) -> Batch:
     rays = torch.einsum("bji,bjhw->bihw", torch.tensor(turn, dtype=torch.float32, device=device), smooth[:, 3:])
     known = sharp[:, 1] > 0
     log_depth = torch.where(known, sharp[:, 0] - _medians(sharp[:, 0], known), 0.0)
-    return Batch(_recolored(smooth[:, :3], rng), rays, log_depth, known)
+    return Batch(smooth[:, :3], rays, log_depth, known)
 
 
 def _recolored(image: Tensor, rng: np.random.Generator) -> Tensor:

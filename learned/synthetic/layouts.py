@@ -6,6 +6,7 @@ The world is about 1 wide where the cameras look: y points up, the cameras look 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -26,6 +27,9 @@ FLOOR = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 
 _RELIEF_SIZE = 256
 
+_TRIES = 100
+"""To find a place for the camera before other shapes are drawn."""
+
 
 Range: TypeAlias = tuple[float, float]
 
@@ -45,17 +49,25 @@ class Layout:
     toward: np.ndarray
 
 
-def layout(rng: Generator, device: torch.device) -> Layout:
-    """One arrangement of one of five kinds."""
-    kind = choice(rng, (_facade, _court, _table, _statue, _thicket), (0.3, 0.2, 0.22, 0.16, 0.12))
-    shapes, azimuths, elevations = kind(rng, device)
-    # Reliefs last: the march along their rays ends where something nearer is known.
-    shapes.sort(key=lambda shape: isinstance(shape, Relief))
-    fronts = np.stack([shape.face for shape in shapes if shape.background])
-    toward = _outward(uniform(rng, *azimuths), uniform(rng, *elevations))
-    while not in_front(fronts, 0.7 * toward):
-        toward = _outward(uniform(rng, *azimuths), uniform(rng, *elevations))
-    return Layout(shapes, fronts, toward)
+Kind: TypeAlias = "Callable[[Generator, torch.device], tuple[list[Shape], Range, Range]]"
+"""Draws shapes, and between which azimuths and elevations (radians) the cameras may stand."""
+
+Mix: TypeAlias = Mapping[Kind, float]
+"""Kinds of arrangements and how often each is drawn."""
+
+
+def layout(rng: Generator, device: torch.device, mix: Mix) -> Layout:
+    """One arrangement of one kind."""
+    kind = choice(rng, tuple(mix), tuple(mix.values()))
+    while True:
+        shapes, azimuths, elevations = kind(rng, device)
+        # Reliefs last: the march along their rays ends where something nearer is known.
+        shapes.sort(key=lambda shape: isinstance(shape, Relief))
+        fronts = np.stack([shape.face for shape in shapes if shape.background])
+        for _ in range(_TRIES):
+            toward = _outward(uniform(rng, *azimuths), uniform(rng, *elevations))
+            if in_front(fronts, 0.7 * toward):
+                return Layout(shapes, fronts, toward)
 
 
 def _outward(azimuth: float, elevation: float) -> np.ndarray:
@@ -63,21 +75,21 @@ def _outward(azimuth: float, elevation: float) -> np.ndarray:
     return np.array([level * math.sin(azimuth), math.sin(elevation), level * math.cos(azimuth)])
 
 
-def _facade(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Range]:
+def facade(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Range]:
     """A wall that fills the picture, plain or in relief, with things on it and before it."""
     shapes = [_wall(rng, device, 0.0)]
     if chance(rng, 0.5):
-        shapes.append(_ground(rng, device, -uniform(rng, 0.25, 0.5)))
+        shapes.append(ground(rng, device, -uniform(rng, 0.25, 0.5)))
     for _ in range(whole(rng, 1, 7)):
-        size = _extent(rng, 0.04, 0.22)
+        size = extent(rng, 0.04, 0.22)
         place = np.array([uniform(rng, -0.55, 0.55), uniform(rng, -0.4, 0.4), uniform(rng, -0.5, 1.0) * size[2]])
         shapes.append(Box(matrix_from_vector(np.array([0.0, 0.0, normal(rng, 0.02)])), place, size))
     shapes += [_thing(rng, 0.35, depth=(0.02, 0.35)) for _ in range(whole(rng, 0, 4))]
-    shapes += [_rod(rng, depth=(0.02, 0.3)) for _ in range(choice(rng, (0, 1, 3), (0.5, 0.3, 0.2)))]
+    shapes += [rod(rng, depth=(0.02, 0.3)) for _ in range(choice(rng, (0, 1, 3), (0.5, 0.3, 0.2)))]
     return shapes, (-0.8, 0.8), (-0.15, 0.4)
 
 
-def _court(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Range]:
+def court(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Range]:
     """Two walls meeting at a corner over a floor, with things in it."""
     floor = -uniform(rng, 0.15, 0.4)
     turn = uniform(rng, 0.3, 1.2)
@@ -85,26 +97,26 @@ def _court(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Ra
         matrix_from_vector(np.array([0.0, angle, 0.0])) for angle in (turn, turn - math.pi / 2 + normal(rng, 0.1))
     )
     corner = np.array([uniform(rng, -0.3, 0.3), 0.0, -uniform(rng, 0.2, 0.7)])
-    shapes: list[Shape] = [_ground(rng, device, floor)]
-    shapes += [_slab(rng, device, axes, corner, 0.4) for axes in (left, right)]
-    shapes += [_standing(rng, floor) for _ in range(whole(rng, 2, 6))]
-    shapes += [_rod(rng, depth=(-0.3, 0.3)) for _ in range(choice(rng, (0, 1, 2), (0.6, 0.25, 0.15)))]
+    shapes: list[Shape] = [ground(rng, device, floor)]
+    shapes += [slab(rng, device, axes, corner, 0.4) for axes in (left, right)]
+    shapes += [standing(rng, floor) for _ in range(whole(rng, 2, 6))]
+    shapes += [rod(rng, depth=(-0.3, 0.3)) for _ in range(choice(rng, (0, 1, 2), (0.6, 0.25, 0.15)))]
     return shapes, (-0.35, 0.35), (0.0, 0.6)
 
 
-def _table(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Range]:
+def table(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Range]:
     """Ground seen from above: things on a table, terrain from the air."""
-    shapes = [_ground(rng, device, 0.0, relief=0.6)]
+    shapes = [ground(rng, device, 0.0, relief=0.6)]
     if chance(rng, 0.4):
         shapes.append(_wall(rng, device, -uniform(rng, 0.5, 1.5)))
-    shapes += [_standing(rng, 0.0) for _ in range(whole(rng, 1, 8))]
+    shapes += [standing(rng, 0.0) for _ in range(whole(rng, 1, 8))]
     return shapes, (-0.5, 0.5), (0.4, 1.25)
 
 
-def _statue(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Range]:
+def statue(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Range]:
     """One large thing made of many rounded ones, before a wall or the sky."""
     floor = -uniform(rng, 0.3, 0.45)
-    shapes = [_ground(rng, device, floor)]
+    shapes = [ground(rng, device, floor)]
     if chance(rng, 0.75):
         shapes.append(_wall(rng, device, -uniform(rng, 0.3, 1.2)))
     height = uniform(rng, 0.1, 0.2)
@@ -113,41 +125,45 @@ def _statue(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, R
     shapes.append(Box(turn, np.array([0.0, floor + height / 2, 0.0]), base))
     for _ in range(whole(rng, 4, 8)):
         place = np.array([normal(rng, 0.08), normal(rng, 0.14), normal(rng, 0.08)])
-        shapes.append(_rounded(rng, place, log_uniform(rng, 0.05, 0.17)))
+        shapes.append(rounded(rng, place, log_uniform(rng, 0.05, 0.17)))
     return shapes, (-0.5, 0.5), (-0.05, 0.5)
 
 
-def _thicket(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Range]:
+def thicket(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Range]:
     """Many thin and small things at all depths before a background."""
     shapes = [_wall(rng, device, -uniform(rng, 0.2, 0.8))]
     if chance(rng, 0.5):
-        shapes.append(_ground(rng, device, -uniform(rng, 0.3, 0.5)))
-    shapes += [_rod(rng, depth=(-0.3, 0.35)) for _ in range(whole(rng, 3, 7))]
+        shapes.append(ground(rng, device, -uniform(rng, 0.3, 0.5)))
+    shapes += [rod(rng, depth=(-0.3, 0.35)) for _ in range(whole(rng, 3, 7))]
     shapes += [_thing(rng, 0.15, depth=(-0.3, 0.35)) for _ in range(whole(rng, 2, 6))]
     return shapes, (-0.5, 0.5), (-0.1, 0.5)
 
 
+THINGS: Mix = {facade: 0.3, court: 0.2, table: 0.22, statue: 0.16, thicket: 0.12}
+"""Things to walk around, at arm's length or a little more."""
+
+
 def _wall(rng: Generator, device: torch.device, depth: float) -> Shape:
     lean = matrix_from_vector(np.array([normal(rng, 0.04), normal(rng, 0.08), 0.0]))
-    return _slab(rng, device, lean @ WALL, np.array([0.0, 0.0, depth]), 0.6)
+    return slab(rng, device, lean @ WALL, np.array([0.0, 0.0, depth]), 0.6)
 
 
-def _ground(rng: Generator, device: torch.device, height: float, relief: float = 0.35) -> Shape:
+def ground(rng: Generator, device: torch.device, height: float, relief: float = 0.35) -> Shape:
     lean = matrix_from_vector(np.array([normal(rng, 0.03), 0.0, normal(rng, 0.03)]))
-    return _slab(rng, device, lean @ FLOOR, np.array([0.0, height, 0.0]), relief)
+    return slab(rng, device, lean @ FLOOR, np.array([0.0, height, 0.0]), relief)
 
 
-def _slab(rng: Generator, device: torch.device, axes: np.ndarray, place: np.ndarray, relief: float) -> Shape:
+def slab(rng: Generator, device: torch.device, axes: np.ndarray, place: np.ndarray, relief: float) -> Shape:
     """A large surface whose local z points outwards: flat, or in relief with this probability."""
     reach, thick = 8.0, log_uniform(rng, 0.01, 0.1)
     if not chance(rng, relief):
         return Box(axes, place - axes[:, 2], np.array([reach, reach, 1.0]), background=True)
     tile = uniform(rng, 0.6, 1.5)
     tiles = (2 * reach / tile, 2 * reach / tile)
-    return Relief(axes, place, np.array([reach, reach, thick]), True, _heights(rng, device), tiles)
+    return Relief(axes, place, np.array([reach, reach, thick]), True, heights(rng, device), tiles)
 
 
-def _heights(rng: Generator, device: torch.device) -> Tensor:
+def heights(rng: Generator, device: torch.device) -> Tensor:
     """Heights in [-1, 1]: rolling, panels and niches as of a facade, masonry or rubble, shape (S, S)."""
     smooth = fractal(rng, _RELIEF_SIZE, device, uniform(rng, 2.2, 3.5))
     kind = choice(rng, ("smooth", "blocks", "masonry", "stones", "leaves"), (0.25, 0.35, 0.15, 0.1, 0.15))
@@ -180,7 +196,7 @@ def _eased(field: Tensor) -> Tensor:
     return field
 
 
-def _extent(rng: Generator, low: float, high: float) -> np.ndarray:
+def extent(rng: Generator, low: float, high: float) -> np.ndarray:
     return np.array([log_uniform(rng, low, high) for _ in range(3)])
 
 
@@ -188,13 +204,13 @@ def _thing(rng: Generator, reach: float, depth: tuple[float, float]) -> Shape:
     """A box or rounded solid anywhere in the view."""
     place = np.array([uniform(rng, -0.5, 0.5), uniform(rng, -0.35, 0.35), uniform(rng, *depth)])
     if chance(rng, 0.4):
-        return Box(_turned(rng), place, _extent(rng, 0.03, reach / 2))
-    return _rounded(rng, place, log_uniform(rng, 0.03, reach / 2))
+        return Box(_turned(rng), place, extent(rng, 0.03, reach / 2))
+    return rounded(rng, place, log_uniform(rng, 0.03, reach / 2))
 
 
-def _standing(rng: Generator, floor: float) -> Shape:
+def standing(rng: Generator, floor: float) -> Shape:
     """A box or rounded solid on the floor."""
-    size = _extent(rng, 0.03, 0.2)
+    size = extent(rng, 0.03, 0.2)
     place = np.array([uniform(rng, -0.5, 0.5), floor + 0.95 * size[1], uniform(rng, -0.4, 0.35)])
     turn = matrix_from_vector(np.array([0.0, uniform(rng, -math.pi, math.pi), 0.0]))
     if chance(rng, 0.5):
@@ -203,12 +219,12 @@ def _standing(rng: Generator, floor: float) -> Shape:
     return Revolution(upright, place, size[[0, 2, 1]], profile=_profile(rng))
 
 
-def _rounded(rng: Generator, place: np.ndarray, radius: float) -> Shape:
+def rounded(rng: Generator, place: np.ndarray, radius: float) -> Shape:
     size = radius * np.array([log_uniform(rng, 0.6, 1.6) for _ in range(3)])
     return Revolution(_turned(rng), place, size, profile=_profile(rng))
 
 
-def _rod(rng: Generator, depth: tuple[float, float]) -> Shape:
+def rod(rng: Generator, depth: tuple[float, float]) -> Shape:
     """A thin cylinder, upright or anyhow: poles, branches, cables."""
     place = np.array([uniform(rng, -0.5, 0.5), uniform(rng, -0.3, 0.3), uniform(rng, *depth)])
     thick = log_uniform(rng, 0.004, 0.03)

@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from .cameras import Views, bundle, disturbed
 from .draws import chance, choice, generator, log_uniform, uniform, whole
-from .layouts import Layout, layout
+from .layouts import THINGS, Layout, Mix, layout
 from .photography import develop, expose, photograph
 from .shading import Atlas, Light, Material, render
 from .shapes import Shape
@@ -68,6 +68,7 @@ def sample(
     device: torch.device | str = "cpu",
     augment: bool = True,
     pose_noise: float = 0.1,
+    mix: Mix = THINGS,
 ) -> Sample:
     """Sample ``number`` of the endless set ``seed``: always the same for the same arguments.
 
@@ -77,6 +78,7 @@ def sample(
         augment: whether the views are photographed (:func:`~diptych.learned.synthetic.photography.photograph`) and the
             cameras handed out are slightly wrong; else clean pictures and exact cameras.
         pose_noise: largest error of the cameras, in pixels of reprojection; half of the samples have none.
+        mix: kinds of arrangements and how often each is drawn.
 
     Raises:
         ValueError: ``depth_views`` is not between 1 and ``views``.
@@ -85,7 +87,7 @@ def sample(
         raise ValueError(f"sample: expected 1 <= depth_views <= views, got {depth_views} of {views} views")
     device = torch.device(device)
     rng = generator(seed, number)
-    plan = layout(rng, device)
+    plan = layout(rng, device, mix)
     cameras = bundle(rng, views, width, height, plan.toward, plan.fronts)
     shapes = [shape for shape in plan.shapes if shape.background or not _in_the_way(shape, cameras)]
     count = whole(rng, 2, 4)

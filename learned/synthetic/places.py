@@ -1,0 +1,182 @@
+"""Places to stand in: yards between buildings under the sky, and rooms.
+
+Here the camera stands at the height of a person's eyes or arms, which says how far along the ground things are. As in
+:mod:`~diptych.learned.synthetic.layouts`, the world is about 1 wide where the cameras look, which is near; buildings
+and walls stand behind that.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Generator
+
+from ...stages.geometry.rotations import matrix_from_vector
+from .draws import chance, choice, log_uniform, normal, uniform, whole
+from .layouts import (
+    FLOOR,
+    Mix,
+    Range,
+    court,
+    extent,
+    facade,
+    ground,
+    heights,
+    rounded,
+    slab,
+    standing,
+    statue,
+    table,
+    thicket,
+)
+from .shapes import Box, Relief, Revolution, Shape
+
+CEILING = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+"""Local z downwards."""
+
+UP = np.array([0.0, 1.0, 0.0])
+
+_FARTHEST = 1.6
+"""The distance of a camera from where it looks; walls beside it have to leave room for that."""
+
+
+def yard(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Range]:
+    """A building with wings or none beyond open ground, perhaps with others beside it, trees and small things."""
+    floor, behind = -uniform(rng, 0.32, 0.6), log_uniform(rng, 0.3, 7.0)
+    scale = 1 + behind
+    shapes = [ground(rng, device, floor, relief=0.15)]
+    turn = _upright(uniform(rng, -0.8, 0.8))
+    size = scale * np.array([uniform(rng, 0.15, 0.7), uniform(rng, 0.1, 0.4), 0.3])
+    foot = np.array([uniform(rng, -0.4, 0.4) * size[0], floor, -behind])
+    shapes += _building(rng, device, turn, foot, size, scale)
+    for side in (-1, 1):
+        if chance(rng, 0.5):
+            wing = size * [uniform(rng, 0.15, 0.5), uniform(rng, 0.8, 1.2), 1.0]
+            ahead = min(behind, scale / 3) * uniform(rng, -0.2, 0.6)
+            aside = side * (size[0] + wing[0] * uniform(rng, -1.0, 1.0))
+            shapes += _building(rng, device, turn, foot + turn @ [aside, 0.0, ahead], wing, scale)
+    for side in (-1, 1):
+        if chance(rng, 0.25):
+            row = np.array([scale * uniform(rng, 0.5, 1.5), scale * uniform(rng, 0.1, 0.5), 1.0])
+            place = np.array([side * uniform(rng, 0.8, 2.0), floor, -behind + uniform(rng, 0.0, 1.0) * row[0]])
+            shapes += _building(rng, device, _upright(-side * math.pi / 2 + normal(rng, 0.1)), place, row, scale)
+    for _ in range(choice(rng, (0, 1, 3), (0.3, 0.4, 0.3))):
+        away = uniform(rng, 0.0, 1.5) * behind
+        place = np.array([uniform(rng, -0.7, 0.7) * (1 + away), floor, -away])
+        shapes += _tree(rng, place, (1 + away) * log_uniform(rng, 0.1, 0.4))
+    shapes += [standing(rng, floor) for _ in range(choice(rng, (0, 1, 3), (0.5, 0.3, 0.2)))]
+    return shapes, (-0.3, 0.3), (-0.1, 0.12)
+
+
+def room(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Range]:
+    """A floor, a ceiling, one to three walls, furniture along them and in the middle."""
+    yaw, drop, back = uniform(rng, -0.7, 0.7), uniform(rng, 0.35, 0.9), log_uniform(rng, 0.15, 2.5)
+    turn = _upright(yaw)
+    shapes = [
+        slab(rng, device, FLOOR, np.array([0.0, -drop, 0.0]), 0.05),
+        slab(rng, device, CEILING, np.array([0.0, uniform(rng, 1.1, 1.9), 0.0]), 0.05),
+        slab(rng, device, turn, turn @ [0.0, 0.0, -back], 0.2),
+    ]
+    for side in (-1, 1):
+        if chance(rng, 0.65):
+            away = uniform(rng, 0.5, 1.4) + _FARTHEST * max(0.0, -side * math.sin(yaw))
+            shapes.append(slab(rng, device, turn @ _upright(-side * math.pi / 2), turn @ [side * away, 0.0, 0.0], 0.1))
+    furniture: list[Shape] = []
+    for _ in range(whole(rng, 2, 6)):
+        furnish = choice(rng, (_cupboard, _desk, _picture), (0.45, 0.35, 0.2))
+        furniture += furnish(rng, drop, back)
+    for piece in furniture:
+        shapes.append(Box(turn @ piece.rotation, turn @ piece.center, piece.size))
+    shapes += [standing(rng, -drop) for _ in range(choice(rng, (0, 1, 3), (0.4, 0.3, 0.3)))]
+    return shapes, (-0.1, 0.1), (-0.05, 0.6)
+
+
+PLACES: Mix = {facade: 0.08, court: 0.11, table: 0.09, statue: 0.05, thicket: 0.05, yard: 0.36, room: 0.26}
+"""All that photographs are taken of: things, and the places where they stand."""
+
+
+def _building(
+    rng: Generator, device: torch.device, turn: np.ndarray, foot: np.ndarray, size: np.ndarray, scale: float
+) -> list[Shape]:
+    """A block under a roof or none.
+
+    Args:
+        turn: world_from_local, the front towards local +z.
+        foot: of the middle of the front, in the world.
+        size: half extents.
+        scale: how wide the view is there.
+    """
+    middle = foot + turn @ [0.0, size[1], -size[2]]
+    shapes: list[Shape] = [Box(turn, middle, size, background=True)]
+    if chance(rng, 0.4):
+        thick, tile = scale * log_uniform(rng, 0.004, 0.03), scale * uniform(rng, 0.12, 0.5)
+        skin = np.array([size[0], size[1], thick])
+        tiles = (2 * skin[0] / tile, 2 * skin[1] / tile)
+        front = foot + turn @ [0.0, size[1], 0.0]
+        shapes.append(Relief(turn, front, skin, True, heights(rng, device), tiles))
+    eaves = foot + turn @ [0.0, 2 * size[1], 0.0]
+    kind = choice(rng, ("slope", "cone", "flat"), (0.55, 0.15, 0.3))
+    if kind == "slope":
+        # Its local z points down along the slope: what bounds the cameras is the plane at the eaves.
+        lean, length = uniform(rng, 0.3, 1.0), size[1] * uniform(rng, 0.2, 0.7)
+        down = turn @ np.array([
+            [1.0, 0.0, 0.0], [0.0, math.sin(lean), -math.cos(lean)], [0.0, math.cos(lean), math.sin(lean)]
+        ])  # fmt: skip
+        thick = 0.3 * length
+        shapes.append(Box(down, eaves - down @ [0.0, thick, length], np.array([size[0], thick, length]), True))
+    elif kind == "cone":
+        radius, tall = min(size[0], size[2]), size[1] * uniform(rng, 0.3, 0.8)
+        top = eaves + turn @ [0.0, tall, -radius]
+        shapes.append(Revolution(turn @ CEILING, top, np.array([radius, radius, tall]), True, (0.25, 0.5, 0.25)))
+    return shapes
+
+
+def _tree(rng: Generator, foot: np.ndarray, radius: float) -> list[Shape]:
+    """A crown of a few balls over a trunk."""
+    height = radius * uniform(rng, 1.2, 2.5)
+    trunk = np.array([0.08 * radius, 0.08 * radius, height / 2])
+    shapes: list[Shape] = [Revolution(FLOOR, foot + height / 2 * UP, trunk, profile=(1.0, 0.0, 0.0))]
+    for _ in range(whole(rng, 1, 3)):
+        shift = np.array([normal(rng, 0.4) for _ in range(3)]) * radius
+        shapes.append(rounded(rng, foot + height * UP + shift, 0.8 * radius))
+    return shapes
+
+
+def _cupboard(rng: Generator, drop: float, back: float) -> list[Shape]:
+    """A box on the floor, along the back wall or before it."""
+    size = extent(rng, 0.08, 0.4)
+    near = -back if chance(rng, 0.6) else uniform(rng, -back, 0.2)
+    return [Box(np.eye(3), np.array([uniform(rng, -0.9, 0.9), size[1] - drop, near + size[2]]), size)]
+
+
+def _desk(rng: Generator, drop: float, back: float) -> list[Shape]:
+    """A board on four legs or on none, with a thing on it, and perhaps a chair's seat and back."""
+    wide, deep, tall, thick = uniform(rng, 0.15, 0.5), uniform(rng, 0.1, 0.3), drop * uniform(rng, 0.4, 0.9), 0.015
+    turn = _upright(normal(rng, 0.1) + choice(rng, (0.0, math.pi / 2)))
+    foot = np.array([uniform(rng, -0.7, 0.7), -drop, uniform(rng, -back + deep, 0.3)])
+    shapes: list[Shape] = [Box(turn, foot + tall * UP, np.array([wide, thick, deep]))]
+    leg = np.array([thick, tall / 2, thick])
+    shapes += [
+        Box(turn, foot + turn @ [x * 0.9 * wide, tall / 2, z * 0.9 * deep], leg) for x in (-1, 1) for z in (-1, 1)
+    ]
+    thing = extent(rng, 0.03, 0.1)
+    shapes.append(Box(turn, foot + turn @ [uniform(rng, -0.5, 0.5) * wide, tall + thick + thing[1], 0.0], thing))
+    if chance(rng, 0.5):
+        seat, aside = 0.55 * tall, uniform(rng, -0.5, 0.5) * wide
+        shapes.append(Box(turn, foot + turn @ [aside, seat, 1.2 * deep], np.array([0.07, thick, 0.07])))
+        shapes.append(Box(turn, foot + turn @ [aside, 1.6 * seat, 1.2 * deep + 0.07], np.array([0.07, 0.1, thick])))
+    return shapes
+
+
+def _picture(rng: Generator, drop: float, back: float) -> list[Shape]:
+    """A thin box on the back wall: a picture, a window, a door."""
+    wide, tall = log_uniform(rng, 0.06, 0.3), log_uniform(rng, 0.06, 0.4)
+    place = np.array([uniform(rng, -0.8, 0.8), max(uniform(rng, -0.2, 0.6), tall - drop), -back])
+    return [Box(np.eye(3), place, np.array([wide, tall, uniform(rng, 0.005, 0.03)]))]
+
+
+def _upright(angle: float) -> np.ndarray:
+    """A turn about the vertical."""
+    return matrix_from_vector(np.array([0.0, angle, 0.0]))
