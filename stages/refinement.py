@@ -41,20 +41,21 @@ def refined(
 
     Only the patches of photos that hold the fixed view of a shared track are read, each once.
     """
-    here = photos.names.index(name)
-    own, fixed = _moving(tracks, here)
-    xy = features.xy.copy()
-    mine = patches[here] if len(own) else None
+    own, fixed = _moving(tracks, photos.names.index(name))
+    if not len(own):
+        return features
+    mine = patches[photos.names.index(name)]
+    at = np.searchsorted(mine.keypoint, tracks.keypoint[own])
+    views = Views(np.empty_like(mine.gray[at]), mine.gray[at], np.empty((len(own), 2, 2)))
     for photo in np.unique(tracks.photo[fixed]):
-        assert mine is not None
-        theirs, shared = patches[int(photo)], tracks.photo[fixed] == photo
-        at = np.searchsorted(mine.keypoint, tracks.keypoint[own[shared]])
-        there = np.searchsorted(theirs.keypoint, tracks.keypoint[fixed[shared]])
-        change = local_affines(theirs.xy[there], mine.xy[at])
-        affine = np.linalg.inv(mine.affine[at]) @ change @ theirs.affine[there]
-        shift, trusted = follow(Views(theirs.gray[there], mine.gray[at], affine))
-        moved = np.einsum("nij,nj->ni", mine.affine[at], shift)
-        xy[mine.keypoint[at[trusted]]] += moved[trusted]
+        theirs, shared = patches[int(photo)], np.flatnonzero(tracks.photo[fixed] == photo)
+        here, there = at[shared], np.searchsorted(theirs.keypoint, tracks.keypoint[fixed[shared]])
+        change = local_affines(theirs.xy[there], mine.xy[here])
+        views.fixed[shared] = theirs.gray[there]
+        views.affine[shared] = np.linalg.inv(mine.affine[here]) @ change @ theirs.affine[there]
+    shift, trusted = follow(views)
+    xy = features.xy.copy()
+    xy[tracks.keypoint[own[trusted]]] += np.einsum("nij,nj->ni", mine.affine[at], shift)[trusted]
     return replace(features, xy=xy)
 
 

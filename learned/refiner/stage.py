@@ -18,8 +18,8 @@ from ..inference import deterministic, torch_device
 from ..weights.files import path_of, ready
 from .network import FIXED_SIZE, MOVING_SIZE, Estimate, RefinerNet
 
-_BATCH = 256
-"""Pairs compared at once: what a core's cache holds."""
+_BATCH, _STEP = 64, 16
+"""Pairs compared at once, what a core's cache holds, and of what their number is a multiple."""
 
 _FAR = 1.0
 """Steps. A point seen farther away is looked at again from there, where the patches overlap more."""
@@ -98,13 +98,19 @@ def _seen(
     shift, deviation, match = start.copy(), np.empty(len(start)), np.empty(len(start))
     for first in range(0, len(start), _BATCH):
         rows = slice(first, first + _BATCH)
-        fixed = torch.from_numpy(middle[rows].astype(np.float32) / 255).to(device)
-        moving = torch.from_numpy(_laid(views.moving[rows], views.affine[rows], start[rows])).to(device)
-        estimate = Estimate(*(each.double().cpu().numpy() for each in network(fixed, moving)))
+        fixed = _filled(middle[rows].astype(np.float32) / 255).to(device)
+        moving = _filled(_laid(views.moving[rows], views.affine[rows], start[rows])).to(device)
+        found = network(fixed, moving)
+        estimate = Estimate(*(each[: len(start[rows])].double().cpu().numpy() for each in found))
         shift[rows] += np.einsum("nij,nj->ni", views.affine[rows], estimate.shift)
         deviation[rows] = np.exp(estimate.log_deviation)
         match[rows] = 1 / (1 + np.exp(-estimate.match))
     return shift, deviation, match
+
+
+def _filled(patches: np.ndarray) -> torch.Tensor:
+    """Patches and empty ones up to a multiple: for each new number of them torch takes milliseconds to prepare."""
+    return torch.from_numpy(np.pad(patches, ((0, -len(patches) % _STEP), (0, 0), (0, 0))))
 
 
 @njit(cache=True, nogil=True)

@@ -13,6 +13,7 @@ within = st.floats(2.0, 20.0)
 anywhere = st.floats(-40.0, 60.0)
 
 
+@settings(deadline=None)
 @given(within, within)
 def test_a_quadratic_is_met_between_its_pixels(x: float, y: float) -> None:
     def value(u: np.ndarray | float, v: np.ndarray | float) -> np.ndarray | float:
@@ -23,6 +24,7 @@ def test_a_quadratic_is_met_between_its_pixels(x: float, y: float) -> None:
     assert interpolate(image, x, y) == pytest.approx(value(x, y), abs=1e-3)
 
 
+@settings(deadline=None)
 @given(anywhere, anywhere)
 def test_the_border_goes_on(x: float, y: float) -> None:
     assert interpolate(IMAGE, x, y) == pytest.approx(interpolate(np.pad(IMAGE, 80, "edge"), x + 80, y + 80), abs=1e-2)
