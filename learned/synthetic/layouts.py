@@ -172,7 +172,7 @@ def heights(rng: Generator, device: torch.device) -> Tensor:
     else:
         fields = {"blocks": _blocks, "masonry": masonry, "stones": stones, "leaves": dead_leaves}
         field = fields[kind](rng, _RELIEF_SIZE, device)
-        field = _eased(torch.lerp(field, smooth, uniform(rng, 0.0, 0.5)))
+        field = eased(torch.lerp(field, smooth, uniform(rng, 0.0, 0.5)))
     field = (field - field.min()) / (field.max() - field.min()).clamp(min=1e-6)
     return field * 1.96 - 0.98
 
@@ -189,7 +189,7 @@ def _blocks(rng: Generator, size: int, device: torch.device) -> Tensor:
     return field
 
 
-def _eased(field: Tensor) -> Tensor:
+def eased(field: Tensor) -> Tensor:
     """Steps spread over two or three texels, so that they are steep but not infinitely so."""
     for axis in (0, 1):
         field = 0.25 * field.roll(1, axis) + 0.5 * field + 0.25 * field.roll(-1, axis)

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
 from ...stages.geometry.rotations import matrix_from_vector
 from .draws import chance, choice, log_uniform, normal, uniform, whole
@@ -20,6 +20,7 @@ from .layouts import (
     Mix,
     Range,
     court,
+    eased,
     extent,
     facade,
     ground,
@@ -53,8 +54,8 @@ def yard(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Rang
     shapes += _building(rng, device, turn, foot, size, scale)
     for side in (-1, 1):
         if chance(rng, 0.5):
-            wing = size * [uniform(rng, 0.15, 0.5), uniform(rng, 0.8, 1.2), 1.0]
-            ahead = min(behind, scale / 3) * uniform(rng, -0.2, 0.6)
+            wing = size * [uniform(rng, 0.15, 0.5), uniform(rng, 0.8, 1.4), 1.0]
+            ahead = min(behind, scale / 3) * uniform(rng, -0.1, 0.7)
             aside = side * (size[0] + wing[0] * uniform(rng, -1.0, 1.0))
             shapes += _building(rng, device, turn, foot + turn @ [aside, 0.0, ahead], wing, scale)
     for side in (-1, 1):
@@ -65,7 +66,7 @@ def yard(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Rang
     for _ in range(choice(rng, (0, 1, 3), (0.3, 0.4, 0.3))):
         away = uniform(rng, 0.0, 1.5) * behind
         place = np.array([uniform(rng, -0.7, 0.7) * (1 + away), floor, -away])
-        shapes += _tree(rng, place, (1 + away) * log_uniform(rng, 0.1, 0.4))
+        shapes += _tree(rng, place, (1 + away) * log_uniform(rng, 0.05, 0.25))
     shapes += [standing(rng, floor) for _ in range(choice(rng, (0, 1, 3), (0.5, 0.3, 0.2)))]
     return shapes, (-0.3, 0.3), (-0.1, 0.12)
 
@@ -110,13 +111,14 @@ def _building(
     """
     middle = foot + turn @ [0.0, size[1], -size[2]]
     shapes: list[Shape] = [Box(turn, middle, size, background=True)]
-    if chance(rng, 0.4):
-        thick, tile = scale * log_uniform(rng, 0.004, 0.03), scale * uniform(rng, 0.12, 0.5)
-        skin = np.array([size[0], size[1], thick])
-        tiles = (2 * skin[0] / tile, 2 * skin[1] / tile)
-        front = foot + turn @ [0.0, size[1], 0.0]
-        shapes.append(Relief(turn, front, skin, True, heights(rng, device), tiles))
-    eaves = foot + turn @ [0.0, 2 * size[1], 0.0]
+    if chance(rng, 0.75):
+        tile = scale * uniform(rng, 0.15, 0.6)
+        skin = np.array([size[0], size[1], tile * log_uniform(rng, 0.02, 0.08)])
+        # Whole tiles, so that no window is cut.
+        tiles = (max(1.0, round(2 * size[0] / tile)), max(1.0, round(2 * size[1] / tile)))
+        field = _bays(rng, 128, device) if chance(rng, 0.7) else heights(rng, device)
+        shapes.append(Relief(turn, foot + size[1] * UP, skin, True, field, tiles))
+    eaves = foot + 2 * size[1] * UP
     kind = choice(rng, ("slope", "cone", "flat"), (0.55, 0.15, 0.3))
     if kind == "slope":
         # Its local z points down along the slope: what bounds the cameras is the plane at the eaves.
@@ -131,6 +133,20 @@ def _building(
         top = eaves + turn @ [0.0, tall, -radius]
         shapes.append(Revolution(turn @ CEILING, top, np.array([radius, radius, tall]), True, (0.25, 0.5, 0.25)))
     return shapes
+
+
+def _bays(rng: Generator, size: int, device: torch.device) -> Tensor:
+    """Heights in [-1, 1] of a front with rows of windows, a cornice over each row or pillars between, shape (S, S)."""
+    place = torch.arange(size, device=device) / size
+    across, up = place * whole(rng, 1, 4) % 1, (place * whole(rng, 1, 3) % 1)[:, None]
+    wide, tall = uniform(rng, 0.2, 0.7), uniform(rng, 0.3, 0.8)
+    sunk = ((across - 0.5).abs() < wide / 2) & ((up - 0.5).abs() < tall / 2)
+    field = torch.where(sunk, -0.95, uniform(rng, 0.0, 0.6)).to(torch.float32)
+    if chance(rng, 0.5):
+        field = torch.where(up > 0.94, 0.95, field)
+    if chance(rng, 0.3):
+        field = torch.where((across - 0.5).abs() > 0.46, 0.9, field)
+    return eased(field)
 
 
 def _tree(rng: Generator, foot: np.ndarray, radius: float) -> list[Shape]:
@@ -173,7 +189,7 @@ def _desk(rng: Generator, drop: float, back: float) -> list[Shape]:
 def _picture(rng: Generator, drop: float, back: float) -> list[Shape]:
     """A thin box on the back wall: a picture, a window, a door."""
     wide, tall = log_uniform(rng, 0.06, 0.3), log_uniform(rng, 0.06, 0.4)
-    place = np.array([uniform(rng, -0.8, 0.8), max(uniform(rng, -0.2, 0.6), tall - drop), -back])
+    place = np.array([uniform(rng, -0.8, 0.8), max(uniform(rng, -0.1, 0.7), tall - drop), -back])
     return [Box(np.eye(3), place, np.array([wide, tall, uniform(rng, 0.005, 0.03)]))]
 
 
