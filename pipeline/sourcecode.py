@@ -8,7 +8,6 @@ enter a key by their version instead.
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import sys
 import sysconfig
@@ -16,7 +15,6 @@ import types
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,10 +22,9 @@ from typing import Any
 import numpy as np
 
 from .codec import digest
+from .definitions import WHOLE, Definitions, Statement, read_definitions
 
 HOUSE = __name__.partition(".")[0]
-WHOLE = "*"
-
 
 _settled: dict[type, dict[str, str]] | None = None
 """The digests that were asked for while the code stands still; None while it may change."""
@@ -68,35 +65,9 @@ def _code_digests(cls: type) -> dict[str, str]:
     for name, symbols in _closure(wanted, packages).items():
         module = _module(name)
         assert module is not None
-        digests[name] = digest("\n".join(module.text(symbols)).encode())
+        texts = [statement.text for statement in (*module.of(symbols), *module.always)]
+        digests[name] = digest("\n".join(texts).encode())
     return dict(sorted(digests.items()))
-
-
-@dataclass
-class _Module:
-    """A parsed file: its definitions, what it imports, and the statements that always run."""
-
-    name: str
-    package: str
-    definitions: dict[str, list[ast.stmt]] = field(default_factory=lambda: defaultdict(list))
-    imports: dict[str, tuple[str, str | None]] = field(default_factory=dict)
-    loose: list[ast.stmt] = field(default_factory=list)
-
-    def statements(self, symbol: str) -> list[ast.stmt]:
-        if symbol == WHOLE:
-            return [statement for name in self.definitions for statement in self.definitions[name]]
-        return self.definitions.get(symbol, [])
-
-    def text(self, symbols: set[str]) -> Iterator[str]:
-        """Normalised source of the symbols and of the statements that always run."""
-        names = sorted(self.definitions if WHOLE in symbols else symbols & self.definitions.keys())
-        yield from (_unparsed(statement) for name in names for statement in self.definitions[name])
-        yield from map(_unparsed, self.loose)
-
-
-@lru_cache(maxsize=1 << 16)
-def _unparsed(statement: ast.stmt) -> str:
-    return ast.unparse(statement)
 
 
 def _closure(wanted: list[tuple[str, str]], packages: set[str]) -> dict[str, set[str]]:
@@ -108,15 +79,15 @@ def _closure(wanted: list[tuple[str, str]], packages: set[str]) -> dict[str, set
         module = _module(name) if name.partition(".")[0] in packages or _is_local(name) else None
         if module is None or symbol in found[name]:
             continue
-        statements = module.statements(symbol) + ([] if found[name] else module.loose)
+        statements = module.of({symbol}) + ([] if found[name] else module.always)
         found[name].add(symbol)
-        if symbol not in (WHOLE, *module.definitions):
+        if symbol != WHOLE and symbol not in module.defined:
             queue += _elsewhere(module, symbol)
         queue += [use for statement in statements for use in _uses(module, statement)]
     return found
 
 
-def _elsewhere(module: _Module, symbol: str) -> list[tuple[str, str]]:
+def _elsewhere(module: Definitions, symbol: str) -> list[tuple[str, str]]:
     """Where a name comes from that a module does not define: an import of its own, or a submodule."""
     if symbol in module.imports:
         origin, attribute = module.imports[symbol]
@@ -125,60 +96,31 @@ def _elsewhere(module: _Module, symbol: str) -> list[tuple[str, str]]:
     return [(inner, WHOLE)] if module.name == module.package and _module(inner) else []
 
 
-def _uses(module: _Module, statement: ast.stmt) -> Iterator[tuple[str, str]]:
+def _uses(module: Definitions, statement: Statement) -> Iterator[tuple[str, str]]:
     """The (module, symbol) pairs that a statement names."""
-    names, imports = _mentions(statement)
-    for node in imports:
-        yield from ((origin, attribute or WHOLE) for origin, attribute in _imports(node, module.package).values())
-    for name, attribute in names:
+    yield from statement.imports
+    for name, attribute in statement.names:
         if attribute and name in module.imports:
             yield _attribute(module, *module.imports[name], attribute)
-        elif name in module.definitions:
+        elif name in module.defined:
             yield module.name, name
         elif name in module.imports:
             origin, symbol = module.imports[name]
             yield origin, symbol or WHOLE
 
 
-@lru_cache(maxsize=1 << 16)
-def _mentions(statement: ast.stmt) -> tuple[list[tuple[str, str]], list[ast.Import | ast.ImportFrom]]:
-    """The names in a statement, each once and with the attribute that is asked of it, and the imports in it."""
-    names: dict[tuple[str, str], None] = {}
-    imports = []
-    pending: list[ast.AST] = [statement]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            names[node.value.id, node.attr] = None
-            continue
-        if isinstance(node, ast.Name):
-            names[node.id, ""] = None
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            imports.append(node)
-        pending.extend(ast.iter_child_nodes(node))
-    return list(names), imports
-
-
-def _attribute(module: _Module, origin: str, symbol: str | None, attribute: str) -> tuple[str, str]:
+def _attribute(module: Definitions, origin: str, symbol: str | None, attribute: str) -> tuple[str, str]:
     """What ``name.attribute`` uses, where ``name`` is an import: a symbol of a module, or of it only the name."""
     top = origin.partition(".")[0]
     source = _module(origin) if top in (HOUSE, module.name.partition(".")[0]) else None
-    if source is None or symbol == WHOLE or symbol in source.definitions:
+    if source is None or symbol == WHOLE or symbol in source.defined:
         return origin, symbol or WHOLE
     inner = origin if symbol is None else f"{origin}.{symbol}"
     return (inner, attribute) if _module(inner) else (origin, symbol or WHOLE)
 
 
-def _imports(node: ast.Import | ast.ImportFrom, package: str) -> dict[str, tuple[str, str | None]]:
-    """Local name -> (module, symbol in it) of an import statement; no symbol where the module itself is bound."""
-    if isinstance(node, ast.Import):
-        return {a.asname or a.name.partition(".")[0]: (a.name, None if a.asname else WHOLE) for a in node.names}
-    origin = importlib.util.resolve_name("." * node.level + (node.module or ""), package or None)
-    return {alias.asname or alias.name: (origin, alias.name) for alias in node.names}
-
-
-def _module(name: str) -> _Module | None:
-    """The parsed module, or None where there is no Python file of that name.
+def _module(name: str) -> Definitions | None:
+    """The definitions of a module, or None where there is no Python file of that name.
 
     The file of a loaded module is read once until the module is loaded again: an edit alone does not change what runs.
     """
@@ -190,14 +132,13 @@ def _module(name: str) -> _Module | None:
     if found is None:
         return None
     path, package = found
-    stat = path.stat()
-    module = _parse(name, package, path, stat.st_mtime_ns, stat.st_size)
+    module = read_definitions(name, package, path)
     if loaded is not None:
         _read[name] = as_loaded, module
     return module
 
 
-_read: dict[str, tuple[object, _Module]] = {}
+_read: dict[str, tuple[object, Definitions]] = {}
 """What was read of loaded modules, with the spec by which they were loaded; a reload makes another."""
 
 
@@ -215,49 +156,12 @@ def _locate(name: str) -> tuple[Path, str] | None:
     return (path, package) if path and path.suffix == ".py" and path.is_file() else None
 
 
-@lru_cache(maxsize=1024)
-def _parse(name: str, package: str, path: Path, mtime: int, size: int) -> _Module:
-    """Parse a file; time and size are there so that an edited file is read again."""
-    module = _Module(name, package)
-    tree = _WithoutTexts().visit(ast.parse(path.read_text("utf-8")))
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            module.imports.update(_imports(node, package))
-    for statement in tree.body:
-        names = _defined(statement)
-        for defined in names:
-            module.definitions[defined].append(statement)
-        if not names and not isinstance(statement, (ast.Import, ast.ImportFrom)):
-            module.loose.append(statement)
-    return module
-
-
-def _defined(statement: ast.stmt) -> list[str]:
-    """The names that a statement defines, if that is all it does."""
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return [statement.name]
-    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-    inner = [t for target in targets for t in (target.elts if isinstance(target, ast.Tuple) else [target])]
-    return [t.id for t in inner if isinstance(t, ast.Name)] if all(isinstance(t, ast.Name) for t in inner) else []
-
-
-class _WithoutTexts(ast.NodeTransformer):
-    """Removes docstrings and every other statement that is only a text."""
-
-    def visit_Expr(self, node: ast.Expr) -> ast.stmt | None:
-        only_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        return None if only_text else node
-
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        super().generic_visit(node)
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and not node.body:
-            node.body.append(ast.Pass())
-        return node
-
-
 @lru_cache(maxsize=4096)
 def _is_local(name: str) -> bool:
     """Whether a module is a file of the user's own: neither installed nor of Python itself."""
+    top = name.partition(".")[0]
+    if top != name and _locate(top) and not _is_local(top):
+        return False  # To look for a module inside a package loads the package, and some take seconds.
     found = _locate(name)
     if found is None:
         return False

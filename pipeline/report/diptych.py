@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from ...stages.scene import Camera, Scene
 from ..study.conclusions import headlines_of
 from .depth import DEPTHS
 from .document import image_source, packed_array, picture, shrunk
-from .surfaces import moved_cloud, moved_mesh
+from .surfaces import moved_cloud, moved_mesh, thinned
 from .viewer import Frame, pack
 from .words import plural
 
@@ -69,6 +70,16 @@ class _Panel:
     scene: Scene
     similarity: Similarity
 
+    @cached_property
+    def views(self) -> Mapping[str, View]:
+        """Its undistorted photos by name, read when they are asked for."""
+        return self.result.results["views"]
+
+    @cached_property
+    def depths(self) -> Mapping[str, DepthMap]:
+        """Its depth maps by name, read when they are asked for."""
+        return self.result.results["depths"]
+
 
 def make_diptych(comparison: Comparison) -> Diptych:
     """Pack one seed of every variant on every scene; what failed, or cannot be laid over the others, has none."""
@@ -82,7 +93,7 @@ def make_diptych(comparison: Comparison) -> Diptych:
         if not panels:
             continue
         base = panels[0]
-        shown = _pictures(base.result, notes)
+        shown = _pictures(base.views, notes)
         photo_of = {name: len(photos) + i for i, (name, _) in enumerate(shown)}
         photos += shown
         frame = Frame.of(base.scene)
@@ -159,15 +170,14 @@ def _aligned(model: Scene, reference: Scene) -> Similarity:
 def _model(panel: _Panel, photo_of: dict[str, int], frame: Frame, room: int) -> dict[str, object]:
     """A fifth of the room is for points (20 bytes each), a third for the cloud (16), the rest for the mesh (24)."""
     dense = panel.result.dense
-    cloud = moved_cloud(dense.cloud, panel.similarity) if dense.cloud is not None else None
+    most = _, most_of_cloud, _ = room // 100, room // 48, room // 52
+    cloud = moved_cloud(thinned(dense.cloud, most_of_cloud), panel.similarity) if dense.cloud is not None else None
     mesh = moved_mesh(dense.mesh, panel.similarity) if dense.mesh is not None else None
-    most = room // 100, room // 48, room // 52
     return pack(panel.scene, photo_of, cloud, mesh, frame=frame, most=most)
 
 
-def _pictures(result: Result, notes: dict[str, None]) -> list[tuple[str, str]]:
+def _pictures(views: Mapping[str, View], notes: dict[str, None]) -> list[tuple[str, str]]:
     """Small pictures of photos by name; they are those of the views, so a study that stops earlier has none."""
-    views = result.dense.views
     names = list(views)[:: max(1, -(-len(views) // MOST_PHOTOS))]
     if len(names) < len(views):
         notes[f"Of {len(views):,} photos {len(names)} are shown."] = None
@@ -178,7 +188,7 @@ def _depths(panels: Sequence[_Panel], room: int) -> list[dict[str, Any]]:
     """Depth maps of a few photos evenly spread over those of which most variants have one."""
     having: dict[str, int] = {}
     for panel in panels:
-        for name in panel.result.dense.depths:
+        for name in panel.depths:
             having[name] = having.get(name, 0) + 1
     common = [name for name, count in having.items() if count == max(having.values())]
     most = int(np.clip(room // 180_000, 1, MOST_DEPTH_PHOTOS))
@@ -194,8 +204,7 @@ def _depth_photo(name: str, panels: Sequence[_Panel], width: int) -> dict[str, A
     found: dict[int, np.ndarray] = {}
     camera, photo = None, ""
     for panel in panels:
-        dense = panel.result.dense
-        view, depths = dense.views.get(name), dense.depths.get(name)
+        view, depths = panel.views.get(name), panel.depths.get(name)
         if view is None or depths is None or view.missing or depths.missing or not (depths.depth > 0).any():
             continue
         if camera is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 
@@ -24,10 +24,10 @@ def pack_cloud(cloud: Cloud, middle: np.ndarray, unit: float, most: int | None =
         middle, unit: what becomes the origin and the distance 1.
         most: the most points to keep, by default :data:`MOST_POINTS`.
     """
-    shown = np.linspace(0, len(cloud) - 1, min(len(cloud), most or MOST_POINTS)).astype(np.int64)
-    points = (cloud.points[shown] - middle) / unit
+    cloud = thinned(cloud, most or MOST_POINTS)
+    points = (cloud.points - middle) / unit
     near = _near(points)
-    return _pack(points[near], cloud.normals[shown][near], cloud.colors[shown][near])
+    return _pack(points[near], cloud.normals[near], cloud.colors[near])
 
 
 def pack_mesh(mesh: Mesh, middle: np.ndarray, unit: float, most: int | None = None) -> dict[str, object]:
@@ -45,6 +45,14 @@ def pack_mesh(mesh: Mesh, middle: np.ndarray, unit: float, most: int | None = No
     used, triangles = np.unique(triangles, return_inverse=True)
     packed = _pack(vertices[used], attributes[used, :3], attributes[used, 3:])
     return {**packed, "triangles": packed_array(triangles.reshape(-1, 3), "<u4")}
+
+
+def thinned(cloud: Cloud, most: int) -> Cloud:
+    """A cloud with so many of its points, evenly spread over all of them; as it is where it has fewer."""
+    if len(cloud) <= most:
+        return cloud
+    shown = np.linspace(0, len(cloud) - 1, most).astype(np.int64)
+    return Cloud(*(getattr(cloud, field.name)[shown] for field in fields(cloud)))
 
 
 def moved_cloud(cloud: Cloud, similarity: Similarity) -> Cloud:

@@ -44,6 +44,10 @@ class Made:
     scene: Scene
     dense: Dense
 
+    @property
+    def results(self) -> dict[str, Any]:
+        return {"views": self.dense.views, "depths": self.dense.depths}
+
 
 def elsewhere(made: Made, farther: float) -> Made:
     """The same result in another world, with depths that are wrong by a factor."""
