@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import torch
 from calibration import Samples, around, calibration_error, fitted, read_scene
-from diptych.learned.depth import stage as depth_stage
+from diptych.learned.depth import estimation
 from diptych.learned.depth.stage import DepthNet
 from diptych.learned.depth.warping import Rays
 from diptych.stages.stage import Context
@@ -67,7 +67,7 @@ def measure(scene: Path, width: int, weights: str) -> Samples:
 def _said() -> Iterator[list[tuple[np.ndarray, np.ndarray]]]:
     """What the confidence is a function of, shape (3, H, W), and the confidence of each view worked on meanwhile."""
     said = []
-    make = depth_stage.confidence_of
+    make = estimation.confidence_of
 
     def noting(logit: torch.Tensor, inverse: torch.Tensor, rays: Rays) -> torch.Tensor:
         precision = (0.01 * inverse / rays.pixel()).clamp_min(1e-3)
@@ -76,7 +76,7 @@ def _said() -> Iterator[list[tuple[np.ndarray, np.ndarray]]]:
         said.append((features.numpy(), confidence[0].numpy()))
         return confidence
 
-    with patch.object(depth_stage, "confidence_of", noting):
+    with patch.object(estimation, "confidence_of", noting):
         yield said
 
 

@@ -15,7 +15,8 @@ from ...stages.neighbors import depth_range
 from ...stages.scene import Photos, Scene, Sparse
 from ...stages.stage import Context, Sizes, Stage
 from ..inference import one_thread
-from ..weights.files import load, path_of
+from ..weights.files import load
+from ..weights.paths import path_of
 from .glimpses import Sighted
 from .judgement import constant, divided, errors_of, plane, pooled, read_by, weighted_median
 from .lesson import Lesson

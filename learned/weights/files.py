@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 from threading import Lock
 from typing import TypeVar
@@ -15,31 +14,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ...stages.failure import StageFailure
+from .paths import path_of
 
 Network = TypeVar("Network", bound=nn.Module)
 
-_SUFFIX = ".safetensors"
-
 _BUILDING = Lock()
-
-
-def path_of(weights: str) -> Path:
-    """The file of some weights.
-
-    Args:
-        weights: the name of weights that Diptych ships, such as ``depth``, or the path of a file.
-
-    Raises:
-        StageFailure: ``missing-weights``.
-    """
-    is_name = "/" not in weights and "\\" not in weights and not Path(weights).suffix
-    path = Path(str(files(__package__ or "") / f"{weights}{_SUFFIX}")) if is_name else Path(weights).expanduser()
-    if not path.is_file():
-        raise StageFailure(
-            "missing-weights", f"There are no weights {weights!r}.",
-            hint=f"Train some with 'diptych train', or give the path of a {_SUFFIX} file.",
-        )  # fmt: skip
-    return path
 
 
 def digest_of(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -288,3 +289,19 @@ def test_what_a_file_holds_is_part_of_the_key(tmp_path: Path) -> None:
     path.write_bytes(b"two")
     after = stage_ingredients(Weighted(weights=str(path)))
     assert {name for name in after if after[name] != before[name]} == {"files"}
+
+
+UNLOADED = """
+import sys
+from diptych.pipeline.registry import find
+from diptych.pipeline.sourcecode import code_digests
+for name in ("Sift", "Aliked", "LightGlue", "SubpixelRefiner", "PatchMatch", "DepthNet", "NetworkDepth"):
+    assert code_digests(find(name))
+print("torch" in sys.modules)
+"""
+
+
+def test_a_key_is_made_without_the_library_that_only_a_run_needs() -> None:
+    """Torch alone takes longer to load than all results of a run that is asked for again."""
+    found = subprocess.run([sys.executable, "-c", UNLOADED], check=True, capture_output=True, text=True)
+    assert found.stdout == "False\n"

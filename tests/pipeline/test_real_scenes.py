@@ -9,7 +9,7 @@ import pytest
 import torch
 from diptych.learned.training.real import RealScene
 from diptych.learned.training.tasks import task_named
-from diptych.learned.weights.files import path_of
+from diptych.learned.weights.paths import path_of
 from diptych.pipeline.real_scenes import real_scenes
 from diptych.stages.failure import StageFailure
 

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from diptych.learned.mono.network import MonoDepth
 from diptych.learned.mono.task import HELD_OUT, MonoTask, _figures
-from diptych.learned.weights.files import digest_of, load, path_of
+from diptych.learned.weights.files import digest_of, load
+from diptych.learned.weights.paths import path_of
 
 
 def test_they_are_those_of_their_card() -> None:

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from diptych.learned.weights.files import digest_of, load, parameters, path_of, ready, save
+from diptych.learned.weights.files import digest_of, load, parameters, ready, save
+from diptych.learned.weights.paths import path_of
 from diptych.stages.failure import StageFailure
 from torch import nn
 

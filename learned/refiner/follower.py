@@ -1,0 +1,100 @@
+"""Following a point from one view to another: by least squares where that is beyond doubt, else by the network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numba import njit
+
+from ...stages.cubic import cut
+from ...stages.least_squares_matching import LeastSquaresMatching
+from ...stages.refinement import Views
+from ...stages.stage import Context
+from ..inference import deterministic, torch_device
+from ..weights.files import ready
+from .network import FIXED_SIZE, MOVING_SIZE, Estimate, RefinerNet
+
+_BATCH, _STEP = 64, 16
+"""Pairs compared at once, what a core's cache holds, and of what their number is a multiple."""
+
+_FAR = 1.0
+"""Steps. A point seen farther away is looked at again from there, where the patches overlap more."""
+
+_OBVIOUS = LeastSquaresMatching(window=13, max_shift=1.0, min_correlation=0.85, max_uncertainty=0.15)
+_FINISH = LeastSquaresMatching(window=13, max_shift=1.0, max_uncertainty=0.2)
+
+
+@dataclass(frozen=True)
+class Follower:
+    """A network on a device, and when to believe it; see :class:`~diptych.learned.refiner.stage.SubpixelRefiner`."""
+
+    network: RefinerNet
+    device: torch.device
+    max_uncertainty: float
+    min_match: float
+
+    @staticmethod
+    def of(weights: str, max_uncertainty: float, min_match: float, context: Context) -> Follower:
+        """A follower with its weights.
+
+        Raises:
+            StageFailure: ``no-device``, and as :func:`~diptych.learned.weights.files.ready`.
+        """
+        device = torch_device(context)
+        network = ready(RefinerNet, weights, device, torch.contiguous_format)
+        return Follower(network, device, max_uncertainty, min_match)
+
+    def follow(self, views: Views) -> tuple[np.ndarray, np.ndarray]:
+        """Where the points are seen, and whether that is sure; see :class:`~diptych.stages.refinement.Views`."""
+        with deterministic():
+            shift, sure = _OBVIOUS.follow(views)
+            rest = np.flatnonzero(~sure)
+            shift[rest], sure[rest] = self._ask(views.of(rest))
+        return shift, sure
+
+    def _ask(self, views: Views) -> tuple[np.ndarray, np.ndarray]:
+        shift, deviation, match = _seen(views, np.zeros((len(views.fixed), 2)), self.network, self.device)
+        far = np.flatnonzero(np.linalg.norm(shift, axis=1) > _FAR)
+        shift[far], deviation[far], match[far] = _seen(views.of(far), shift[far], self.network, self.device)
+        sure = (deviation <= self.max_uncertainty) & (match >= self.min_match)
+        finish = np.flatnonzero(sure)
+        exact, better = _FINISH.follow(views.of(finish), shift[finish])
+        shift[finish[better]] = exact[better]
+        return shift, sure
+
+
+def _seen(
+    views: Views, start: np.ndarray, network: RefinerNet, device: torch.device
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where the network sees the points if the moving patches are laid at ``start``: shifts, deviations, matches."""
+    margin = (views.fixed.shape[1] - FIXED_SIZE) // 2
+    middle = views.fixed[:, margin : margin + FIXED_SIZE, margin : margin + FIXED_SIZE]
+    shift, deviation, match = start.copy(), np.empty(len(start)), np.empty(len(start))
+    for first in range(0, len(start), _BATCH):
+        rows = slice(first, first + _BATCH)
+        fixed = _filled(middle[rows].astype(np.float32) / 255).to(device)
+        moving = _filled(_laid(views.moving[rows], views.affine[rows], start[rows])).to(device)
+        found = network(fixed, moving)
+        estimate = Estimate(*(each[: len(start[rows])].double().cpu().numpy() for each in found))
+        shift[rows] += np.einsum("nij,nj->ni", views.affine[rows], estimate.shift)
+        deviation[rows] = np.exp(estimate.log_deviation)
+        match[rows] = 1 / (1 + np.exp(-estimate.match))
+    return shift, deviation, match
+
+
+def _filled(patches: np.ndarray) -> torch.Tensor:
+    """Patches and empty ones up to a multiple: for each new number of them torch takes milliseconds to prepare."""
+    return torch.from_numpy(np.pad(patches, ((0, -len(patches) % _STEP), (0, 0), (0, 0))))
+
+
+@njit(cache=True, nogil=True)
+def _laid(patches: np.ndarray, affine: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Patches laid upon the fixed ones, brightness in [0, 1], shape (M, MOVING_SIZE, MOVING_SIZE)."""
+    laid = np.empty((len(patches), MOVING_SIZE, MOVING_SIZE), np.float32)
+    middle = 0.5 * (patches.shape[1] - 1)
+    for m in range(len(patches)):
+        cut(patches[m], middle + shift[m], affine[m], laid[m])
+        laid[m] /= np.float32(255.0)
+    return laid
