@@ -40,6 +40,11 @@ _SCALE, _STEPS, _LEVELS = 0.1, 0.5, 4
 """Weights of the error of an image's scale and of the steps from pixel to pixel, and at how many sizes these count."""
 
 
+_EVEN = 0.5
+"""What the network finds hard counts this power of its expected error more, else it would learn what is easy first and
+hardly anything else (Seitzer et al. 2022)."""
+
+
 @dataclass(frozen=True, eq=False)
 class Batch:
     """Images and their depths.
@@ -82,7 +87,8 @@ class MonoTask(Task):
         residual = torch.where(batch.known, log_depth - batch.log_depth, 0.0)
         aligned = residual - _medians(residual, batch.known)
         count = batch.known.sum()
-        shape = torch.where(batch.known, laplace(aligned, log_error), 0.0).sum() / count
+        likelihood = laplace(aligned, log_error) * torch.exp(_EVEN * log_error.detach())
+        shape = torch.where(batch.known, likelihood, 0.0).sum() / count
         scale = (residual.sum(dim=(1, 2)) / batch.known.sum(dim=(1, 2)).clamp(min=1)).abs().mean()
         steps = _steps(residual, batch.known)
         numbers = {"shape": float(shape.detach()), "steps": float(steps.detach())}

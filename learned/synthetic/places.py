@@ -73,11 +73,12 @@ def yard(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Rang
 
 def room(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Range]:
     """A floor, a ceiling, one to three walls, furniture along them and in the middle."""
-    yaw, drop, back = uniform(rng, -0.7, 0.7), uniform(rng, 0.35, 0.9), log_uniform(rng, 0.15, 2.5)
-    turn = _upright(yaw)
+    yaw, drop, back = uniform(rng, -0.7, 0.7), uniform(rng, 0.3, 0.9), log_uniform(rng, 0.15, 4.0)
+    elevation = uniform(rng, -0.05, 0.8)
+    turn, top = _upright(yaw), _FARTHEST * math.sin(elevation) + uniform(rng, 0.4, 1.2)
     shapes = [
         slab(rng, device, FLOOR, np.array([0.0, -drop, 0.0]), 0.05),
-        slab(rng, device, CEILING, np.array([0.0, uniform(rng, 1.1, 1.9), 0.0]), 0.05),
+        slab(rng, device, CEILING, np.array([0.0, top, 0.0]), 0.05),
         slab(rng, device, turn, turn @ [0.0, 0.0, -back], 0.2),
     ]
     for side in (-1, 1):
@@ -91,7 +92,7 @@ def room(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Rang
     for piece in furniture:
         shapes.append(Box(turn @ piece.rotation, turn @ piece.center, piece.size))
     shapes += [standing(rng, -drop) for _ in range(choice(rng, (0, 1, 3), (0.4, 0.3, 0.3)))]
-    return shapes, (-0.1, 0.1), (-0.05, 0.6)
+    return shapes, (-0.1, 0.1), (elevation, elevation)
 
 
 PLACES: Mix = {facade: 0.08, court: 0.11, table: 0.09, statue: 0.05, thicket: 0.05, yard: 0.36, room: 0.26}
