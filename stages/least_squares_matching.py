@@ -55,7 +55,8 @@ class LeastSquaresMatching(Stage):
             shifts in steps of the moving patch (M, 2), and which of them are sure (M,).
         """
         begin = np.zeros((len(views.fixed), 2)) if start is None else start
-        found = _match(views.fixed, views.moving, views.affine, begin, self.window, self.max_iterations, self.max_shift)
+        window = _window(self.window)
+        found = _match(views.fixed, views.moving, views.affine, begin, *window, self.max_iterations, self.max_shift)
         shift, before, after, deviation = found[:, :2], found[:, 2], found[:, 3], found[:, 4]
         sure = (after >= self.min_correlation) & (after >= before) & (deviation <= self.max_uncertainty)
         return shift, sure
@@ -73,20 +74,26 @@ _LEAST_AREA, _WIDEST = 0.3, 0.5
 _STILL = 0.01
 """Pixels of the patch: a step less than this is none."""
 
-
 Matrix = tuple[float, float, float, float]
 """Two by two, row by row."""
 
 
+def _window(side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places around the middle, x and y, (2, K), and roots of their weights, which fall off and sum to 1, (K,)."""
+    index = np.arange(side * side)
+    place = np.stack((index % side - side // 2, index // side - side // 2))
+    weight = np.exp(-2.0 * (place[0] ** 2 + place[1] ** 2) / side**2)
+    return place.astype(np.float32), np.sqrt(weight / weight.sum()).astype(np.float32)
+
+
 @njit(**FAST)
 def _match(
-    fixed: np.ndarray, moving: np.ndarray, affines: np.ndarray, starts: np.ndarray, window: int, iterations: int,
-    max_shift: float,
+    fixed: np.ndarray, moving: np.ndarray, affines: np.ndarray, starts: np.ndarray, place: np.ndarray,
+    root: np.ndarray, iterations: int, max_shift: float,
 ) -> np.ndarray:  # fmt: skip
     """Shift (2), correlation before and after, and deviation of the shift (infinite if not found), shape (M, 5)."""
     found = np.zeros((len(fixed), 5))
     found[:, 4] = np.inf
-    place, root = _window(window)
     reference, patch = np.empty(fixed.shape[1:], np.float32), np.empty(moving.shape[1:], np.float32)
     template, sampled, slopes = np.empty_like(root), np.empty_like(root), np.empty((6, len(root)), np.float32)
     normal, step = np.empty((6, 6)), np.empty(6)
@@ -135,15 +142,6 @@ def _match(
             found[m, 0], found[m, 1], found[m, 3] = x, y, correlation
             found[m, 4] = np.sqrt(left * 0.5 * (a + c + np.sqrt((a - c) ** 2 + 4 * b**2)))
     return found
-
-
-@njit(**FAST)
-def _window(side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Places around the middle, x and y, (2, K), and roots of their weights, which fall off and sum to 1, (K,)."""
-    index = np.arange(side * side)
-    place = np.stack((index % side - side // 2, index // side - side // 2))
-    weight = np.exp(-2.0 * (place[0] ** 2 + place[1] ** 2) / side**2)
-    return place.astype(np.float32), np.sqrt(weight / weight.sum()).astype(np.float32)
 
 
 @njit(**FAST)
