@@ -77,7 +77,7 @@ class RealScene:
         """
         of = {name: place for place, name in enumerate(self.scene.names)}
         known = np.array([of.get(name, -1) for name in self.photos.names])
-        fixed = fixed_views(self.tracks)[self.tracks.track]
+        fixed = fixed_views(self.tracks, self.tracks.track)
         pairs = np.column_stack([self.tracks.photo, self.tracks.photo[fixed]])
         moving = (pairs[:, 0] != pairs[:, 1]) & (known[pairs] >= 0).all(axis=1)
         distances = [np.empty(0)]
