@@ -57,7 +57,7 @@ def _real_scene(place: Path, name: str, out: Path) -> RealScene:
         name=name, photos=read_photos(photos)[0], scene=seen.scene, neighbors=seen.neighbors, views=seen.views,
         features=cut["features"], patches=cut["patches"], tracks=cut["tracks"][""],
     )  # fmt: skip
-    if not scene.spread(1):
+    if not scene.sample_photos(1):
         raise StageFailure(
             "bad-real-scene", f"No photo of {place} sees enough points on which others agree to judge a network by.",
             hint="Give photos that overlap, with their true cameras.",

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ...stages.stage import Context
 from ..synthetic.scenes import Sample, sample
 from ..training.real import RealScene
-from ..training.task import Task
+from ..training.task import Task, mean_figures
 from .network import HYPOTHESES, DepthNetwork, Estimate
 from .stage import DepthNet
 from .warping import Rays
@@ -62,21 +62,17 @@ class DepthTask(Task):
             held_out = self._sample(number, HELD_OUT, views=5)
             estimate = network(*_images(held_out), rays_of(held_out), *_range(held_out))
             figures.append(_figures(estimate, _true_inverse(held_out)))
-        return {name: sum(each[name] for each in figures) / len(figures) for name in figures[0]}
+        return mean_figures(figures)
 
     def judge(self, weights: Path, real: RealScene) -> dict[str, float]:
         """Errors at points that were triangulated with the true cameras, 100 % where there is no depth."""
-        stage, errors = DepthNet(weights=str(weights), min_confidence=0.0), []
-        for photo in real.spread(_JUDGED):
+        stage, figures = DepthNet(weights=str(weights), min_confidence=0.0), []
+        for photo in real.sample_photos(_JUDGED):
             xy, z = real.check_points(photo)
             column, row = xy.astype(np.int64).T
             depth = stage.run(real.around(photo), Context(device=str(self.device))).depth[row, column]
-            errors.append(np.abs(depth / z - 1))
-        return {
-            "median %": 100 * float(np.mean([np.median(each) for each in errors])),
-            "within 0.5 %": float(np.mean([np.mean(each < 0.005) for each in errors])),
-            "within 1 %": float(np.mean([np.mean(each < 0.01) for each in errors])),
-        }
+            figures.append(_shares(torch.from_numpy(np.abs(depth / z - 1))))
+        return mean_figures(figures)
 
     def _sample(self, number: int, seed: int, views: int) -> Sample:
         return sample(
@@ -168,7 +164,11 @@ def _plain(**values: Tensor) -> dict[str, float]:
 
 
 def _figures(estimate: Estimate, true: Tensor) -> dict[str, float]:
-    error = _relative_error(estimate, true)[true > 0]
+    return _shares(_relative_error(estimate, true)[true > 0])
+
+
+def _shares(error: Tensor) -> dict[str, float]:
+    """What errors of depth, as shares of it, come to."""
     if not len(error):
         return {"median %": 0.0, "within 0.5 %": 1.0, "within 1 %": 1.0}
     return {

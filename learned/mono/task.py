@@ -15,7 +15,7 @@ from torch.nn import functional
 from ..synthetic.places import PLACES
 from ..synthetic.scenes import sample
 from ..training.real import RealScene
-from ..training.task import Task
+from ..training.task import Task, mean_figures
 from ..weights.files import load
 from .learning import MonoLearning, sighted_views
 from .losses import laplace
@@ -97,15 +97,11 @@ class MonoTask(Task):
     def validate(self, network: nn.Module) -> dict[str, float]:
         figures = []
         for number in range(_VALIDATED):
-            held_out = _shown(
-                self._scene(number, HELD_OUT),
-                np.tile(np.eye(2), (_VIEWS, 1, 1)),
-                np.ones(_VIEWS),
-                np.zeros((_VIEWS, 2)),
-            )
+            whole = np.tile(np.eye(2), (_VIEWS, 1, 1)), np.ones(_VIEWS), np.zeros((_VIEWS, 2))
+            held_out = _shown(self._scene(number, HELD_OUT), *whole)
             log_depth, _ = network(held_out.image, held_out.rays)
             figures.append(_figures(log_depth.float() - held_out.log_depth, held_out.known))
-        return {name: sum(each[name] for each in figures) / len(figures) for name in figures[0]}
+        return mean_figures(figures)
 
     def judge(self, weights: Path, real: RealScene) -> dict[str, float]:
         """Errors at the points of the model, each photo at its own scale, the mean over the photos."""
@@ -113,12 +109,8 @@ class MonoTask(Task):
         load(network, str(weights))
         names = real.photos.names
         views = sighted_views([real.views[name] for name in names], real.scene, names, MonoLearning.size)
-        found = (residuals(network, view)[0] for view in views.values())
-        errors = [np.abs(np.expm1(residual - np.median(residual))) for residual in found]
-        return {
-            "median %": 100 * float(np.mean([np.median(each) for each in errors])),
-            "within 10 %": float(np.mean([np.mean(each <= 0.1) for each in errors])),
-        }
+        found = (torch.from_numpy(residuals(network, view)[0])[None, None] for view in views.values())
+        return mean_figures([_figures(each, torch.ones_like(each, dtype=torch.bool)) for each in found])
 
     def _scene(self, number: int, seed: int) -> Batch:
         """The views of a scene, kept as long as batches will ask for it."""

@@ -74,5 +74,5 @@ class RefinerTask(Task):
             name: stage.run(name, real.photos, real.features[name], patches, real.tracks, context)
             for name in real.photos.names
         }
-        before, after = (float(np.mean(real.off_the_lines(each) < 0.25)) for each in (real.features, moved))
+        before, after = (float(np.mean(real.epipolar_distances(each) < 0.25)) for each in (real.features, moved))
         return {"raw within 0.25 px": before, "within 0.25 px": after}

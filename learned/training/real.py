@@ -60,7 +60,7 @@ class RealScene:
         shown = (local[:, 2] > 0) & (xy >= 0).all(axis=1) & (xy < [view.camera.width, view.camera.height]).all(axis=1)
         return xy[shown], local[shown, 2]
 
-    def spread(self, count: int) -> list[int]:
+    def sample_photos(self, count: int) -> list[int]:
         """Photos with neighbours and enough points, at most so many, evenly from first to last."""
         usable = [i for i in range(len(self.photos)) if self._is_usable(i)]
         places = np.linspace(0, len(usable) - 1, min(count, len(usable))).round().astype(int)
@@ -70,7 +70,7 @@ class RealScene:
         known = self.photos.names[photo] in self.scene.names and len(self.neighbors.of(photo)) > 0
         return known and len(self.check_points(photo)[1]) >= _FEWEST_POINTS
 
-    def off_the_lines(self, features: Mapping[str, Features]) -> np.ndarray:
+    def epipolar_distances(self, features: Mapping[str, Features]) -> np.ndarray:
         """How far matches lie from the true epipolar lines, in pixels, shape (M,).
 
         Every observation of a track is held against the one that refiners leave in its place.
@@ -84,11 +84,11 @@ class RealScene:
         for pair in np.unique(pairs[moving], axis=0):
             rows = np.flatnonzero(moving & (pairs == pair).all(axis=1))
             sides = zip(pair, (rows, fixed[rows]), strict=True)
-            first, second = (self._straight(photo, features, self.tracks.keypoint[row]) for photo, row in sides)
+            first, second = (self._undistorted(photo, features, self.tracks.keypoint[row]) for photo, row in sides)
             distances.append(symmetric_epipolar_distance(_fundamental(self.scene, *known[pair]), first, second))
         return np.concatenate(distances)
 
-    def _straight(self, photo: int, features: Mapping[str, Features], keypoints: np.ndarray) -> np.ndarray:
+    def _undistorted(self, photo: int, features: Mapping[str, Features], keypoints: np.ndarray) -> np.ndarray:
         """Where a lens without distortion would show some keypoints, shape (N, 2)."""
         name = self.photos.names[photo]
         camera = self.scene.camera(self.scene.names.index(name))

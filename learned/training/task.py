@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -51,3 +52,8 @@ class Task(ABC):
     @abstractmethod
     def judge(self, weights: Path, real: RealScene) -> dict[str, float]:
         """How good the stage is with these weights on real photos with true cameras."""
+
+
+def mean_figures(of_samples: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The mean of every figure over samples, each of which has all of them."""
+    return {name: sum(each[name] for each in of_samples) / len(of_samples) for name in of_samples[0]}

@@ -37,7 +37,7 @@ def scene(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> RealScene:
 
 def test_points_lie_where_the_views_show_them(scene: RealScene) -> None:
     assert scene.name == "court"
-    photo, last = scene.spread(2)
+    photo, last = scene.sample_photos(2)
     assert last > photo
     xy, z = scene.check_points(photo)
     view = scene.views[scene.photos.names[photo]]
@@ -48,7 +48,7 @@ def test_points_lie_where_the_views_show_them(scene: RealScene) -> None:
 
 
 def test_matches_lie_close_to_the_lines_and_shifted_ones_do_not(scene: RealScene) -> None:
-    close = scene.off_the_lines(scene.features)
+    close = scene.epipolar_distances(scene.features)
     assert len(close) > 500
     assert np.median(close) < 0.4
     rng = np.random.default_rng(0)
@@ -56,7 +56,7 @@ def test_matches_lie_close_to_the_lines_and_shifted_ones_do_not(scene: RealScene
         name: replace(features, xy=features.xy + rng.normal(0, 3, features.xy.shape))
         for name, features in scene.features.items()
     }
-    assert np.median(scene.off_the_lines(moved)) > 1
+    assert np.median(scene.epipolar_distances(moved)) > 1
 
 
 @pytest.mark.parametrize(
