@@ -1,9 +1,11 @@
 """Is the page of a run light? Its size, how long a real browser takes to open it, and what the console says.
 
-    python -m benchmarks.report [--photos 30] [--points 100000] [--repeat 3]
+    python -m benchmarks.report [--photos 30] [--points 100000] [--repeat 3] [--sparse]
 
 The run is made up: photos of noise, an arc of cameras around a ball of points, 8,000 keypoints a photo, depth maps of
-every photo, a cloud and a mesh. The bar is 25 MB and 3 seconds for 30 photos and 100,000 points. It needs Chromium.
+every photo, a cloud and a mesh. The bar is 25 MB and 3 seconds for 30 photos and 100,000 points.
+With ``--photos 1000 --points 1000000 --sparse``, which leaves out all but photos, cameras and points, it shows how much
+the viewer bears. It needs Chromium.
 """
 
 from __future__ import annotations
@@ -35,10 +37,11 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=30)
     parser.add_argument("--points", type=int, default=100_000)
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--sparse", action="store_true", help="no keypoints, no matches and nothing dense")
     given = parser.parse_args()
     with TemporaryDirectory() as folder:
         page = Path(folder) / "report.html"
-        write(page, given.photos, given.points)
+        write(page, given.photos, given.points, given.sparse)
         print(f"{given.photos} photos, {given.points:,} points: {page.stat().st_size / 1e6:.1f} MB")
         seconds, busy, problems = [], [], []
         for _ in range(given.repeat):
@@ -62,7 +65,7 @@ def _blank(folder: Path) -> Path:
     return path
 
 
-def write(page: Path, photo_count: int, points: int) -> None:
+def write(page: Path, photo_count: int, points: int, sparse: bool) -> None:
     """Write the page of a made-up run."""
     rng = np.random.default_rng(0)
     names = tuple(f"photo_{i:03}.jpg" for i in range(photo_count))
@@ -77,7 +80,8 @@ def write(page: Path, photo_count: int, points: int) -> None:
     scene = scene_of(names, points, rng)
     write_report(
         page, photos=photos, files=files, sparse=Sparse((scene,)), record={"name": "made up", "seconds": 1.0},
-        dense=dense_of(scene, images), found=found_of(names, rng),
+        dense=Dense() if sparse else dense_of(scene, images),
+        found=Found({}, {}, {}) if sparse else found_of(names, rng),
     )  # fmt: skip
 
 
