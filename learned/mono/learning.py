@@ -55,7 +55,7 @@ class MonoLearning(Stage):
     """
 
     slot = "mono"
-    papers = ("godard2019", "sandler2018", "ronneberger2015", "facil2019", "kendall2017")
+    papers = ("godard2019", "sandler2018", "ronneberger2015", "facil2019", "liu2018", "kendall2017")
     libraries = ("numpy", "opencv-contrib-python", "torch")
 
     weights: str = "mono"
