@@ -103,7 +103,7 @@ class MonoDepth(nn.Module):
 
 
 def _inverse_depths(planes: Tensor, rays: Tensor) -> Tensor:
-    """Inverse depth along rays (B, 2, H, W), affine in (x, y) on planes (B, K, 3), but never too small, (B, K, H, W)."""
+    """Inverse depth along rays (B, 2, H, W), affine in (x, y) on planes (B, K, 3) but never too small (B, K, H, W)."""
     inverse = planes[..., 0, None, None] + torch.einsum("bkc,bchw->bkhw", planes[..., 1:], rays)
     return functional.softplus(inverse, beta=_BEND) + _FARTHEST
 
