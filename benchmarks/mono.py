@@ -83,16 +83,16 @@ def judge(name: str, data: Path, recipe: dp.Recipe, camera: str | None, splits: 
             camera=camera,
             recipe=recipe.set([f"mono.split={split}"]),
         )
-        points, known = at_points(result), predictors(result.mono, at_points(result)["train"])
+        points = at_points(result)
+        known = predictors(result.mono, points["train"])
+        shapes: dict[Predictor, Depths] = {predictor: at_own_scale(depths) for predictor, depths in known.items()}
         shown = {"at the points": points}
         if (data / "depth").is_dir():
             shown["against measured depth"] = at_pixels(result, data / "depth")
         for where, parts in shown.items():
-            shapes = {predictor: at_own_scale(depths) for predictor, depths in known.items()}
             tables.setdefault(f"one scale for all photos, {where}", []).append(errors_of(known, parts))
             tables.setdefault(f"each photo at its own scale, {where}", []).append(errors_of(shapes, parts))
-    counts = ", ".join(f"{len(points[part])} {part}" for part in PARTS)
-    print(f"{name}: {counts} photos; mean over {splits} of five splits")
+    print(f"{name}: mean over {splits} of five ways to divide the photos")
     for title, errors in tables.items():
         tell(f"{name}, {title}", averaged(errors))
 

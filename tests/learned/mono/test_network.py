@@ -46,6 +46,7 @@ def test_a_pixel_that_belongs_to_one_plane_lies_on_it() -> None:
     network, floor = MonoDepth().eval(), (1.2, -0.3, 0.5)
     guess = network.planes[-1]
     assert isinstance(guess, torch.nn.Linear)
+    assert network.head.bias is not None
     with torch.no_grad():
         guess.bias.view(-1, 3)[2] = torch.tensor(floor)
         # Behind depth and error stand the planes: this one is chosen everywhere.
