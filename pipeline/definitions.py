@@ -8,16 +8,15 @@ from __future__ import annotations
 import ast
 import importlib.util
 import json
-import os
 import platform
 import time
-import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..stages.writing import written_whole
 from .codec import digest
 
 WHOLE = "*"
@@ -111,15 +110,9 @@ def _restored(statements: list[Any], imports: dict[str, list[Any]], **others: An
 
 
 def _keep(kept: Path, tree: dict[str, Any]) -> None:
-    """Write aside and rename, so that it is there whole or not at all; a folder that is read only does without."""
-    aside = kept.with_name(f"{kept.name}.{os.getpid()}-{uuid.uuid4().hex}")
-    with suppress(OSError):
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            aside.write_text(json.dumps(tree), "utf-8")
-            aside.replace(kept)
-        finally:
-            aside.unlink(missing_ok=True)
+    """Write it whole or not at all; a folder that is read only does without."""
+    with suppress(OSError), written_whole(kept) as aside:
+        aside.write_text(json.dumps(tree), "utf-8")
 
 
 def _parsed(name: str, package: str, path: Path) -> Definitions:

@@ -50,7 +50,7 @@ def _real_scene(place: Path, name: str, out: Path) -> RealScene:
     read_true_cameras(truth)  # says best what is wrong with it
     recipe = Recipe.load("learned").with_(refined=Unrefined(), sparse=TruePoses()).set(_SETTINGS)
     seen, cut = (
-        run(photos, out=out / name, store=str(out / "store"), recipe=recipe, truth=truth, until=slot, progress=False)
+        run(photos, out=out / name, store=str(out / "store"), recipe=recipe, truth=truth, until=slot)
         for slot in ("views", "patches")
     )
     scene = RealScene(

@@ -15,6 +15,7 @@ import psutil
 
 from ..stages.failure import StageFailure
 from ..stages.provenance import diptych_version, git_state, requirements
+from ..stages.writing import written_whole
 from .citations import citations
 from .codec import canonical, digest
 from .collection import Collection, Options
@@ -95,12 +96,11 @@ def content_digest(record: dict[str, Any]) -> str:
 
 
 def write_record(path: Path, record: dict[str, Any]) -> None:
-    """Write a record aside and rename it, so that it is whole or the old one; one line per task."""
+    """Write a record, whole or not at all; one line per task."""
     tasks = ",\n  ".join(_json(task) for task in record["tasks"])
     head = json.dumps({**record, "tasks": []}, indent=1, ensure_ascii=False, default=str)
-    aside = path.with_name(f".{path.name}.new")
-    aside.write_text(head.replace('"tasks": []', f'"tasks": [\n  {tasks}\n ]' if tasks else '"tasks": []'), "utf-8")
-    aside.replace(path)
+    with written_whole(path) as aside:
+        aside.write_text(head.replace('"tasks": []', f'"tasks": [\n  {tasks}\n ]' if tasks else '"tasks": []'), "utf-8")
 
 
 def read_record(path: Path) -> dict[str, Any]:

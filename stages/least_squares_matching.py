@@ -189,7 +189,7 @@ def _solve(
     inverse: np.ndarray, slopes: np.ndarray, sampled: np.ndarray, gain: np.float32, prior: float, change: Matrix,
     step: np.ndarray,
 ) -> None:  # fmt: skip
-    """Fill in the step of Gauss and Newton: shift and affine change, drawn back to none by the prior."""
+    """Fill in the Gauss-Newton step: shift and affine change, drawn back to none by the prior."""
     step[:] = 0.0
     a, b, c, d = change
     held = (0.0, 0.0, a - 1.0, b, c, d - 1.0)

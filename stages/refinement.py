@@ -41,14 +41,15 @@ def refined(
 
     Only the patches of photos that hold the fixed view of a shared track are read, each once.
     """
-    own, fixed = _moving(tracks, photos.names.index(name))
+    photo = photos.names.index(name)
+    own, fixed = _moving(tracks, photo)
     if not len(own):
         return features
-    mine = patches[photos.names.index(name)]
+    mine = patches[photo]
     at = np.searchsorted(mine.keypoint, tracks.keypoint[own])
     views = Views(np.empty_like(mine.gray[at]), mine.gray[at], np.empty((len(own), 2, 2)))
-    for photo in np.unique(tracks.photo[fixed]):
-        theirs, shared = patches[int(photo)], np.flatnonzero(tracks.photo[fixed] == photo)
+    for other in np.unique(tracks.photo[fixed]):
+        theirs, shared = patches[int(other)], np.flatnonzero(tracks.photo[fixed] == other)
         here, there = at[shared], np.searchsorted(theirs.keypoint, tracks.keypoint[fixed[shared]])
         change = local_affines(theirs.xy[there], mine.xy[here])
         views.fixed[shared] = theirs.gray[there]

@@ -24,11 +24,11 @@ Depths = Callable[[Sighted], np.ndarray]
 """The depths that a predictor gives to the points of a view."""
 
 
-def divided(photos: Iterable[int]) -> dict[Part, list[int]]:
-    """The photos of each part."""
+def divided(photos: Iterable[int], split: int) -> dict[Part, list[int]]:
+    """The photos of each part, the pattern begun so many places on."""
     parts: dict[Part, list[int]] = {part: [] for part in ("train", "validation", "test")}
     for place, photo in enumerate(photos):
-        parts[PATTERN[place % len(PATTERN)]].append(photo)
+        parts[PATTERN[(place + split) % len(PATTERN)]].append(photo)
     return parts
 
 

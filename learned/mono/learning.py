@@ -18,13 +18,13 @@ from ..inference import one_thread
 from ..weights.files import load
 from ..weights.paths import path_of
 from .glimpses import Sighted
-from .judgement import constant, divided, errors_of, plane, pooled, read_by, weighted_median
+from .judgement import PATTERN, constant, divided, errors_of, plane, pooled, read_by, weighted_median
 from .lesson import Lesson
 from .network import STRIDE, MonoDepth
 from .pictures import Picture
 from .reading import flat, network_of, residuals
 
-_FEWEST_VIEWS, _FEWEST_POINTS = 4, 20
+_FEWEST_VIEWS, _FEWEST_POINTS = len(PATTERN), 20
 """Views that learning needs, so that one is left for validation and one for the test, and points that each needs."""
 
 _SOURCES = 2
@@ -52,18 +52,20 @@ class MonoLearning(Stage):
         learning_rate: the largest one.
         photometric: weight of the likeness of views.
         smooth: weight of the smoothness.
+        split: which of five ways to divide the photos, 0 to 4; over the five of them each is left for the test once.
     """
 
     slot = "mono"
-    papers = ("godard2019", "sandler2018", "ronneberger2015", "facil2019", "kendall2017")
+    papers = ("godard2019", "sandler2018", "ronneberger2015", "facil2019", "liu2018", "kendall2017")
     libraries = ("numpy", "opencv-contrib-python", "torch")
 
     weights: str = "mono"
-    size: int = 192
+    size: int = 128
     steps: int = 600
-    learning_rate: float = 2e-3
+    learning_rate: float = 5e-4
     photometric: float = 0.2
     smooth: float = 0.02
+    split: int = 0
 
     def files(self) -> tuple[Path, ...]:
         """The weights to begin with."""
@@ -83,10 +85,11 @@ class MonoLearning(Stage):
             StageFailure: ``too-few-views``, ``bad-parameter``, ``training-diverged``, and as
                 :func:`~diptych.learned.weights.files.load`.
         """
-        if self.size < STRIDE or self.steps < 0:
+        if self.size < STRIDE or self.steps < 0 or not 0 <= self.split < len(PATTERN):
             raise StageFailure(
-                "bad-parameter", f"MonoLearning needs a size of at least {STRIDE} and no fewer than 0 steps.",
-                size=self.size, steps=self.steps,
+                "bad-parameter",
+                f"MonoLearning needs a size of at least {STRIDE}, no fewer than 0 steps and a split from 0 to 4.",
+                size=self.size, steps=self.steps, split=self.split,
             )  # fmt: skip
         sighted = sighted_views(views, sparse.scene, photos.names, self.size)
         if len(sighted) < _FEWEST_VIEWS:
@@ -94,7 +97,7 @@ class MonoLearning(Stage):
                 "too-few-views", f"Learning depth needs {_FEWEST_VIEWS} views that see {_FEWEST_POINTS} points each.",
                 hint="Take more photos, or use another stage for the depths.", views=len(sighted), photos=len(photos),
             )  # fmt: skip
-        of_part = divided(sighted)
+        of_part = divided(sighted, self.split)
         parts: dict[Part, list[Sighted]] = {part: [sighted[photo] for photo in of_part[part]] for part in of_part}
         train = parts["train"]
         with one_thread():

@@ -23,6 +23,10 @@ _GLIMPSES = 4
 """A step learns from so many. They are looked at side by side and their gradients added in their order, so that the sum
 does not depend on how many threads there are."""
 
+_SHAPE = 3.0
+"""Weight of what is left of the residuals of a view without their median. How far away a photo was taken is the hardest
+to tell and would else be all that is learned, by heart and at the cost of the shape."""
+
 _EMPTY, _UNKNOWN = 0.5, math.log(0.5)
 """Where there are no points, as in the sky, the network is to expect an error of half the depth: with this weight."""
 
@@ -89,7 +93,8 @@ class Lesson:
         seen = glimpse(self.train[view], self._size, rng)
         log_depth, log_error = (each[0] for each in network(seen.shown[None], seen.rays[None]))
         expected, width = (at_points(each, seen.xy) for each in (log_depth, log_error))
-        loss = laplace(expected - seen.log_depth, width).sum() / max(1, len(seen.log_depth))
+        residual = expected - seen.log_depth
+        loss = (laplace(residual, width) + _SHAPE * _centred(residual).abs()).sum() / max(1, len(residual))
         if self.photometric:
             loss = loss + self.photometric * self._unlikeness(seen, view, log_depth.exp())
         loss = loss + self.smooth * smoothness(log_depth, seen.image)
@@ -116,8 +121,9 @@ class Lesson:
         return max(1, round(width / STRIDE)) * STRIDE, max(1, round(height / STRIDE)) * STRIDE
 
     def _judge(self, network: MonoDepth) -> float:
-        """Mean absolute residual of log-depth on the validation views, which count the same."""
-        return float(np.mean([np.abs(residuals(network, each)[0]).mean() for each in self.validation]))
+        """How far off the depths of the validation views are, and without their scale; they count the same."""
+        found = [torch.from_numpy(residuals(network, each)[0]) for each in self.validation]
+        return float(np.mean([float((each.abs() + _centred(each).abs()).mean()) for each in found]))
 
     def _honest(self, network: MonoDepth) -> MonoDepth:
         """The network, its expected errors scaled to those that it makes on the validation views."""
@@ -125,6 +131,11 @@ class Lesson:
         ratio = np.mean([(np.abs(residual) * np.exp(-log_error)).mean() for residual, log_error in found])
         network.multiply(error=float(ratio))
         return network
+
+
+def _centred(residual: Tensor) -> Tensor:
+    """Residuals of a view less their median: what a scale of its own would leave."""
+    return residual - residual.detach().median() if len(residual) else residual
 
 
 def _follow(

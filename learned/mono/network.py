@@ -19,14 +19,30 @@ _MEAN, _SPREAD = 0.45, 0.25
 
 _LOG_ERRORS = -6.0, 2.0
 
+_PLANES = (
+    (1.0, 0.0, 0.0), (0.6, 0.0, 0.0), (0.4, 0.0, 1.0), (0.4, 0.0, -1.0),
+    (0.6, 0.6, 0.0), (0.6, -0.6, 0.0), (0.8, 0.3, 0.0), (0.8, -0.3, 0.0),
+)  # fmt: skip
+"""What the network begins with: inverse depth where (x, y) is 0 and its slopes along x and y. Walls ahead, a floor, a
+ceiling, and walls at both sides."""
+
+_GUESS = 128
+"""Numbers between what all of the image says together and the planes."""
+
+_FARTHEST, _BEND = 0.02, 4.0
+"""Inverse depth behind which no plane goes, and how sharply it turns there."""
+
 
 class MonoDepth(nn.Module):
     """Log-depth and its expected error from an image and the directions in which its pixels look.
 
     Inverted residuals (Sandler et al. 2018, MobileNetV2) down to 1/32 of the image and what all of it says together
-    there, then up-convolutions with skips (Ronneberger et al. 2015, U-Net) to 1/2. The directions tell the network the
-    focal length, without which one picture may be of something small and near or large and far (Facil et al. 2019,
-    CAM-Convs). Normalised by groups of channels, so that a depth does not depend on what else is in the batch.
+    there, then up-convolutions with skips (Ronneberger et al. 2015, U-Net) to 1/2. A few planes are read out of the
+    whole image, and every pixel says to which it belongs and how far it lies off them (after Liu et al. 2018,
+    PlaneNet): much of what people build is flat, and that a wall recedes is seen from all of it. The directions tell
+    the network the focal length, without which one picture may be of something small and near or large and far (Facil
+    et al. 2019, CAM-Convs). Normalised by groups of channels, so that a depth does not depend on what else is in the
+    batch.
     """
 
     def __init__(self) -> None:
@@ -43,9 +59,13 @@ class MonoDepth(nn.Module):
         self.decoder = nn.ModuleList(
             _Up(coarse, fine) for coarse, fine in zip(_WIDTHS[:0:-1], _WIDTHS[-2::-1], strict=True)
         )
-        self.head = nn.Conv2d(_WIDTHS[0], 2, 3, padding=1)
-        for parameter in self.head.parameters():
+        self.head = nn.Conv2d(_WIDTHS[0], 2 + len(_PLANES), 3, padding=1)
+        guess = nn.Linear(_GUESS, 3 * len(_PLANES))
+        self.planes = nn.Sequential(nn.Linear(_WIDTHS[-1], _GUESS), nn.ReLU(), guess)
+        for parameter in (*self.head.parameters(), guess.weight):
             nn.init.zeros_(parameter)
+        with torch.no_grad():
+            guess.bias.copy_(torch.tensor(_PLANES).flatten())
 
     def forward(self, image: Tensor, rays: Tensor) -> tuple[Tensor, Tensor]:
         """Depth of every pixel, up to a factor that is the same for all of a scene.
@@ -65,18 +85,27 @@ class MonoDepth(nn.Module):
         for level in self.encoder:
             features = level(features)
             skips.append(features)
-        features = features + self.whole(features.mean(dim=(2, 3)))[:, :, None, None]
+        whole = features.mean(dim=(2, 3))
+        features = features + self.whole(whole)[:, :, None, None]
         for up, skip in zip(self.decoder, skips[-2::-1], strict=True):
             features = up(features, skip)
         found = functional.interpolate(self.head(features), scale_factor=2, mode="bilinear", align_corners=False)
-        log_depth, log_error = found[..., :height, :width].unbind(dim=1)
+        off, log_error, *belongs = found[..., :height, :width].unbind(dim=1)
+        inverse = _inverse_depths(self.planes(whole).unflatten(1, (-1, 3)), rays)
+        log_depth = off - (torch.stack(belongs, dim=1).softmax(dim=1) * inverse.log()).sum(dim=1)
         return log_depth, log_error.clamp(*_LOG_ERRORS)
 
     @torch.no_grad()
     def multiply(self, depth: float = 1.0, error: float = 1.0) -> None:
         """Let all depths, or all errors that it expects, be larger by a factor from now on."""
         _, bias = self.head.parameters()
-        bias += torch.tensor([depth, error]).log()
+        bias[:2] += torch.tensor([depth, error]).log()
+
+
+def _inverse_depths(planes: Tensor, rays: Tensor) -> Tensor:
+    """Inverse depth along rays (B, 2, H, W), affine in (x, y) on planes (B, K, 3) but never too small (B, K, H, W)."""
+    inverse = planes[..., 0, None, None] + torch.einsum("bkc,bchw->bkhw", planes[..., 1:], rays)
+    return functional.softplus(inverse, beta=_BEND) + _FARTHEST
 
 
 class _Residual(nn.Module):

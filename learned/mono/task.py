@@ -25,13 +25,17 @@ from .reading import residuals
 HELD_OUT = 1 << 40
 """Seed of the samples that no training sees; seeds of trainings are smaller."""
 
-_WIDTH, _HEIGHT, _VIEWS = 256, 192, 2
-_SHOWN_WIDTH, _SHOWN_HEIGHT = 192, 144
+_WIDTH, _HEIGHT, _VIEWS = 160, 120, 4
+_SHOWN_WIDTH, _SHOWN_HEIGHT = 128, 96
 """Images are shown smaller than they are rendered: as sharp as photographs of this size are."""
 
-_AGO = 0, 41
-"""A batch shows the scene of its own number and that of so many steps before, each time from another angle: rendering
-costs more than learning."""
+_AGO = 0, 7, 19, 41
+"""A batch shows the scene of its own number and those of so many steps before, each time cut out and coloured anew:
+rendering costs more than learning."""
+
+_PLAIN, _KIN = 0.5, 0.5
+"""Shares of textures with next to no pattern, and of shapes made of the same as the one before: what people build is
+mostly so."""
 
 _VALIDATED = 24
 _ZOOM, _ROLL = (0.65, 1.05), np.radians(6)
@@ -117,7 +121,7 @@ class MonoTask(Task):
         if (seed, number) not in self._scenes:
             made = sample(
                 number, seed=seed, views=_VIEWS, depth_views=_VIEWS, width=_WIDTH, height=_HEIGHT, device=self.device,
-                mix=PLACES,
+                mix=PLACES, plain=_PLAIN, kin=_KIN,
             )  # fmt: skip
             back = torch.linalg.inv(made.intrinsics.double())
             u, v = (torch.arange(n, device=self.device, dtype=torch.float64) + 0.5 for n in (_WIDTH, _HEIGHT))

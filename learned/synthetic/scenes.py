@@ -18,6 +18,9 @@ from .shading import Atlas, Light, Material, render
 from .shapes import Shape
 from .textures import texture
 
+_CALM = 0.6, 0.97
+"""How much of a plain material's pattern is taken away."""
+
 
 @dataclass(frozen=True, eq=False)
 class Sample:
@@ -69,6 +72,8 @@ def sample(
     augment: bool = True,
     pose_noise: float = 0.1,
     mix: Mix = THINGS,
+    plain: float = 0.0,
+    kin: float = 0.0,
 ) -> Sample:
     """Sample ``number`` of the endless set ``seed``: always the same for the same arguments.
 
@@ -79,6 +84,8 @@ def sample(
             cameras handed out are slightly wrong; else clean pictures and exact cameras.
         pose_noise: largest error of the cameras, in pixels of reprojection; half of the samples have none.
         mix: kinds of arrangements and how often each is drawn.
+        plain: share of the textures that have next to no pattern, as painted walls and boards have.
+        kin: share of the shapes that are made of the same as the one before, as the parts of a building or a table are.
 
     Raises:
         ValueError: ``depth_views`` is not between 1 and ``views``.
@@ -93,8 +100,8 @@ def sample(
     count = whole(rng, 2, 4)
     # About as many texels as the image has pixels across.
     size = min(max(1 << (width - 1).bit_length(), 64), 512)
-    textures = torch.stack([texture(rng, size, device) for _ in range(count)])
-    materials = [_material(rng, count, width) for _ in shapes]
+    textures = torch.stack([_calmed(rng, texture(rng, size, device), plain) for _ in range(count)])
+    materials = _materials(rng, len(shapes), count, width, kin)
     rendering = render(shapes, materials, Atlas(textures**2.2), _light(rng, plan), cameras)
     if augment:
         images = photograph(rng, rendering.radiance)
@@ -155,10 +162,26 @@ def _range(rng: Generator, depth: Tensor) -> tuple[float, float]:
     return low * uniform(rng, 0.65, 0.9), high * log_uniform(rng, 1.1, 1.6)
 
 
+def _calmed(rng: Generator, image: Tensor, plain: float) -> Tensor:
+    """A texture, with this probability nearly of one colour."""
+    if not plain or not chance(rng, plain):
+        return image
+    return torch.lerp(image, image.mean(dim=2, keepdim=True).mean(dim=1, keepdim=True), uniform(rng, *_CALM))
+
+
 def _in_the_way(shape: Shape, cameras: Views) -> bool:
     """Whether a thing stands so near to a camera that it would fill its view."""
     distance = np.linalg.norm(cameras.centers - shape.center, axis=1)
     return bool((distance - shape.radius < 0.3 * np.linalg.norm(cameras.centers, axis=1)).any())
+
+
+def _materials(rng: Generator, shapes: int, textures: int, width: int, kin: float) -> list[Material]:
+    """One for each shape, with the probability ``kin`` that of the shape before."""
+    found: list[Material] = []
+    for _ in range(shapes):
+        same = found and kin and chance(rng, kin)
+        found.append(found[-1] if same else _material(rng, textures, width))
+    return found
 
 
 def _material(rng: Generator, textures: int, width: int) -> Material:

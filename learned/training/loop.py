@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ...stages.failure import StageFailure
+from ...stages.writing import written_whole
 from ..weights import files
 from .card import Card, code_version
 from .curves import HELD_OUT, Curves
@@ -228,16 +229,15 @@ def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _keep(state: _State, out: Path, identity: dict[str, Any]) -> None:
-    """Write what resuming needs as one file, so that a kill at any moment leaves the last save whole."""
+    """Write what resuming needs as one file; a kill at any moment leaves the last one."""
     tensors = {f"network.{name}": value for name, value in state.network.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in state.average.items()}
     for i, moments in state.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{i}.{key}": torch.as_tensor(value) for key, value in moments.items()}
     told = {"identity": identity, "step": state.step, "seconds": state.seconds, "history": state.history}
-    aside = out / "resume.part"
     alone = {name: value.detach().contiguous().clone() for name, value in tensors.items()}
-    save_file(alone, aside, metadata={"told": json.dumps(told)})
-    aside.replace(out / _RESUME)
+    with written_whole(out / _RESUME) as aside:
+        save_file(alone, aside, metadata={"told": json.dumps(told)})
 
 
 def _finish(

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ...stages.failure import StageFailure
+from ...stages.writing import written_whole
 from .paths import path_of
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -104,10 +105,8 @@ def give(network: nn.Module, state: dict[str, Tensor], origin: str) -> None:
 def save(network: nn.Module, path: Path) -> str:
     """Write the weights of a network and give their SHA-256; equal weights make equal bytes."""
     state = {name: value.detach().to("cpu").contiguous() for name, value in network.state_dict().items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".part")
-    save_file({name: value.float() if value.is_floating_point() else value for name, value in state.items()}, aside)
-    aside.replace(path)
+    with written_whole(path) as aside:
+        save_file({name: value.float() if value.is_floating_point() else value for name, value in state.items()}, aside)
     return digest_of(path)
 
 

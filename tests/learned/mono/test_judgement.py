@@ -48,9 +48,15 @@ def test_errors_are_means_over_views() -> None:
     assert found.within == (0.0, 0.0, 0.5)
 
 
-@pytest.mark.parametrize("count", [4, 5, 11, 31])
-def test_every_photo_has_one_part_and_every_part_photos(count: int) -> None:
-    parts = divided(range(10, 10 + count))
+@pytest.mark.parametrize("split", range(5))
+@pytest.mark.parametrize("count", [5, 6, 11, 31])
+def test_every_photo_has_one_part_and_every_part_photos(count: int, split: int) -> None:
+    parts = divided(range(10, 10 + count), split)
     assert sorted(photo for members in parts.values() for photo in members) == list(range(10, 10 + count))
     assert all(parts.values())
     assert len(parts["train"]) >= count / 2
+
+
+def test_in_five_splits_every_photo_is_tested_once() -> None:
+    tested = [photo for split in range(5) for photo in divided(range(13), split)["test"]]
+    assert sorted(tested) == list(range(13))

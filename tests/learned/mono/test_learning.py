@@ -39,7 +39,7 @@ def learn(stage: MonoLearning, given: World | None = None, threads: int = 1) -> 
 
 @functools.cache
 def learned() -> MonoWeights:
-    return learn(MonoLearning(weights=weights(), size=96, steps=80, learning_rate=4e-3, photometric=0.0))
+    return learn(MonoLearning(weights=weights(), size=96, steps=120, learning_rate=4e-3, photometric=0.0))
 
 
 def test_learning_beats_what_it_began_with_and_a_constant_on_photos_held_out() -> None:
@@ -69,6 +69,12 @@ def test_what_is_held_out_is_not_learned_from() -> None:
     assert changed.error("learned", "test") != learn(stage, base).error("learned", "test")
 
 
+def test_another_split_tests_other_photos() -> None:
+    stages = [MonoLearning(weights=weights(), size=64, steps=1, split=split) for split in (0, 1)]
+    first, other = (learn(stage) for stage in stages)
+    assert not {*first.test} & {*other.test}
+
+
 def test_same_bytes_again_and_with_more_threads() -> None:
     stage = MonoLearning(weights=weights(), size=64, steps=6)
     once = encode(learn(stage))
@@ -79,8 +85,8 @@ def test_same_bytes_again_and_with_more_threads() -> None:
 def test_without_a_step_only_the_scale_is_found() -> None:
     result = learn(MonoLearning(weights=weights(), size=96, steps=0))
     assert result.error("learned", "test").median == pytest.approx(result.error("pretrained", "test").median, rel=1e-5)
-    # A fresh network says the same of every pixel, so that its scale is the constant.
-    assert result.error("pretrained", "test").median == pytest.approx(result.error("constant", "test").median, rel=0.01)
+    # A fresh network says nearly the same of every pixel, as its planes cancel out: its scale is the constant.
+    assert result.error("pretrained", "test").median == pytest.approx(result.error("constant", "test").median, rel=0.05)
 
 
 def test_survives_pickling_and_the_store() -> None:
@@ -91,9 +97,9 @@ def test_survives_pickling_and_the_store() -> None:
     assert (kept.train, kept.errors) == (learned().train, learned().errors)
 
 
-@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("count", [1, 4])
 def test_too_few_photos(count: int) -> None:
-    with pytest.raises(StageFailure, match="Learning depth needs 4 views") as failure:
+    with pytest.raises(StageFailure, match="Learning depth needs 5 views") as failure:
         learn(MonoLearning(weights=weights()), world(count))
     assert failure.value.code == "too-few-views"
     assert failure.value.facts["views"] == count
@@ -117,7 +123,7 @@ def test_photos_of_odd_sizes() -> None:
     assert np.isfinite(result.parameters).all()
 
 
-@pytest.mark.parametrize("wrong", [{"size": 16}, {"steps": -1}])
+@pytest.mark.parametrize("wrong", [{"size": 16}, {"steps": -1}, {"split": 5}])
 def test_parameters_that_cannot_be(wrong: dict[str, int]) -> None:
     with pytest.raises(StageFailure) as failure:
         learn(MonoLearning(weights=weights(), **wrong))

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from diptych.learned.synthetic.scenes import Correspondences, Sample, correspondences, sample
+from diptych.learned.synthetic.draws import generator
+from diptych.learned.synthetic.scenes import Correspondences, Sample, _materials, correspondences, sample
 from torch import Tensor
 
 NUMBERS = range(6)
@@ -204,3 +205,20 @@ def test_views_of_a_bundle_triangulate_well() -> None:
     assert 6 < np.median(angles) < 18
     assert min(angles) > 1
     assert max(angles) < 50
+
+
+def test_plain_materials_have_less_of_a_pattern() -> None:
+    def busy(plain: float) -> float:
+        image = torch.stack([sample(number, **TINY, augment=False, plain=plain).images[0] for number in NUMBERS])
+        return float(image.diff(dim=3).abs().mean())
+
+    assert busy(1.0) < 0.7 * busy(0.0)
+
+
+def test_kin_are_made_of_the_same() -> None:
+    def kinds(kin: float) -> int:
+        return len(set(map(id, _materials(generator(1, 2), 40, 3, 128, kin))))
+
+    assert kinds(1.0) == 1
+    assert kinds(0.0) == 40
+    assert 10 < kinds(0.5) < 30
