@@ -36,10 +36,10 @@ class MonoLearning(Stage):
 
     The network comes with weights learned on synthetic scenes; its scale is set so that the median ratio of its depths
     to those of the points is 1. It then learns from the points that each view sees (their log-depth under a Laplace
-    distribution whose width it predicts too), from the likeness of views warped onto each other by its depths, each
-    pixel by the source that fits best (Godard et al. 2019, Monodepth2), and from smoothness where the image is smooth.
-    Where no point is near, as in the sky, it learns to expect an error of half the depth. It learns on the CPU, where
-    sums have one order.
+    distribution whose width it predicts too, and once more without the scale of the view), from the likeness of views
+    warped onto each other by its depths, each pixel by the source that fits best (Godard et al. 2019, Monodepth2), and
+    from smoothness where the image is smooth. Where no point is near, as in the sky, it learns to expect an error of
+    half the depth. It learns on the CPU, where sums have one order.
 
     Of every five photos in their order three are learned from; one says when to stop, and one is left for the test. The
     errors of each part are kept with the weights, beside those of two predictors that look at no image. The photos of a
