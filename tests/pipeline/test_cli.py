@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -197,6 +198,15 @@ def test_evaluate_compares_with_the_truth(finished: Path, tmp_path: Path) -> Non
     assert "[unknown-truth]" in fails("evaluate", finished, "--truth", tmp_path / "nothing")[0]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What a shell starts in the background ignores Ctrl-C, and so would all that it starts itself."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_run_says_so_and_goes_on(photos: Path, recipe: Path, tmp_path: Path) -> None:
     log, out = tmp_path / "log", tmp_path / "out"
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "TOY_LOG": str(log), "TOY_SLEEP": "0.3"}
