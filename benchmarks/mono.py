@@ -22,11 +22,11 @@ from pathlib import Path
 import diptych.pipeline as dp
 import numpy as np
 from diptych.learned.mono.glimpses import Sighted
-from diptych.learned.mono.judgement import Depths, constant, errors_of, plane, pooled, read_by, weighted_median
-from diptych.learned.mono.learning import MonoLearning, sighted_views
+from diptych.learned.mono.judgement import Depths, constant, errors_of, plane, read_by
+from diptych.learned.mono.learning import MonoLearning, set_scale, sighted_views
 from diptych.learned.mono.network import MonoDepth
 from diptych.learned.mono.pictures import Picture
-from diptych.learned.mono.reading import network_of, residuals
+from diptych.learned.mono.reading import network_of
 from diptych.learned.weights.files import load
 from diptych.stages.dense import View
 from diptych.stages.known_poses import TriangulateKnownPoses
@@ -115,8 +115,7 @@ def predictors(mono: MonoWeights, train: list[Sighted]) -> dict[Predictor, Depth
     """All that is compared, each fitted to the photos to learn from."""
     pretrained = MonoDepth().eval()
     load(pretrained, MonoLearning.weights)
-    off = weighted_median(*pooled([residuals(pretrained, view)[0] for view in train]))
-    pretrained.multiply(depth=float(np.exp(-off)))
+    set_scale(pretrained, train)
     return {
         "constant": constant(train),
         "plane": plane(train),

@@ -24,8 +24,9 @@ from .network import STRIDE, MonoDepth
 from .pictures import Picture
 from .reading import flat, network_of, residuals
 
-_FEWEST_VIEWS, _FEWEST_POINTS = len(PATTERN), 20
-"""Views that learning needs, so that one is left for validation and one for the test, and points that each needs."""
+_FEWEST_VIEWS, _FEWEST_POINTS = 4, 20
+"""Views that the first split needs, so that one is left for validation and one for the test, and points that each view
+needs. Another split may need its whole pattern."""
 
 _SOURCES = 2
 """Views that a view is compared with."""
@@ -92,9 +93,10 @@ class MonoLearning(Stage):
                 size=self.size, steps=self.steps, split=self.split,
             )  # fmt: skip
         sighted = sighted_views(views, sparse.scene, photos.names, self.size)
-        if len(sighted) < _FEWEST_VIEWS:
+        fewest = len(PATTERN) if self.split else _FEWEST_VIEWS
+        if len(sighted) < fewest:
             raise StageFailure(
-                "too-few-views", f"Learning depth needs {_FEWEST_VIEWS} views that see {_FEWEST_POINTS} points each.",
+                "too-few-views", f"Learning depth needs {fewest} views that see {_FEWEST_POINTS} points each.",
                 hint="Take more photos, or use another stage for the depths.", views=len(sighted), photos=len(photos),
             )  # fmt: skip
         of_part = divided(sighted, self.split)
@@ -103,7 +105,7 @@ class MonoLearning(Stage):
         with one_thread():
             network = MonoDepth().eval()
             load(network, self.weights)
-            _set_scale(network, train)
+            set_scale(network, train)
             before = flat(network)
             lesson = Lesson(
                 train, _sources(of_part["train"], neighbors), parts["validation"],
@@ -157,6 +159,6 @@ def _sources(train: list[int], neighbors: Neighbors) -> list[list[int]]:
     return [[place[other] for other in neighbors.of(photo).tolist() if other in place][:_SOURCES] for photo in train]
 
 
-def _set_scale(network: MonoDepth, train: list[Sighted]) -> None:
+def set_scale(network: MonoDepth, train: list[Sighted]) -> None:
     """Multiply a network's depths so that their median ratio to the points' is 1."""
     network.multiply(depth=math.exp(-weighted_median(*pooled([residuals(network, each)[0] for each in train]))))

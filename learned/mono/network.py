@@ -26,10 +26,10 @@ _PLANES = (
 """What the network begins with: inverse depth where (x, y) is 0 and its slopes along x and y. Walls ahead, a floor, a
 ceiling, and walls at both sides."""
 
-_GUESS = 128
+_HIDDEN = 128
 """Numbers between what all of the image says together and the planes."""
 
-_FARTHEST, _BEND = 0.02, 4.0
+_FARTHEST, _SHARPNESS = 0.02, 4.0
 """Inverse depth behind which no plane goes, and how sharply it turns there."""
 
 
@@ -60,12 +60,12 @@ class MonoDepth(nn.Module):
             _Up(coarse, fine) for coarse, fine in zip(_WIDTHS[:0:-1], _WIDTHS[-2::-1], strict=True)
         )
         self.head = nn.Conv2d(_WIDTHS[0], 2 + len(_PLANES), 3, padding=1)
-        guess = nn.Linear(_GUESS, 3 * len(_PLANES))
-        self.planes = nn.Sequential(nn.Linear(_WIDTHS[-1], _GUESS), nn.ReLU(), guess)
-        for parameter in (*self.head.parameters(), guess.weight):
+        last = nn.Linear(_HIDDEN, 3 * len(_PLANES))
+        self.planes = nn.Sequential(nn.Linear(_WIDTHS[-1], _HIDDEN), nn.ReLU(), last)
+        for parameter in (*self.head.parameters(), last.weight):
             nn.init.zeros_(parameter)
         with torch.no_grad():
-            guess.bias.copy_(torch.tensor(_PLANES).flatten())
+            last.bias.copy_(torch.tensor(_PLANES).flatten())
 
     def forward(self, image: Tensor, rays: Tensor) -> tuple[Tensor, Tensor]:
         """Depth of every pixel, up to a factor that is the same for all of a scene.
@@ -90,9 +90,9 @@ class MonoDepth(nn.Module):
         for up, skip in zip(self.decoder, skips[-2::-1], strict=True):
             features = up(features, skip)
         found = functional.interpolate(self.head(features), scale_factor=2, mode="bilinear", align_corners=False)
-        off, log_error, *belongs = found[..., :height, :width].unbind(dim=1)
+        offset, log_error, *logits = found[..., :height, :width].unbind(dim=1)
         inverse = _inverse_depths(self.planes(whole).unflatten(1, (-1, 3)), rays)
-        log_depth = off - (torch.stack(belongs, dim=1).softmax(dim=1) * inverse.log()).sum(dim=1)
+        log_depth = offset - (torch.stack(logits, dim=1).softmax(dim=1) * inverse.log()).sum(dim=1)
         return log_depth, log_error.clamp(*_LOG_ERRORS)
 
     @torch.no_grad()
@@ -105,7 +105,7 @@ class MonoDepth(nn.Module):
 def _inverse_depths(planes: Tensor, rays: Tensor) -> Tensor:
     """Inverse depth along rays (B, 2, H, W), affine in (x, y) on planes (B, K, 3) but never too small (B, K, H, W)."""
     inverse = planes[..., 0, None, None] + torch.einsum("bkc,bchw->bkhw", planes[..., 1:], rays)
-    return functional.softplus(inverse, beta=_BEND) + _FARTHEST
+    return functional.softplus(inverse, beta=_SHARPNESS) + _FARTHEST
 
 
 class _Residual(nn.Module):

@@ -164,6 +164,7 @@ def _range(rng: Generator, depth: Tensor) -> tuple[float, float]:
 
 def _calmed(rng: Generator, image: Tensor, plain: float) -> Tensor:
     """A texture, with this probability nearly of one colour."""
+    # Nothing is drawn where nothing is plain, so that samples without are what they always were; so with kin.
     if not plain or not chance(rng, plain):
         return image
     return torch.lerp(image, image.mean(dim=2, keepdim=True).mean(dim=1, keepdim=True), uniform(rng, *_CALM))

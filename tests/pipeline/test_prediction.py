@@ -8,8 +8,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
-from diptych.learned.mono.network import MonoDepth
 from diptych.learned.mono.reading import flat
 from diptych.pipeline import Recipe, Result, predict, run
 from diptych.pipeline.prediction import camera_of
@@ -24,6 +22,8 @@ from PIL import Image
 from test_cli import diptych
 from toys import paint
 
+from tests.one_wall import one_wall
+
 
 class Taught(Stage):
     """A network that sees every scene two units away."""
@@ -31,15 +31,8 @@ class Taught(Stage):
     slot = "mono"
 
     def run(self, photos: Photos) -> MonoWeights:
-        torch.manual_seed(0)
-        network = MonoDepth().eval()
-        wall = network.planes[-1]
-        assert isinstance(wall, torch.nn.Linear)
-        with torch.no_grad():
-            # All planes are the same wall ahead.
-            wall.bias.view(-1, 3)[:] = torch.tensor([1.0, 0.0, 0.0])
-            log_depth, _ = network(torch.zeros(1, 3, 32, 32), torch.zeros(1, 2, 32, 32))
-        network.multiply(depth=2.0 / float(log_depth[0, 0, 0].exp()), error=0.1)
+        network = one_wall()
+        network.multiply(depth=2.0, error=0.1)
         return MonoWeights(flat(network), 64, 1.0, 4.0, photos.names[:2], photos.names[2:3], photos.names[3:], ())
 
 
