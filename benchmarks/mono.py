@@ -21,9 +21,10 @@ from pathlib import Path
 
 import diptych.pipeline as dp
 import numpy as np
+from diptych.learned.mono.fitting import fitted
 from diptych.learned.mono.glimpses import Sighted
 from diptych.learned.mono.judgement import Depths, constant, errors_of, plane, read_by
-from diptych.learned.mono.learning import MonoLearning, set_scale, sighted_views
+from diptych.learned.mono.learning import MonoLearning, sighted_views
 from diptych.learned.mono.network import MonoDepth
 from diptych.learned.mono.pictures import Picture
 from diptych.learned.mono.reading import network_of
@@ -82,6 +83,7 @@ def judge(name: str, data: Path, recipe: dp.Recipe, camera: str | None, splits: 
             store=str(out / "store"),
             camera=camera,
             recipe=recipe.set([f"mono.split={split}"]),
+            until="mono",
         )
         points = at_points(result)
         known = predictors(result.mono, points["train"])
@@ -115,11 +117,10 @@ def predictors(mono: MonoWeights, train: list[Sighted]) -> dict[Predictor, Depth
     """All that is compared, each fitted to the photos to learn from."""
     pretrained = MonoDepth().eval()
     load(pretrained, MonoLearning.weights)
-    set_scale(pretrained, train)
     return {
         "constant": constant(train),
         "plane": plane(train),
-        "pretrained": read_by(pretrained),
+        "pretrained": read_by(fitted(pretrained, train)),
         "learned": read_by(network_of(mono.parameters)),
     }
 

@@ -19,8 +19,8 @@ class PointErrors:
 
     Attributes:
         predictor: what made the prediction. ``constant``: one depth for all; ``plane``: inverse depth affine in the
-            pixel's position; ``pretrained``: the network before it learned. Their free numbers (for the network its
-            scale) are fitted to the training photos. ``learned``: the network after it learned.
+            pixel's position; ``pretrained``: the network before it learned. Their free numbers (for the network
+            scale, contrast and slope) are fitted to the training photos. ``learned``: the network after it learned.
         part: which photos were looked at.
         points: how many points these photos see together.
         median, mean: of the errors of each photo's points; the mean over the photos.

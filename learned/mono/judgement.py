@@ -8,6 +8,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from ...stages.mono_weights import Part, PointErrors, Predictor
+from .fitted import FittedDepth
 from .glimpses import Sighted
 from .network import MonoDepth
 from .reading import residuals
@@ -54,7 +55,7 @@ def plane(train: Sequence[Sighted]) -> Depths:
     return lambda sighted: 1 / np.maximum(_position(sighted) @ affine, farthest)
 
 
-def read_by(network: MonoDepth) -> Depths:
+def read_by(network: MonoDepth | FittedDepth) -> Depths:
     """What a network reads out of the image."""
     return lambda sighted: sighted.depth * np.exp(residuals(network, sighted)[0])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,12 +16,13 @@ from ...stages.stage import Context, Sizes, Stage
 from ..inference import one_thread
 from ..weights.files import load
 from ..weights.paths import path_of
+from .fitting import fitted, scaled
 from .glimpses import Sighted
-from .judgement import PATTERN, constant, divided, errors_of, plane, pooled, read_by, weighted_median
+from .judgement import PATTERN, constant, divided, errors_of, plane, read_by
 from .lesson import Lesson
 from .network import STRIDE, MonoDepth
 from .pictures import Picture
-from .reading import flat, network_of, residuals
+from .reading import flat, network_of
 
 _FEWEST_VIEWS, _FEWEST_POINTS = 4, 20
 """Views that the first split needs, so that one is left for validation and one for the test, and points that each view
@@ -35,12 +35,13 @@ _SOURCES = 2
 class MonoLearning(Stage):
     """Teach a network that sees one image the depths of this scene, by the points of its sparse model.
 
-    The network comes with weights learned on synthetic scenes; its scale is set so that the median ratio of its depths
-    to those of the points is 1. It then learns from the points that each view sees (their log-depth under a Laplace
-    distribution whose width it predicts too, and once more without the scale of the view), from the likeness of views
-    warped onto each other by its depths, each pixel by the source that fits best (Godard et al. 2019, Monodepth2), and
-    from smoothness where the image is smooth. Where no point is near, as in the sky, it learns to expect an error of
-    half the depth. It learns on the CPU, where sums have one order.
+    The network comes with weights learned on synthetic scenes, and three numbers set it right for this one: scale,
+    contrast and a slope down the image. From its scale alone, since with little contrast it would learn slowly, it then
+    learns from the points that each view sees (their log-depth under a Laplace distribution whose width it predicts
+    too, and once more without the scale of the view), from the likeness of views warped onto each other by its depths,
+    each pixel by the source that fits best (Godard et al. 2019, Monodepth2), and from smoothness where the image is
+    smooth. Where no point is near, as in the sky, it learns to expect an error of half the depth. It learns on the CPU,
+    where sums have one order.
 
     Of every five photos in their order three are learned from; one says when to stop, and one is left for the test. The
     errors of each part are kept with the weights, beside those of two predictors that look at no image. The photos of a
@@ -49,7 +50,7 @@ class MonoLearning(Stage):
     Args:
         weights: to begin with: the name of shipped ones, or the path of a safetensors file.
         size: most pixels of the longer side of the images that the network looks at.
-        steps: how often to learn from four glimpses of views; 0 only finds the scale.
+        steps: how often to learn from four glimpses of views; 0 only finds the three numbers.
         learning_rate: the largest one.
         photometric: weight of the likeness of views.
         smooth: weight of the smoothness.
@@ -103,19 +104,19 @@ class MonoLearning(Stage):
         parts: dict[Part, list[Sighted]] = {part: [sighted[photo] for photo in of_part[part]] for part in of_part}
         train = parts["train"]
         with one_thread():
-            network = MonoDepth().eval()
-            load(network, self.weights)
-            set_scale(network, train)
-            before = flat(network)
+            pretrained = MonoDepth().eval()
+            load(pretrained, self.weights)
+            # A copy, since learning changes what it begins with.
+            before = network_of(flat(fitted(pretrained, train)))
             lesson = Lesson(
                 train, _sources(of_part["train"], neighbors), parts["validation"],
                 self.steps, self.learning_rate, self.photometric, self.smooth,
             )  # fmt: skip
-            learned = lesson.teach(network, rng, context)
+            learned = lesson.teach(scaled(pretrained, train), before, rng, context)
             errors = errors_of(
                 {
                     "constant": constant(train), "plane": plane(train),
-                    "pretrained": read_by(network_of(before)), "learned": read_by(learned),
+                    "pretrained": read_by(before), "learned": read_by(learned),
                 },
                 parts,
             )  # fmt: skip
@@ -157,8 +158,3 @@ def _sources(train: list[int], neighbors: Neighbors) -> list[list[int]]:
     """The best neighbours of every training view among the training views, by their place there."""
     place = {photo: at for at, photo in enumerate(train)}
     return [[place[other] for other in neighbors.of(photo).tolist() if other in place][:_SOURCES] for photo in train]
-
-
-def set_scale(network: MonoDepth, train: list[Sighted]) -> None:
-    """Multiply a network's depths so that their median ratio to the points' is 1."""
-    network.multiply(depth=math.exp(-weighted_median(*pooled([residuals(network, each)[0] for each in train]))))

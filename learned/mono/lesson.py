@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from ...stages.failure import StageFailure
 from ...stages.stage import Context
+from .fitted import FittedDepth
 from .glimpses import Glimpse, Sighted, glimpse
 from .losses import difference, laplace, smoothness, warped
-from .network import STRIDE, MonoDepth
+from .network import STRIDE
 from .pictures import at_points, image_tensor
 from .reading import flat, network_of, residuals
 
@@ -63,8 +64,14 @@ class Lesson:
     photometric: float
     smooth: float
 
-    def teach(self, network: MonoDepth, rng: np.random.Generator, context: Context) -> MonoDepth:
-        """A network that has learned, at the step which the validation views liked best; the one given is changed too.
+    def teach(
+        self, network: FittedDepth, known: FittedDepth, rng: np.random.Generator, context: Context
+    ) -> FittedDepth:
+        """A network that has learned, at the step which the validation views liked best.
+
+        Args:
+            network: to begin with; changed.
+            known: another, to be kept where it is liked no less.
 
         Raises:
             StageFailure: ``training-diverged``.
@@ -87,9 +94,10 @@ class Lesson:
                         best, least, best_step = average, error, step
                     elif step - best_step >= _PATIENCE * self.steps:
                         break
-        return self._honest(network_of(best))
+        chosen = min(flat(known), best, key=lambda each: self._judge(network_of(each)))
+        return self._honest(network_of(chosen))
 
-    def _gradients(self, network: MonoDepth, view: int, rng: np.random.Generator) -> tuple[Tensor, ...]:
+    def _gradients(self, network: FittedDepth, view: int, rng: np.random.Generator) -> tuple[Tensor, ...]:
         seen = glimpse(self.train[view], self._size, rng)
         log_depth, log_error = (each[0] for each in network(seen.shown[None], seen.rays[None]))
         expected, width = (at_points(each, seen.xy) for each in (log_depth, log_error))
@@ -120,16 +128,16 @@ class Lesson:
         height, width = self.train[0].picture.image.shape[:2]
         return max(1, round(width / STRIDE)) * STRIDE, max(1, round(height / STRIDE)) * STRIDE
 
-    def _judge(self, network: MonoDepth) -> float:
+    def _judge(self, network: FittedDepth) -> float:
         """How far off the depths of the validation views are, and without their scale; they count the same."""
         found = [torch.from_numpy(residuals(network, each)[0]) for each in self.validation]
         return float(np.mean([float((each.abs() + _centred(each).abs()).mean()) for each in found]))
 
-    def _honest(self, network: MonoDepth) -> MonoDepth:
+    def _honest(self, network: FittedDepth) -> FittedDepth:
         """The network, its expected errors scaled to those that it makes on the validation views."""
         found = [residuals(network, each) for each in self.validation]
         ratio = np.mean([(np.abs(residual) * np.exp(-log_error)).mean() for residual, log_error in found])
-        network.multiply(error=float(ratio))
+        network.multiply_error(float(ratio))
         return network
 
 
@@ -139,7 +147,7 @@ def _centred(residual: Tensor) -> Tensor:
 
 
 def _follow(
-    network: MonoDepth, optimizer: torch.optim.Optimizer, gradients: list[tuple[Tensor, ...]], step: int
+    network: FittedDepth, optimizer: torch.optim.Optimizer, gradients: list[tuple[Tensor, ...]], step: int
 ) -> None:
     """One step along the mean of some gradients."""
     for parameter, *each in zip(network.parameters(), *gradients, strict=True):

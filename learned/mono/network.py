@@ -95,12 +95,6 @@ class MonoDepth(nn.Module):
         log_depth = offset - (torch.stack(logits, dim=1).softmax(dim=1) * inverse.log()).sum(dim=1)
         return log_depth, log_error.clamp(*_LOG_ERRORS)
 
-    @torch.no_grad()
-    def multiply(self, depth: float = 1.0, error: float = 1.0) -> None:
-        """Let all depths, or all errors that it expects, be larger by a factor from now on."""
-        _, bias = self.head.parameters()
-        bias[:2] += torch.tensor([depth, error]).log()
-
 
 def _inverse_depths(planes: Tensor, rays: Tensor) -> Tensor:
     """Inverse depth along rays (B, 2, H, W), affine in (x, y) on planes (B, K, 3) but never too small (B, K, H, W)."""

@@ -8,12 +8,13 @@ from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from ...stages.failure import StageFailure
+from .fitted import FittedDepth
 from .glimpses import Sighted
 from .network import MonoDepth
 from .pictures import Picture, at_points
 
 
-def read(network: MonoDepth, picture: Picture) -> tuple[Tensor, Tensor]:
+def read(network: MonoDepth | FittedDepth, picture: Picture) -> tuple[Tensor, Tensor]:
     """Log-depth and its log-error, each the mean of what the network says of an image and of its mirror image.
 
     Returns:
@@ -27,25 +28,25 @@ def read(network: MonoDepth, picture: Picture) -> tuple[Tensor, Tensor]:
     return depth, error
 
 
-def residuals(network: MonoDepth, sighted: Sighted) -> tuple[np.ndarray, np.ndarray]:
+def residuals(network: MonoDepth | FittedDepth, sighted: Sighted) -> tuple[np.ndarray, np.ndarray]:
     """Predicted less true log-depth at the points of a view, and the log-error that the network expects, (N,) each."""
     xy = torch.from_numpy(sighted.xy.astype(np.float32))
     depth, error = (at_points(each, xy).numpy() for each in read(network, sighted.picture))
     return depth - np.log(sighted.depth), error
 
 
-def flat(network: MonoDepth) -> np.ndarray:
+def flat(network: FittedDepth) -> np.ndarray:
     """Every number that a network has learned, shape (P,)."""
     return parameters_to_vector(network.parameters()).detach().numpy()
 
 
-def network_of(parameters: np.ndarray) -> MonoDepth:
+def network_of(parameters: np.ndarray) -> FittedDepth:
     """The network with these numbers.
 
     Raises:
         StageFailure: ``wrong-architecture``.
     """
-    network = MonoDepth()
+    network = FittedDepth(MonoDepth())
     expected = sum(each.numel() for each in network.parameters())
     if len(parameters) != expected:
         raise StageFailure(

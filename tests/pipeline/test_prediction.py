@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from diptych.learned.mono.fitted import FittedDepth
 from diptych.learned.mono.reading import flat
 from diptych.pipeline import Recipe, Result, predict, run
 from diptych.pipeline.prediction import camera_of
@@ -31,8 +32,8 @@ class Taught(Stage):
     slot = "mono"
 
     def run(self, photos: Photos) -> MonoWeights:
-        network = one_wall()
-        network.multiply(depth=2.0, error=0.1)
+        network = FittedDepth(one_wall(), scale=2.0)
+        network.multiply_error(0.1)
         return MonoWeights(flat(network), 64, 1.0, 4.0, photos.names[:2], photos.names[2:3], photos.names[3:], ())
 
 

@@ -1,0 +1,92 @@
+"""Scale, contrast and slope of a network are found within views, whatever the scale of each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from diptych.learned.mono.fitted import FittedDepth
+from diptych.learned.mono.fitting import fitted
+from diptych.learned.mono.glimpses import Sighted
+from diptych.learned.mono.network import MonoDepth
+from diptych.learned.mono.pictures import Picture
+from diptych.learned.mono.reading import flat, network_of, residuals
+
+from tests.one_wall import one_wall
+
+CALIBRATION = np.array([[80.0, 0, 48], [0, 80, 36], [0, 0, 1]])
+
+
+@pytest.fixture
+def network() -> MonoDepth:
+    """Untaught, but it sees something else in every image and at every pixel."""
+    torch.manual_seed(0)
+    made = MonoDepth().eval()
+    torch.nn.init.normal_(made.head.weight, std=0.3)
+    return made
+
+
+def views(network: MonoDepth, contrast: float, slope: float, scales: list[float], noise: float = 0.0) -> list[Sighted]:
+    """Views whose depths are what the network says, at a contrast, with a slope, each at a scale of its own."""
+    rng = np.random.default_rng(0)
+    made = []
+    for scale in scales:
+        image = rng.integers(0, 256, (72, 96, 3), np.uint8)
+        xy = rng.uniform(1, [95, 71], (300, 2))
+        blank = Sighted(Picture(image, CALIBRATION), xy, np.ones(300), np.eye(3), np.zeros(3))
+        said, _ = residuals(network, blank)
+        log_depth = contrast * said + slope * (xy[:, 1] - 36) / 80 + np.log(scale) + noise * rng.laplace(size=300)
+        made.append(replace(blank, depth=np.exp(log_depth)))
+    return made
+
+
+def number(parameter: torch.Tensor) -> float:
+    return float(parameter.detach())
+
+
+@pytest.mark.parametrize(("contrast", "slope"), [(1.0, 0.0), (0.4, -0.5), (2.5, 0.3), (-0.6, 0.2)])
+def test_contrast_and_slope_are_found_at_any_scales(network: MonoDepth, contrast: float, slope: float) -> None:
+    found = fitted(network, views(network, contrast, slope, [2.0, 7.0, 0.3]))
+    assert number(found.contrast) == pytest.approx(contrast, abs=1e-3)
+    assert number(found.slope) == pytest.approx(slope, abs=1e-3)
+
+
+def test_points_that_lie_elsewhere_do_not_matter(network: MonoDepth) -> None:
+    seen = views(network, 0.7, -0.3, [2.0, 3.0], noise=0.02)
+    for view in seen:
+        view.depth[:60] *= 4
+    found = fitted(network, seen)
+    assert number(found.contrast) == pytest.approx(0.7, abs=0.02)
+    assert number(found.slope) == pytest.approx(-0.3, abs=0.02)
+
+
+def test_the_median_ratio_of_depths_is_one(network: MonoDepth) -> None:
+    seen = views(network, 0.7, -0.3, [2.0, 2.2, 5.0], noise=0.02)
+    found = fitted(network, seen)
+    left = [residuals(found, view)[0] for view in seen]
+    assert np.median(np.concatenate(left)) == pytest.approx(0, abs=1e-3)
+    assert np.median(left[0]) - np.median(left[2]) == pytest.approx(np.log(5 / 2), abs=0.02)
+
+
+def test_one_that_says_the_same_of_every_pixel_keeps_its_contrast() -> None:
+    found = fitted(one_wall(), views(one_wall(), 1.0, 0.4, [3.0]))
+    assert number(found.contrast) == 1.0
+    assert number(found.slope) == pytest.approx(0.4, abs=1e-3)
+    assert number(found.log_scale.exp()) == pytest.approx(3.0, rel=1e-3)
+
+
+def test_with_a_contrast_of_one_it_is_the_network_itself(network: MonoDepth) -> None:
+    (seen,) = views(network, 1.0, 0.0, [1.0])
+    for own, bare in zip(residuals(FittedDepth(network), seen), residuals(network, seen), strict=True):
+        assert np.array_equal(own, bare)
+
+
+def test_comes_back_from_its_numbers(network: MonoDepth) -> None:
+    given = FittedDepth(network, 0.5, 0.2, 3.0)
+    given.multiply_error(2.0)
+    (seen,) = views(network, 1.0, 0.0, [1.0])
+    for again, before in zip(residuals(network_of(flat(given)), seen), residuals(given, seen), strict=True):
+        assert np.array_equal(again, before)
+    assert number(given.log_doubt.exp()) == pytest.approx(2.0)
