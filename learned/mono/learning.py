@@ -50,7 +50,7 @@ class MonoLearning(Stage):
     Args:
         weights: to begin with: the name of shipped ones, or the path of a safetensors file.
         size: most pixels of the longer side of the images that the network looks at.
-        steps: how often to learn from four glimpses of views; 0 only finds the three numbers.
+        steps: how often to learn from four glimpses of views; 0 only sets the network right for the scene.
         learning_rate: the largest one.
         photometric: weight of the likeness of views.
         smooth: weight of the smoothness.
