@@ -1,9 +1,10 @@
 """Depth from one photo: how far off it is on photos held out, before and after learning from the sparse model.
 
-    python benchmarks/mono.py DATA [--out OUT] [--steps N] [--splits N]
+    python benchmarks/mono.py DATA [SET …] [--out OUT] [--steps N] [--splits N]
 
-For sceaux_castle the cameras are found; hololens_office is a walk through rooms with too little overlap for that, so
-its cameras are those that came with it, and the points are triangulated. Errors are ``|predicted / true - 1|`` at the
+Without names it takes sceaux_castle and hololens_office; any folder in DATA with a folder ``images`` will do. The
+cameras are found, but hololens_office is a walk through rooms with too little overlap for that: its cameras are those
+that came with it, and the points are triangulated. Errors are ``|predicted / true - 1|`` at the
 points of the sparse model, the mean over photos. hololens_office has measured depth too: the same over all its pixels.
 Few photos are left for the test: with five splits each photo is left out once, and the figures are means over these.
 
@@ -36,6 +37,7 @@ from diptych.stages.scene import Photos, Scene, Sparse
 from diptych.stages.stage import Stage
 from pictures import read_stored
 
+OFFICE = "hololens_office"
 SHOWN: tuple[Predictor, ...] = ("constant", "plane", "pretrained", "learned")
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
@@ -57,9 +59,10 @@ class GivenCameras(Stage):
 
 
 def main() -> None:
-    """Print the errors of both sets."""
+    """Print the errors of some sets."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("data", type=Path)
+    parser.add_argument("sets", nargs="*", metavar="SET", default=["sceaux_castle", OFFICE])
     parser.add_argument("--out", type=Path, help="where to keep the runs; else nowhere")
     parser.add_argument("--steps", type=int, default=MonoLearning.steps)
     parser.add_argument("--splits", type=int, default=1, help="in how many of five ways the photos are divided")
@@ -67,14 +70,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as nowhere:
         out = options.out or Path(nowhere)
         recipe = dp.Recipe.load("mono").set([f"mono.steps={options.steps}"])
-        judge("sceaux_castle", options.data / "sceaux_castle", recipe, None, options.splits, out)
-        office = options.data / "hololens_office"
-        given = np.load(office / "cameras.npz")
-        judge("hololens_office", office, posed(recipe, office / "cameras.npz"), pinhole(given), options.splits, out)
+        for name in options.sets:
+            given = options.data / name / "cameras.npz" if name == OFFICE else None
+            judge(options.data / name, recipe, given, options.splits, out)
 
 
-def judge(name: str, data: Path, recipe: dp.Recipe, camera: str | None, splits: int, out: Path) -> None:
-    """Learn a set as often as it is divided, and print the errors of all predictors."""
+def judge(data: Path, recipe: dp.Recipe, given: Path | None, splits: int, out: Path) -> None:
+    """Learn a set, with given cameras or found ones, as often as it is divided, and print all errors."""
+    name, camera = data.name, None
+    if given:
+        recipe, camera = posed(recipe, given), pinhole(np.load(given))
     tables: dict[str, list[tuple[PointErrors, ...]]] = {}
     for split in range(splits):
         result = dp.run(
