@@ -70,7 +70,9 @@ class RefinerNet(nn.Module):
         one, other = self._features(fixed), self._features(moving)
         window = one[..., _OWN_REACH:-_OWN_REACH, _OWN_REACH:-_OWN_REACH]
         weight = self.log_window.exp()
-        across, own = (_differences(window, each, weight) for each in (other, one))
+        # What is left of a difference of large numbers needs all digits, in training on a GPU too.
+        with torch.autocast(fixed.device.type, enabled=False):
+            across, own = (_differences(window, each, weight) for each in (other, one))
         x = torch.cat([across.flatten(1), own.flatten(1)], 1)
         out = self.perceptron(torch.log1p(x))
         heat, correction, log_deviation, match = out.split([out.shape[1] - 4, 2, 1, 1], 1)
@@ -81,7 +83,7 @@ class RefinerNet(nn.Module):
         centered = patch - patch.mean((1, 2), keepdim=True)
         deviation = centered.square().mean((1, 2), keepdim=True).sqrt()
         normal = centered / (deviation + _LEAST_CONTRAST)
-        return self.second(F.relu(self.first(normal[:, None])))
+        return self.second(F.relu(self.first(normal[:, None]))).float()
 
 
 def _differences(window: Tensor, features: Tensor, weight: Tensor) -> Tensor:
