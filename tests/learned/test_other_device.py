@@ -142,7 +142,7 @@ def test_a_tensor_that_was_not_moved_is_found() -> None:
         there = torch.ones(2, 3, device=device)
         assert isinstance(there, Elsewhere)
         with pytest.raises(RuntimeError, match="two devices meet"):
-            there + torch.ones(2, 3)
+            torch.add(there, torch.ones(2, 3))
         with pytest.raises(TypeError, match="no array"):
             there.numpy()
         assert (there + torch.ones(())).cpu().numpy().tolist() == [[2.0] * 3] * 2
