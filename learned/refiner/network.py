@@ -70,14 +70,14 @@ class RefinerNet(nn.Module):
         one, other = self._features(fixed), self._features(moving)
         window = one[..., _OWN_REACH:-_OWN_REACH, _OWN_REACH:-_OWN_REACH]
         weight = self.log_window.exp()
-        # What is left of a difference of large numbers needs all digits, in training on a GPU too.
+        # A small difference of large numbers, and a mean to a fraction of a step, need all digits on a GPU too.
         with torch.autocast(fixed.device.type, enabled=False):
             across, own = (_differences(window, each, weight) for each in (other, one))
-        x = torch.cat([across.flatten(1), own.flatten(1)], 1)
-        out = self.perceptron(torch.log1p(x))
-        heat, correction, log_deviation, match = out.split([out.shape[1] - 4, 2, 1, 1], 1)
-        heat = heat - torch.einsum("bgs,g->bs", across, self.sharpness.exp())
-        return Estimate(heat.softmax(1) @ self.steps + correction, log_deviation[:, 0], match[:, 0])
+            x = torch.cat([across.flatten(1), own.flatten(1)], 1)
+            out = self.perceptron(torch.log1p(x))
+            heat, correction, log_deviation, match = out.split([out.shape[1] - 4, 2, 1, 1], 1)
+            heat = heat - torch.einsum("bgs,g->bs", across, self.sharpness.exp())
+            return Estimate(heat.softmax(1) @ self.steps + correction, log_deviation[:, 0], match[:, 0])
 
     def _features(self, patch: Tensor) -> Tensor:
         centered = patch - patch.mean((1, 2), keepdim=True)
