@@ -10,14 +10,13 @@ import torch
 
 from .fitted import FittedDepth
 from .glimpses import Sighted
-from .judgement import pooled, weighted_median
+from .judgement import ROUNDED, pooled, weighted_median
 from .network import MonoDepth
 from .pictures import at_points
 from .reading import residuals
 
 _ROUNDS = 40
-_ROUNDED = 0.01
-"""Errors of log-depth smaller than this count by their square."""
+"""Of reweighting."""
 
 _SILENT = 1e-4
 """Where the predictions spread less than by this share of what the directions do, they leave the contrast open."""
@@ -59,7 +58,7 @@ def _line(columns: Sequence[np.ndarray], log_depths: Sequence[np.ndarray]) -> np
         rows, rest = [], []
         for column, log_depth in zip(columns, log_depths, strict=True):
             left = log_depth - column @ line
-            weight = 1 / (len(left) * np.maximum(np.abs(left - np.median(left)), _ROUNDED))
+            weight = 1 / (len(left) * np.maximum(np.abs(left - np.median(left)), ROUNDED))
             both = np.column_stack([column, log_depth - column @ start])
             both = np.sqrt(weight)[:, None] * (both - np.average(both, axis=0, weights=weight))
             rows.append(both[:, :2])

@@ -18,7 +18,7 @@ PATTERN: tuple[Part, ...] = ("train", "test", "train", "validation", "train")
 
 WITHIN = 0.05, 0.10, 0.25
 
-_ROUNDED = 0.01
+ROUNDED = 0.01
 """Errors of log-depth smaller than this count by their square."""
 
 Depths = Callable[[Sighted], np.ndarray]
@@ -48,7 +48,7 @@ def plane(train: Sequence[Sighted]) -> Depths:
     def residual(affine: np.ndarray) -> np.ndarray:
         error = np.abs(np.log(np.maximum(position @ affine, farthest) * depth))
         # Squares are summed, so the root makes it a sum of absolute errors; rounded off near zero.
-        return np.sqrt(share * (np.sqrt(error**2 + _ROUNDED**2) - _ROUNDED))
+        return np.sqrt(share * (np.sqrt(error**2 + ROUNDED**2) - ROUNDED))
 
     start = [1 / weighted_median(depth, share), 0.0, 0.0]
     affine = least_squares(residual, start, x_scale=start[0]).x

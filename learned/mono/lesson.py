@@ -94,8 +94,9 @@ class Lesson:
                         best, least, best_step = average, error, step
                     elif step - best_step >= _PATIENCE * self.steps:
                         break
-        chosen = min(flat(known), best, key=lambda each: self._judge(network_of(each)))
-        return self._honest(network_of(chosen))
+        if self._judge(known) <= least:
+            best = flat(known)
+        return self._honest(network_of(best))
 
     def _gradients(self, network: FittedDepth, view: int, rng: np.random.Generator) -> tuple[Tensor, ...]:
         seen = glimpse(self.train[view], self._size, rng)
