@@ -19,15 +19,6 @@ from tests.one_wall import one_wall
 CALIBRATION = np.array([[80.0, 0, 48], [0, 80, 36], [0, 0, 1]])
 
 
-@pytest.fixture
-def network() -> MonoDepth:
-    """Untaught, but it sees something else in every image and at every pixel."""
-    torch.manual_seed(0)
-    made = MonoDepth().eval()
-    torch.nn.init.normal_(made.head.weight, std=0.3)
-    return made
-
-
 def views(network: MonoDepth, contrast: float, slope: float, scales: list[float], noise: float = 0.0) -> list[Sighted]:
     """Views whose depths are what the network says, at a contrast, with a slope, each at a scale of its own."""
     rng = np.random.default_rng(0)

@@ -7,15 +7,6 @@ import torch
 from diptych.learned.mono.network import MonoDepth
 
 
-@pytest.fixture
-def network() -> MonoDepth:
-    torch.manual_seed(0)
-    made = MonoDepth().eval()
-    # A fresh head says the same of everything.
-    torch.nn.init.normal_(made.head.weight, std=0.1)
-    return made
-
-
 def inputs(count: int, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
     draw = torch.Generator().manual_seed(1)
     return torch.rand(count, 3, height, width, generator=draw), torch.rand(count, 2, height, width, generator=draw)
