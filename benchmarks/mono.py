@@ -4,9 +4,9 @@
 
 Without names it takes sceaux_castle and hololens_office; any folder in DATA with a folder ``images`` will do. The
 cameras are found, but hololens_office is a walk through rooms with too little overlap for that: its cameras are those
-that came with it, and the points are triangulated. Errors are ``|predicted / true - 1|`` at the
-points of the sparse model, the mean over photos. hololens_office has measured depth too: the same over all its pixels.
-Few photos are left for the test: with five splits each photo is left out once, and the figures are means over these.
+that came with it, and the points are triangulated. Errors are ``|predicted / true - 1|`` at the points of the sparse
+model, the mean over photos. hololens_office has measured depth too: the same over all its pixels. Few photos are left
+for the test: with five splits each photo is left out once, and the figures are means over these.
 
 There are two protocols. With one scale for all photos, whatever a predictor is free to choose is fitted to the photos
 to learn from: it has to know how far away each photo was taken. With each photo at its own scale, every prediction is
