@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -12,8 +13,13 @@ from .fitted import FittedDepth
 from .glimpses import Sighted
 from .judgement import ROUNDED, pooled, weighted_median
 from .network import MonoDepth
-from .pictures import at_points
-from .reading import residuals
+from .reading import read
+
+_Seen: TypeAlias = tuple[np.ndarray, np.ndarray]
+"""Of a view's pixels: what a network reads and y of the direction, shape (N, 2), and the log-depth, shape (N,)."""
+
+_AS_READ = np.array([1.0, 0.0])
+"""Contrast and slope that leave what the network reads as it is."""
 
 _ROUNDS = 40
 """Of reweighting."""
@@ -25,43 +31,45 @@ _SILENT = 1e-4
 def fitted(network: MonoDepth, train: Sequence[Sighted]) -> FittedDepth:
     """The network at the contrast and slope that leave the least mean error of log-depth within the views, and scaled.
 
-    Within them, since what it knows is the shape, not how far away a photo was taken. Views count the same, however
-    many points they see.
+    Within them, since what it knows is the shape, not how far away a photo was taken. Views count the same, and in them
+    every pixel between points: where points are found says more of the texture than of the shape.
     """
-    columns = [_columns(network, view) for view in train]
-    contrast, slope = _line(columns, [np.log(view.depth) for view in train]).tolist()
-    return scaled(network, train, contrast, slope)
+    seen = [_seen(network, view) for view in train]
+    return _scaled(network, seen, _line(seen))
 
 
-def scaled(network: MonoDepth, train: Sequence[Sighted], contrast: float = 1.0, slope: float = 0.0) -> FittedDepth:
-    """The network at a scale at which the median ratio of its depths to those of the points is 1."""
-    found = FittedDepth(network, contrast, slope).eval()
-    ratio = weighted_median(*pooled([residuals(found, view)[0] for view in train]))
-    return FittedDepth(network, contrast, slope, math.exp(-ratio)).eval()
+def scaled(network: MonoDepth, train: Sequence[Sighted]) -> FittedDepth:
+    """The network at a scale at which the median ratio of its depths to those between the points is 1."""
+    return _scaled(network, [_seen(network, view) for view in train], _AS_READ)
 
 
-def _columns(network: MonoDepth, view: Sighted) -> np.ndarray:
-    """The log-depth that the network reads at each point, and y of its direction, shape (N, 2)."""
+def _scaled(network: MonoDepth, seen: Sequence[_Seen], line: np.ndarray) -> FittedDepth:
+    ratio = weighted_median(*pooled([columns @ line - log_depth for columns, log_depth in seen]))
+    return FittedDepth(network, *line.tolist(), math.exp(-ratio)).eval()
+
+
+def _seen(network: MonoDepth, view: Sighted) -> _Seen:
+    """Of every pixel between points the log-depth that the network reads and y of its direction, and what it is."""
     _, rays = view.picture.tensors()
-    y = at_points(rays[0, 1], torch.from_numpy(view.xy.astype(np.float32)))
-    return np.column_stack([residuals(network, view)[0] + np.log(view.depth), y.numpy()])
+    columns = torch.stack([read(network, view.picture)[0], rays[0, 1]], dim=-1).double().numpy()
+    known = np.isfinite(view.filled)
+    return columns[known], view.filled[known]
 
 
-def _line(columns: Sequence[np.ndarray], log_depths: Sequence[np.ndarray]) -> np.ndarray:
+def _line(seen: Sequence[_Seen]) -> np.ndarray:
     """Contrast and slope of least absolute deviations, every view with an offset of its own: reweighted least squares.
 
-    What the views leave open stays at the contrast 1 and the slope 0.
+    What the views leave open stays as read.
     """
-    start = np.array([1.0, 0.0])
-    line = start
+    line = _AS_READ
     for _ in range(_ROUNDS):
         rows, rest = [], []
-        for column, log_depth in zip(columns, log_depths, strict=True):
-            left = log_depth - column @ line
+        for columns, log_depth in seen:
+            left = log_depth - columns @ line
             weight = 1 / (len(left) * np.maximum(np.abs(left - np.median(left)), ROUNDED))
-            both = np.column_stack([column, log_depth - column @ start])
+            both = np.column_stack([columns, log_depth - columns @ _AS_READ])
             both = np.sqrt(weight)[:, None] * (both - np.average(both, axis=0, weights=weight))
             rows.append(both[:, :2])
             rest.append(both[:, 2])
-        line = start + np.linalg.lstsq(np.concatenate(rows), np.concatenate(rest), rcond=_SILENT)[0]
+        line = _AS_READ + np.linalg.lstsq(np.concatenate(rows), np.concatenate(rest), rcond=_SILENT)[0]
     return line

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
+from .filling import filled
 from .pictures import Picture, directions, image_tensor
 
 _ZOOM = 0.9, 1.6
@@ -39,6 +41,12 @@ class Sighted:
     rotation: np.ndarray
     translation: np.ndarray
 
+    @cached_property
+    def filled(self) -> np.ndarray:
+        """Log-depth of every pixel between the points, NaN elsewhere, shape (H, W)."""
+        height, width = self.picture.image.shape[:2]
+        return filled(self.xy, self.depth, width, height)
+
 
 @dataclass(frozen=True, eq=False)
 class Glimpse:
@@ -52,6 +60,7 @@ class Glimpse:
         rays: directions for this camera, shape (2, H, W).
         view_rays: directions of the same pixels for the view, shape (2, H, W).
         xy, log_depth: points in it, shapes (N, 2) and (N,).
+        filled: log-depth of the pixels between the points of the view, NaN elsewhere, shape (H, W).
     """
 
     image: Tensor
@@ -62,6 +71,7 @@ class Glimpse:
     view_rays: Tensor
     xy: Tensor
     log_depth: Tensor
+    filled: Tensor
 
 
 def glimpse(sighted: Sighted, size: tuple[int, int], rng: np.random.Generator) -> Glimpse:
@@ -82,6 +92,7 @@ def glimpse(sighted: Sighted, size: tuple[int, int], rng: np.random.Generator) -
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     image = cv2.warpAffine(picture.image, affine, size, flags=flags, borderMode=cv2.BORDER_REFLECT_101)
     seen = cv2.warpAffine(np.ones(picture.image.shape[:2], np.float32), affine, size, flags=flags)
+    between = cv2.warpAffine(sighted.filled, affine, size, flags=flags, borderValue=np.nan)
 
     rays = directions(virtual, *size)
     view_rays = np.einsum("ij,jhw->ihw", turn[:2, :2], rays).astype(np.float32)
@@ -98,6 +109,7 @@ def glimpse(sighted: Sighted, size: tuple[int, int], rng: np.random.Generator) -
         view_rays=torch.from_numpy(view_rays),
         xy=torch.from_numpy(xy[inside].astype(np.float32)),
         log_depth=torch.from_numpy(np.log(sighted.depth[inside]).astype(np.float32)),
+        filled=torch.from_numpy(between),
     )
 
 

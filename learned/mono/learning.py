@@ -38,10 +38,10 @@ class MonoLearning(Stage):
     The network comes with weights learned on synthetic scenes, and three numbers set it right for this one: scale,
     contrast and a slope down the image. From its scale alone, since with little contrast it would learn slowly, it then
     learns from the points that each view sees (their log-depth under a Laplace distribution whose width it predicts
-    too, and once more without the scale of the view), from the likeness of views warped onto each other by its depths,
-    each pixel by the source that fits best (Godard et al. 2019, Monodepth2), and from smoothness where the image is
-    smooth. Where no point is near, as in the sky, it learns to expect an error of half the depth. It learns on the CPU,
-    where sums have one order.
+    too), from the triangles between them, which tell the depth of plain walls (both once more without the scale of the
+    view), from the likeness of views warped onto each other by its depths, each pixel by the source that fits best
+    (Godard et al. 2019, Monodepth2), and from smoothness where the image is smooth. Where no point is near, as in the
+    sky, it learns to expect an error of half the depth. It learns on the CPU, where sums have one order.
 
     Of every five photos in their order three are learned from; one says when to stop, and one is left for the test. The
     errors of each part are kept with the weights, beside those of two predictors that look at no image. The photos of a
@@ -97,7 +97,8 @@ class MonoLearning(Stage):
         fewest = len(PATTERN) if self.split else _FEWEST_VIEWS
         if len(sighted) < fewest:
             raise StageFailure(
-                "too-few-views", f"Learning depth needs {fewest} views that see {_FEWEST_POINTS} points each.",
+                "too-few-views",
+                f"Learning depth needs {fewest} views that see {_FEWEST_POINTS} points each, not all on one line.",
                 hint="Take more photos, or use another stage for the depths.", views=len(sighted), photos=len(photos),
             )  # fmt: skip
         of_part = divided(sighted, self.split)
@@ -149,8 +150,9 @@ def sighted_views(views: Sequence[View], scene: Scene, names: Sequence[str], siz
         with np.errstate(divide="ignore", invalid="ignore"):
             xy = (picture.matrix[:2] @ np.stack([x / z, y / z, np.ones_like(z)])).T
         inside = (z > 0) & (xy >= 0).all(axis=1) & (xy <= [width, height]).all(axis=1)
-        if inside.sum() >= _FEWEST_POINTS:
-            found[photo] = Sighted(picture, xy[inside], z[inside], view.rotation, view.translation)
+        sighted = Sighted(picture, xy[inside], z[inside], view.rotation, view.translation)
+        if inside.sum() >= _FEWEST_POINTS and np.isfinite(sighted.filled).any():
+            found[photo] = sighted
     return dict(sorted(found.items()))
 
 

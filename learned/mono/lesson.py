@@ -24,6 +24,9 @@ _GLIMPSES = 4
 """A step learns from so many. They are looked at side by side and their gradients added in their order, so that the sum
 does not depend on how many threads there are."""
 
+_FILLED = 4.0
+"""Weight of the pixels between the points. The points alone leave plain walls open, which are much of most rooms."""
+
 _SHAPE = 3.0
 """Weight of what is left of the residuals of a view without their median. How far away a photo was taken is the hardest
 to tell and would else be all that is learned, by heart and at the cost of the shape."""
@@ -103,7 +106,10 @@ class Lesson:
         log_depth, log_error = (each[0] for each in network(seen.shown[None], seen.rays[None]))
         expected, width = (at_points(each, seen.xy) for each in (log_depth, log_error))
         residual = expected - seen.log_depth
-        loss = (laplace(residual, width) + _SHAPE * _centred(residual).abs()).sum() / max(1, len(residual))
+        loss = _mean(laplace(residual, width) + _SHAPE * _centred(residual).abs())
+        between = seen.filled.isfinite()
+        residual = log_depth[between] - seen.filled[between]
+        loss = loss + _FILLED * _mean(residual.abs() + _SHAPE * _centred(residual).abs())
         if self.photometric:
             loss = loss + self.photometric * self._unlikeness(seen, view, log_depth.exp())
         loss = loss + self.smooth * smoothness(log_depth, seen.image)
@@ -140,6 +146,11 @@ class Lesson:
         ratio = np.mean([(np.abs(residual) * np.exp(-log_error)).mean() for residual, log_error in found])
         network.multiply_error(float(ratio))
         return network
+
+
+def _mean(errors: Tensor) -> Tensor:
+    """0 where there are none."""
+    return errors.sum() / max(1, len(errors))
 
 
 def _centred(residual: Tensor) -> Tensor:

@@ -20,15 +20,15 @@ CALIBRATION = np.array([[80.0, 0, 48], [0, 80, 36], [0, 0, 1]])
 
 
 def views(network: MonoDepth, contrast: float, slope: float, scales: list[float], noise: float = 0.0) -> list[Sighted]:
-    """Views whose depths are what the network says, at a contrast, with a slope, each at a scale of its own."""
+    """Views with a point in every pixel, as deep as the network says, at a contrast, with a slope, at their scales."""
     rng = np.random.default_rng(0)
     made = []
     for scale in scales:
         image = rng.integers(0, 256, (72, 96, 3), np.uint8)
-        xy = rng.uniform(1, [95, 71], (300, 2))
-        blank = Sighted(Picture(image, CALIBRATION), xy, np.ones(300), np.eye(3), np.zeros(3))
+        xy = np.stack(np.meshgrid(np.arange(96) + 0.5, np.arange(72) + 0.5), axis=-1).reshape(-1, 2)
+        blank = Sighted(Picture(image, CALIBRATION), xy, np.ones(len(xy)), np.eye(3), np.zeros(3))
         said, _ = residuals(network, blank)
-        log_depth = contrast * said + slope * (xy[:, 1] - 36) / 80 + np.log(scale) + noise * rng.laplace(size=300)
+        log_depth = contrast * said + slope * (xy[:, 1] - 36) / 80 + np.log(scale) + noise * rng.laplace(size=len(xy))
         made.append(replace(blank, depth=np.exp(log_depth)))
     return made
 
@@ -37,7 +37,7 @@ def number(parameter: torch.Tensor) -> float:
     return float(parameter.detach())
 
 
-@pytest.mark.parametrize(("contrast", "slope"), [(1.0, 0.0), (0.4, -0.5), (2.5, 0.3), (-0.6, 0.2)])
+@pytest.mark.parametrize(("contrast", "slope"), [(1.0, 0.0), (0.4, -0.5), (1.5, 0.3), (-0.6, 0.2)])
 def test_contrast_and_slope_are_found_at_any_scales(network: MonoDepth, contrast: float, slope: float) -> None:
     found = fitted(network, views(network, contrast, slope, [2.0, 7.0, 0.3]))
     assert number(found.contrast) == pytest.approx(contrast, abs=1e-3)
@@ -47,7 +47,7 @@ def test_contrast_and_slope_are_found_at_any_scales(network: MonoDepth, contrast
 def test_points_that_lie_elsewhere_do_not_matter(network: MonoDepth) -> None:
     seen = views(network, 0.7, -0.3, [2.0, 3.0], noise=0.02)
     for view in seen:
-        view.depth[:60] *= 4
+        view.depth[np.random.default_rng(1).random(len(view.depth)) < 0.2] *= 4
     found = fitted(network, seen)
     assert number(found.contrast) == pytest.approx(0.7, abs=0.02)
     assert number(found.slope) == pytest.approx(-0.3, abs=0.02)
