@@ -45,7 +45,8 @@ def scaled(network: MonoDepth, train: Sequence[Sighted]) -> FittedDepth:
 
 def _scaled(network: MonoDepth, seen: Sequence[_Seen], line: np.ndarray) -> FittedDepth:
     ratio = weighted_median(*pooled([columns @ line - log_depth for columns, log_depth in seen]))
-    return FittedDepth(network, *line.tolist(), math.exp(-ratio)).eval()
+    contrast, slope = line.tolist()
+    return FittedDepth(network, contrast, slope, math.exp(-ratio)).eval()
 
 
 def _seen(network: MonoDepth, view: Sighted) -> _Seen:

@@ -33,7 +33,7 @@ def truth(across: float = 0.0, down: float = 0.0) -> np.ndarray:
 @given(st.integers(0, 1000), st.floats(-0.15, 0.15), st.floats(-0.15, 0.15))
 def test_a_plane_is_filled_exactly_and_nothing_beyond_the_points(seed: int, across: float, down: float) -> None:
     xy = drawn(seed)
-    found = filled(xy, plane(*xy.T, across, down), WIDTH, HEIGHT)
+    found = filled(xy, plane(xy[:, 0], xy[:, 1], across, down), WIDTH, HEIGHT)
     known = np.isfinite(found)
     assert np.abs(found - truth(across, down))[known].max() < 1e-5
     assert known[HEIGHT // 2, WIDTH // 2]
@@ -43,7 +43,7 @@ def test_a_plane_is_filled_exactly_and_nothing_beyond_the_points(seed: int, acro
 
 def test_points_twice_as_far_as_those_around_them_are_left_out() -> None:
     xy = drawn(0)
-    depth = plane(*xy.T, 0.1, -0.1)
+    depth = plane(xy[:, 0], xy[:, 1], 0.1, -0.1)
     depth[::10] *= 3
     found = filled(xy, depth, WIDTH, HEIGHT)
     assert np.nanmax(np.abs(found - truth(0.1, -0.1))) < 1e-5
