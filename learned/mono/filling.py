@@ -28,16 +28,22 @@ def filled(xy: np.ndarray, depth: np.ndarray, width: int, height: int) -> np.nda
     Returns:
         float32, NaN beyond all points and where they lie on one line, shape (H, W).
     """
+    nothing = np.full((height, width), np.nan, np.float32)
+    if len(xy) > _AROUND:
+        right = _right(xy, np.log(depth))
+        xy, depth = xy[right], depth[right]
+    if len(xy) < 3:
+        return nothing
     u, v = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
-    right = _right(xy, np.log(depth))
     try:
-        inverse = LinearNDInterpolator(xy[right], 1 / depth[right])(u, v)
+        inverse = LinearNDInterpolator(xy, 1 / depth)(u, v)
     except QhullError:
-        return np.full((height, width), np.nan, np.float32)
+        return nothing
     return -np.log(inverse).astype(np.float32)
 
 
 def _right(xy: np.ndarray, log_depth: np.ndarray) -> np.ndarray:
     """Whether points lie about as far away as those around them, shape (N,)."""
-    _, around = KDTree(xy).query(xy, k=range(2, 2 + min(_AROUND, len(xy) - 1)))
+    _, nearest = KDTree(xy).query(xy, k=1 + _AROUND)
+    around = np.asarray(nearest)[:, 1:]
     return np.abs(log_depth - np.median(log_depth[around], axis=1)) < _ODD
