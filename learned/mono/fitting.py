@@ -64,13 +64,12 @@ def _line(seen: Sequence[_Seen]) -> np.ndarray:
     """
     line = _AS_READ
     for _ in range(_ROUNDS):
-        rows, rest = [], []
+        products = np.zeros((3, 3))
         for columns, log_depth in seen:
             left = log_depth - columns @ line
             weight = 1 / (len(left) * np.maximum(np.abs(left - np.median(left)), ROUNDED))
             both = np.column_stack([columns, log_depth - columns @ _AS_READ])
-            both = np.sqrt(weight)[:, None] * (both - np.average(both, axis=0, weights=weight))
-            rows.append(both[:, :2])
-            rest.append(both[:, 2])
-        line = _AS_READ + np.linalg.lstsq(np.concatenate(rows), np.concatenate(rest), rcond=_SILENT)[0]
+            both -= np.average(both, axis=0, weights=weight)
+            products += both.T @ (weight[:, None] * both)
+        line = _AS_READ + np.linalg.lstsq(products[:2, :2], products[:2, 2], rcond=_SILENT**2)[0]
     return line
