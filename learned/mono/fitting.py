@@ -1,4 +1,4 @@
-"""How a network is set right for a scene, before it learns, by the points that the views see."""
+"""How a network is set right for a scene, before it learns, by what lies between the points that the views see."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .network import MonoDepth
 from .reading import read
 
 _Seen: TypeAlias = tuple[np.ndarray, np.ndarray]
-"""Of a view's pixels: what a network reads and y of the direction, shape (N, 2), and the log-depth, shape (N,)."""
+"""Of the pixels between points: what a network reads and y of the direction, shape (N, 2), and log-depth (N,)."""
 
 _AS_READ = np.array([1.0, 0.0])
 """Contrast and slope that leave what the network reads as it is."""

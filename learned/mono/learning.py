@@ -74,8 +74,8 @@ class MonoLearning(Stage):
         return (path_of(self.weights),)
 
     def footprint(self, sizes: Sizes) -> int:
-        """Measured: a view at a time, then four small images at once, each with the gradients of the network."""
-        return 10 * sizes.pixels + 6500 * self.size**2 + 200 * 2**20
+        """Measured: a view at a time, all small views while the network is set right, four at once while it learns."""
+        return 10 * sizes.pixels + (6500 + 30 * sizes.photos) * self.size**2 + 200 * 2**20
 
     def run(
         self, views: Sequence[View], sparse: Sparse, photos: Photos, neighbors: Neighbors, rng: np.random.Generator,
