@@ -8,9 +8,9 @@ that came with it, and the points are triangulated. Errors are ``|predicted / tr
 model, the mean over photos. hololens_office has measured depth too: the same over all its pixels. Few photos are left
 for the test: with five splits each photo is left out once, and the figures are means over these.
 
-There are two protocols. With one scale for all photos, whatever a predictor is free to choose is fitted to the photos
-to learn from: it has to know how far away each photo was taken. With each photo at its own scale, every prediction is
-multiplied by the ratio of the medians of true and predicted depth (Zhou et al. 2017): what is left is its shape.
+Whatever a predictor is free to choose is fitted to the photos to learn from, so it has to know how far away each photo
+was taken. The second column is the median with each photo at its own scale, where every prediction is multiplied by the
+ratio of the medians of true and predicted depth (Zhou et al. 2017): what is left is its shape.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from pictures import read_stored
 OFFICE = "hololens_office"
 SHOWN: tuple[Predictor, ...] = ("constant", "plane", "pretrained", "learned")
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
+AVERAGED = "median", "mean", "own_scale"
 
 
 class GivenCameras(Stage):
@@ -92,13 +93,11 @@ def judge(data: Path, recipe: dp.Recipe, given: Path | None, splits: int, out: P
         )
         points = at_points(result)
         known = predictors(result.mono, points["train"])
-        shapes: dict[Predictor, Depths] = {predictor: at_own_scale(depths) for predictor, depths in known.items()}
         shown = {"at the points": points}
         if (data / "depth").is_dir():
             shown["against measured depth"] = at_pixels(result, data / "depth")
         for where, parts in shown.items():
-            tables.setdefault(f"one scale for all photos, {where}", []).append(errors_of(known, parts))
-            tables.setdefault(f"each photo at its own scale, {where}", []).append(errors_of(shapes, parts))
+            tables.setdefault(where, []).append(errors_of(known, parts))
     print(f"{name}: mean over {splits} of five ways to divide the photos")
     for title, errors in tables.items():
         tell(f"{name}, {title}", averaged(errors))
@@ -133,31 +132,22 @@ def predictors(mono: MonoWeights, train: list[Sighted]) -> dict[Predictor, Depth
 def averaged(splits: Sequence[Sequence[PointErrors]]) -> Iterator[PointErrors]:
     """The mean errors over splits, of every predictor on every part."""
     for same in zip(*splits, strict=True):
-        median, mean = (float(np.mean([getattr(each, of) for each in same])) for of in ("median", "mean"))
+        median, mean, own = (float(np.mean([getattr(each, of) for each in same])) for of in AVERAGED)
         within = np.mean([each.within for each in same], axis=0)
         points = sum(each.points for each in same)
-        yield PointErrors(same[0].predictor, same[0].part, points, median, mean, tuple(within.tolist()))
+        yield PointErrors(same[0].predictor, same[0].part, points, median, mean, tuple(within.tolist()), own)
 
 
 def tell(title: str, errors: Iterable[PointErrors]) -> None:
     """One line for every part and predictor."""
     found = {(error.part, error.predictor): error for error in errors}
-    print(f"{title}\n  {'':<24}median    mean  within 5 %    10 %    25 %")
+    print(f"{title}\n  {'':<24}median  own scale    mean  within 5 %    10 %    25 %")
     for part in PARTS:
         for predictor in SHOWN:
             error = found[part, predictor]
             shares = "".join(f"{100 * share:8.1f}" for share in error.within)
-            print(f"  {part + ', ' + predictor:<24}{100 * error.median:6.1f}{100 * error.mean:8.1f}    {shares}")
-
-
-def at_own_scale(depths: Depths) -> Depths:
-    """A predictor whose depths are multiplied, photo by photo, by the ratio of the medians of true and predicted."""
-
-    def scaled(sighted: Sighted) -> np.ndarray:
-        found = depths(sighted)
-        return found * (np.median(sighted.depth) / np.median(found))
-
-    return scaled
+            numbers = f"{100 * error.median:6.1f}{100 * error.own_scale:11.1f}{100 * error.mean:8.1f}"
+            print(f"  {part + ', ' + predictor:<24}{numbers}    {shares}")
 
 
 def at_points(result: dp.Result) -> dict[Part, list[Sighted]]:

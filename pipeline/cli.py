@@ -480,11 +480,14 @@ def _mono_lines(result: Result) -> Iterator[str]:
     if not any(node["slot"] == "mono" for node in result.record["recipe"]["nodes"]):
         return
     mono = result.mono
-    yield f"  depth from one photo, learned from {len(mono.train)} photos; median error at points of the model:"
+    yield "  depth from one photo, median error at points of the model (with each photo at its own scale):"
     for part, photos in (("train", mono.train), ("validation", mono.validation), ("test", mono.test)):
-        error = {each.predictor: f"{100 * each.median:.1f} %" for each in mono.errors if each.part == part}
-        known = ", ".join(f"{predictor} {error[predictor]}" for predictor in error)
-        yield f"    {part} ({len(photos)} photos): {known}"
+        known = (
+            f"{each.predictor} {100 * each.median:.1f} % ({100 * each.own_scale:.1f} %)"
+            for each in mono.errors
+            if each.part == part
+        )
+        yield f"    {part} ({len(photos)} photos): {', '.join(known)}"
 
 
 def _dense_lines(result: Result) -> Iterator[str]:

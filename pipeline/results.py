@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from ..stages.dense import Cloud, DepthMap, Mesh, Neighbors, View
 from ..stages.failure import StageFailure
+from ..stages.mono_weights import MonoWeights
 from ..stages.scene import Sparse
 from ..stages.stage import SLOTS
 from .store import DamagedArtifact, Store
@@ -54,6 +55,7 @@ class Dense:
         views: undistorted photos, by the photo's name.
         depths: depth maps, by the photo's name.
         cloud, mesh: of the largest model.
+        mono: a network that has learned to see depth in one photo.
     """
 
     neighbors: Neighbors | None = None
@@ -61,6 +63,7 @@ class Dense:
     depths: Mapping[str, DepthMap] = field(default_factory=dict)
     cloud: Cloud | None = None
     mesh: Mesh | None = None
+    mono: MonoWeights | None = None
 
     @property
     def missing(self) -> dict[str, str]:
@@ -101,7 +104,8 @@ class Results:
     def dense(self) -> Dense:
         """What there is of the dense half."""
         return Dense(
-            self._only("neighbors"), self["views"], self["depths"], self._only("cloud"), self._only("mesh")
+            self._only("neighbors"), self["views"], self["depths"], self._only("cloud"), self._only("mesh"),
+            self._only("mono"),
         )  # fmt: skip
 
     def _only(self, slot: str) -> Any:

@@ -25,6 +25,8 @@ class PointErrors:
         points: how many points these photos see together.
         median, mean: of the errors of each photo's points; the mean over the photos.
         within: share of a photo's points within 5, 10 and 25 %; the mean over the photos.
+        own_scale: the median where the depths of each photo are multiplied by the ratio of the medians of true and
+            predicted ones (Zhou et al. 2017): what is left is their shape, without how far away the photo was taken.
     """
 
     predictor: Predictor
@@ -33,6 +35,7 @@ class PointErrors:
     median: float
     mean: float
     within: tuple[float, float, float]
+    own_scale: float
 
 
 @dataclass(frozen=True, eq=False)

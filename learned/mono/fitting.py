@@ -31,25 +31,27 @@ _SILENT = 1e-4
 def fitted(network: MonoDepth, train: Sequence[Sighted]) -> FittedDepth:
     """The network at the contrast and slope that leave the least mean error of log-depth within the views, and scaled.
 
-    Within them, since what it knows is the shape, not how far away a photo was taken. Views count the same, and in them
-    every pixel between points: where points are found says more of the texture than of the shape.
+    Within them, since what it knows is the shape, not how far away a photo was taken: of that it says nothing then.
+    Views count the same, and in them every pixel between points: where points are found says more of the texture than
+    of the shape.
     """
-    seen = [_seen(network, view) for view in train]
-    return _scaled(network, seen, _line(seen))
+    shape = FittedDepth(network, distance=0.0).eval()
+    seen = [_seen(shape, view) for view in train]
+    line = _line(seen)
+    contrast, slope = line.tolist()
+    return FittedDepth(network, contrast, slope, _scale(seen, line), distance=0.0).eval()
 
 
 def scaled(network: MonoDepth, train: Sequence[Sighted]) -> FittedDepth:
     """The network at a scale at which the median ratio of its depths to those between the points is 1."""
-    return _scaled(network, [_seen(network, view) for view in train], _AS_READ)
+    return FittedDepth(network, scale=_scale([_seen(network, view) for view in train], _AS_READ)).eval()
 
 
-def _scaled(network: MonoDepth, seen: Sequence[_Seen], line: np.ndarray) -> FittedDepth:
-    ratio = weighted_median(*pooled([columns @ line - log_depth for columns, log_depth in seen]))
-    contrast, slope = line.tolist()
-    return FittedDepth(network, contrast, slope, math.exp(-ratio)).eval()
+def _scale(seen: Sequence[_Seen], line: np.ndarray) -> float:
+    return math.exp(-weighted_median(*pooled([columns @ line - log_depth for columns, log_depth in seen])))
 
 
-def _seen(network: MonoDepth, view: Sighted) -> _Seen:
+def _seen(network: MonoDepth | FittedDepth, view: Sighted) -> _Seen:
     """Of every pixel between points the log-depth that the network reads and y of its direction, and what it is."""
     _, rays = view.picture.tensors()
     columns = torch.stack([read(network, view.picture)[0], rays[0, 1]], dim=-1).double().numpy()

@@ -62,14 +62,21 @@ def read_by(network: MonoDepth | FittedDepth) -> Depths:
 
 def errors_of(predictors: dict[Predictor, Depths], parts: dict[Part, list[Sighted]]) -> tuple[PointErrors, ...]:
     """The errors of every predictor on every part, each the mean over the views of the part."""
-    found = []
-    for predictor, depths in predictors.items():
-        for part, views in parts.items():
-            errors = [np.abs(depths(view) / view.depth - 1) for view in views]
-            five, ten, quarter = (float(np.mean([np.mean(each <= limit) for each in errors])) for limit in WITHIN)
-            median, mean = (float(np.mean([of(each) for each in errors])) for of in (np.median, np.mean))
-            found.append(PointErrors(predictor, part, sum(map(len, errors)), median, mean, (five, ten, quarter)))
-    return tuple(found)
+    return tuple(
+        _errors(predictor, part, [(depths(view), view.depth) for view in views])
+        for predictor, depths in predictors.items()
+        for part, views in parts.items()
+    )
+
+
+def _errors(predictor: Predictor, part: Part, of_views: list[tuple[np.ndarray, np.ndarray]]) -> PointErrors:
+    """What predicted and true depths say of a predictor."""
+    errors = [np.abs(depth / true - 1) for depth, true in of_views]
+    five, ten, quarter = (float(np.mean([np.mean(each <= limit) for each in errors])) for limit in WITHIN)
+    median, mean = (float(np.mean([of(each) for each in errors])) for of in (np.median, np.mean))
+    scaled = [np.median(np.abs(depth / np.median(depth) * np.median(true) / true - 1)) for depth, true in of_views]
+    points = sum(map(len, errors))
+    return PointErrors(predictor, part, points, median, mean, (five, ten, quarter), float(np.mean(scaled)))
 
 
 def pooled(of_views: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -36,12 +36,13 @@ class MonoLearning(Stage):
     """Teach a network that sees one image the depths of this scene, by the points of its sparse model.
 
     The network comes with weights learned on synthetic scenes, and three numbers set it right for this one: scale,
-    contrast and a slope down the image. From its scale alone, since with little contrast it would learn slowly, it then
-    learns from the points that each view sees (their log-depth under a Laplace distribution whose width it predicts
-    too), from the triangles between them, which tell the depth of plain walls (both once more without the scale of the
-    view), from the likeness of views warped onto each other by its depths, each pixel by the source that fits best
-    (Godard et al. 2019, Monodepth2), and from smoothness where the image is smooth. Where no point is near, as in the
-    sky, it learns to expect an error of half the depth. It learns on the CPU, where sums have one order.
+    contrast and a slope down the image. How far away a photo was taken it does not know yet: it is told that all are
+    as far. From its scale alone, since with little contrast it would learn slowly, it then learns from the points that
+    each view sees (their log-depth under a Laplace distribution whose width it predicts too), from the triangles
+    between them, which tell the depth of plain walls (both once more without the scale of the view), from the likeness
+    of views warped onto each other by its depths, each pixel by the source that fits best (Godard et al. 2019,
+    Monodepth2), and from smoothness where the image is smooth. Where no point is near, as in the sky, it learns to
+    expect an error of half the depth. It learns on the CPU, where sums have one order.
 
     Of every five photos in their order three are learned from; one says when to stop, and one is left for the test. The
     errors of each part are kept with the weights, beside those of two predictors that look at no image. The photos of a

@@ -18,6 +18,7 @@ from .document import data_script, failure_notice, warnings_notice, write_page
 from .gallery import gallery_section
 from .matching import Found, matching_section, survey
 from .measures import Measures, measure
+from .one_photo import one_photo_section
 from .quality import quality_section
 from .steps import record_section, steps_section
 from .surfaces import MOST_POINTS as MOST_SURFACE_POINTS
@@ -60,6 +61,7 @@ def write_report(
         matching_section(photos, matching),
         surface_section(dense.cloud, dense.mesh),
         depth_section(photos, dense),
+        one_photo_section(dense.mono),
         quality_section(photos, models, measures),
         steps_section(record),
         record_section(record),

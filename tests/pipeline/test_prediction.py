@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import cv2
 import numpy as np
@@ -16,14 +17,15 @@ from diptych.stages.containers import Container, read_container
 from diptych.stages.failure import StageFailure
 from diptych.stages.formats.depth import read_depth
 from diptych.stages.formats.ply import read_cloud_ply
-from diptych.stages.mono_weights import MonoWeights
+from diptych.stages.mono_weights import MonoWeights, Part, PointErrors, Predictor
 from diptych.stages.scene import Camera, Photos, Scene
 from diptych.stages.stage import Stage
 from PIL import Image
-from test_cli import diptych
+from test_cli import TOY, diptych
 from toys import paint
 
 from tests.one_wall import one_wall
+from tests.pipeline.pages import Page
 
 
 class Taught(Stage):
@@ -34,7 +36,15 @@ class Taught(Stage):
     def run(self, photos: Photos) -> MonoWeights:
         network = FittedDepth(one_wall(), scale=2.0)
         network.multiply_error(0.1)
-        return MonoWeights(flat(network), 64, 1.0, 4.0, photos.names[:2], photos.names[2:3], photos.names[3:], ())
+        return MonoWeights(flat(network), 64, 1.0, 4.0, photos.names[:2], photos.names[2:3], photos.names[3:], errors())
+
+
+def errors() -> tuple[PointErrors, ...]:
+    """Of four predictors on three parts: 1 % and 0.5 % of shape, 2 % and 1 % ..., in their order."""
+    pairs = [(predictor, part) for predictor in get_args(Predictor) for part in get_args(Part)]
+    return tuple(
+        PointErrors(*pair, 9, 0.01 * (i + 1), 0.5, (0.0, 0.0, 0.5), 0.005 * (i + 1)) for i, pair in enumerate(pairs)
+    )
 
 
 @pytest.fixture
@@ -45,6 +55,16 @@ def model(photos: Path, toy: Recipe, tmp_path: Path) -> Path:
 
 def container(path: Path) -> Container:
     return read_container(path.read_bytes())
+
+
+def test_a_run_and_its_page_tell_how_far_off_the_network_is(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "taught.toml").write_text(f'{TOY}[mono]\nuse = "test_prediction:Taught"\n')
+    said = diptych("run", photos, "--out", tmp_path / "out", "--recipe", tmp_path / "taught.toml")
+    known = "constant 3.0 % (1.5 %), plane 6.0 % (3.0 %), pretrained 9.0 % (4.5 %), learned 12.0 % (6.0 %)"
+    assert f"test (1 photos): {known}" in " ".join(said.split())
+    page = Page(tmp_path / "out" / "report.html").text
+    assert "Learned from, 2 photos Said when to stop, 1 photo Held out, 1 photo" in page
+    assert "One plane for all 4.0 % 2.0 % 5.0 % 2.5 % 6.0 % 3.0 %" in page
 
 
 def test_a_cloud_a_depth_map_and_a_picture(model: Path, tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 from diptych.learned.mono.fitted import FittedDepth
-from diptych.learned.mono.fitting import fitted
+from diptych.learned.mono.fitting import fitted, scaled
 from diptych.learned.mono.glimpses import Sighted
+from diptych.learned.mono.judgement import weighted_median
 from diptych.learned.mono.network import MonoDepth
 from diptych.learned.mono.pictures import Picture
 from diptych.learned.mono.reading import flat, network_of, residuals
@@ -74,8 +75,32 @@ def test_with_a_contrast_of_one_it_is_the_network_itself(network: MonoDepth) -> 
         assert np.array_equal(own, bare)
 
 
+def test_without_distance_the_middle_of_every_image_is_the_scale(network: MonoDepth) -> None:
+    """Whatever the image, the median over pixels that count by how sure the network is of them."""
+    seen, half = FittedDepth(network, scale=3.0, distance=0.0), FittedDepth(network, scale=3.0, distance=0.5)
+    image, rays = (
+        torch.rand(4, 3, 40, 64) ** torch.tensor([0.2, 1.0, 3.0, 9.0])[:, None, None, None],
+        torch.zeros(4, 2, 40, 64),
+    )
+    with torch.inference_mode():
+        read, log_error = (each.double().numpy() for each in network(image, rays))
+        middles = [
+            weighted_median(own.ravel(), np.exp(-error).ravel()) for own, error in zip(read, log_error, strict=True)
+        ]
+        assert np.ptp(middles) > 0.01
+        for own, middle, none, some in zip(read, middles, seen(image, rays)[0], half(image, rays)[0], strict=True):
+            assert none.numpy() == pytest.approx(own - middle + np.log(3), abs=1e-5)
+            assert some.numpy() == pytest.approx(own - middle / 2 + np.log(3), abs=1e-5)
+
+
+def test_a_fitted_network_says_nothing_of_the_distance(network: MonoDepth) -> None:
+    seen = views(network, 0.7, -0.3, [2.0, 7.0, 0.3])
+    assert number(fitted(network, seen).distance) == 0.0
+    assert number(scaled(network, seen).distance) == 1.0
+
+
 def test_comes_back_from_its_numbers(network: MonoDepth) -> None:
-    given = FittedDepth(network, 0.5, 0.2, 3.0)
+    given = FittedDepth(network, 0.5, 0.2, 3.0, 0.25)
     given.multiply_error(2.0)
     (seen,) = views(network, 1.0, 0.0, [1.0])
     for again, before in zip(residuals(network_of(flat(given)), seen), residuals(given, seen), strict=True):

@@ -47,6 +47,16 @@ def test_errors_are_means_over_views() -> None:
     assert found.median == pytest.approx((0.1 + 0.45) / 2)
     assert found.mean == pytest.approx((0.1 + 0.45) / 2)
     assert found.within == (0.0, 0.0, 0.5)
+    assert found.own_scale == pytest.approx(0.0)
+
+
+def test_an_error_at_its_own_scale_is_that_of_the_shape() -> None:
+    view = looking_at(np.linspace(1, 3, 101))
+    (found,) = errors_of({"constant": lambda each: 7 * each.depth * (1 + 0.1 * (each.depth > 2.2))}, {"test": [view]})
+    assert found.median > 5
+    assert found.own_scale == pytest.approx(0.0)
+    (flat,) = errors_of({"constant": lambda each: np.full(len(each.depth), 7.0)}, {"test": [view]})
+    assert flat.own_scale == pytest.approx(np.median(np.abs(2 / view.depth - 1)))
 
 
 @pytest.mark.parametrize(("count", "split"), [(4, 0), *itertools.product((5, 6, 11, 31), range(5))])
