@@ -7,10 +7,10 @@ from .charts import bar
 from .words import plural
 
 _PREDICTORS: dict[Predictor, str] = {
-    "constant": "One depth for all",
-    "plane": "One plane for all",
-    "pretrained": "Before it learned",
-    "learned": "Learned",
+    "constant": "One depth",
+    "plane": "One plane",
+    "pretrained": "Before learning",
+    "learned": "After learning",
 }
 _PARTS: dict[Part, str] = {"train": "Learned from", "validation": "Said when to stop", "test": "Held out"}
 
@@ -27,7 +27,7 @@ def one_photo_section(mono: MonoWeights | None) -> str:
     )
     return f"""<section><h2>Depth from one photo</h2>
 <p class="soft">Median error at the points of the model, the mean over photos; and, paler, with each photo at its own
-scale, which leaves its shape.</p><div class="scroll" tabindex="0"><table><thead><tr><th></th>{head}</tr></thead>
+scale, which leaves its shape.</p><div class="wide scroll" tabindex="0"><table><thead><tr><th></th>{head}</tr></thead>
 <tbody>{rows}</tbody></table></div></section>"""
 
 
