@@ -9,8 +9,8 @@ from .words import plural
 _PREDICTORS: dict[Predictor, str] = {
     "constant": "One depth",
     "plane": "One plane",
-    "pretrained": "Before learning",
-    "learned": "After learning",
+    "pretrained": "Before",
+    "learned": "After",
 }
 _PARTS: dict[Part, str] = {"train": "Learned from", "validation": "Said when to stop", "test": "Held out"}
 
@@ -26,8 +26,9 @@ def one_photo_section(mono: MonoWeights | None) -> str:
         for predictor, said in _PREDICTORS.items()
     )
     return f"""<section><h2>Depth from one photo</h2>
-<p class="soft">Median error at the points of the model, the mean over photos; and, paler, with each photo at its own
-scale, which leaves its shape.</p><div class="wide scroll" tabindex="0"><table><thead><tr><th></th>{head}</tr></thead>
+<p class="soft">Median error at the points of the model, before and after a network learned from it: the mean over
+photos; and, paler, with each photo at its own scale, which leaves its shape.</p>
+<div class="wide scroll" tabindex="0"><table><thead><tr><th></th>{head}</tr></thead>
 <tbody>{rows}</tbody></table></div></section>"""
 
 
