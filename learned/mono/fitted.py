@@ -50,4 +50,6 @@ def _middle(log_depth: Tensor, log_error: Tensor) -> Tensor:
     """The median log-depth of each image, pixels weighted by the inverse of their expected error, shape (B, 1, 1)."""
     values, order = log_depth.flatten(1).sort(dim=1)
     reached = (-log_error).exp().flatten(1).gather(1, order).cumsum(dim=1)
-    return values.gather(1, torch.searchsorted(reached, reached[:, -1:] / 2))[..., None]
+    # What is no number is sorted last, and so is the middle of it.
+    middle = torch.searchsorted(reached, reached[:, -1:] / 2).clamp(max=values.shape[1] - 1)
+    return values.gather(1, middle)[..., None]

@@ -70,4 +70,6 @@ def warped(source: Tensor, rays: Tensor, depth: Tensor, projection: Tensor) -> t
     z = torch.where(front, z, torch.ones_like(z))
     grid = torch.stack([2 * x / (z * width) - 1, 2 * y / (z * height) - 1], dim=-1)
     shown = front & (grid.abs() < 1).all(dim=-1)
+    # Where a depth is no number, sampling with this padding reads memory that is not the source's (torch 2.13).
+    grid = grid.nan_to_num(nan=0.0)
     return functional.grid_sample(source[None], grid[None], padding_mode="border", align_corners=False)[0], shown

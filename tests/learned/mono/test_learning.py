@@ -125,6 +125,13 @@ def test_what_was_known_before_is_kept_where_learning_makes_it_no_better() -> No
         assert result.error("learned", part).median == pytest.approx(result.error("pretrained", part).median, rel=1e-5)
 
 
+def test_a_loss_that_is_no_number_any_more_is_told() -> None:
+    stage = MonoLearning(weights=weights(), size=64, steps=20, learning_rate=1e30)
+    with pytest.raises(StageFailure, match="no number any more at step") as failure:
+        learn(stage)
+    assert failure.value.code == "training-diverged"
+
+
 def test_survives_pickling_and_the_store() -> None:
     stage = MonoLearning(weights=weights(), steps=3)
     assert pickle.loads(pickle.dumps(stage)) == stage
