@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from ..stages.failure import StageFailure
+from .report.words import plural
 
 if TYPE_CHECKING:
     from .api import Result
@@ -487,7 +488,7 @@ def _mono_lines(result: Result) -> Iterator[str]:
             for each in mono.errors
             if each.part == part
         )
-        yield f"    {part} ({len(photos)} photos): {', '.join(known)}"
+        yield f"    {part} ({plural(len(photos), 'photo')}): {', '.join(known)}"
 
 
 def _dense_lines(result: Result) -> Iterator[str]:

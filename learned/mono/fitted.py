@@ -15,14 +15,14 @@ class FittedDepth(nn.Module):
 
     What a network has learned elsewhere leaves open in which unit this scene is measured, how much of its depth shows
     in its looks, and how far the cameras were held down. Nor does it know from how far away a photo was taken: the
-    middle of what it reads, pixels counting by how sure it is of them, may be kept or be the same for all photos.
+    median of what it reads, pixels weighted by how sure it is of them, may be kept or be the same for all photos.
 
     Args:
         network: to be set right.
         contrast: of the log-depth.
         slope: of the log-depth along y of the direction (x, y, 1) of a pixel.
         scale: all depths are multiplied by this.
-        distance: how much of the middle of a photo's log-depth is kept, from 0 to 1.
+        distance: how much of the median of a photo's log-depth is kept, from 0 to 1.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class FittedDepth(nn.Module):
     def forward(self, image: Tensor, rays: Tensor) -> tuple[Tensor, Tensor]:
         """Log-depth and its log-error, from and as of :class:`~diptych.learned.mono.network.MonoDepth`."""
         log_depth, log_error = self.network(image, rays)
-        log_depth = log_depth - (1 - self.distance) * _middle(log_depth, log_error)
+        log_depth = log_depth - (1 - self.distance) * _weighted_median(log_depth, log_error)
         return self.contrast * log_depth + self.slope * rays[:, 1] + self.log_scale, log_error + self.log_doubt
 
     @torch.no_grad()
@@ -46,10 +46,10 @@ class FittedDepth(nn.Module):
         self.log_doubt += math.log(by)
 
 
-def _middle(log_depth: Tensor, log_error: Tensor) -> Tensor:
+def _weighted_median(log_depth: Tensor, log_error: Tensor) -> Tensor:
     """The median log-depth of each image, pixels weighted by the inverse of their expected error, shape (B, 1, 1)."""
     values, order = log_depth.flatten(1).sort(dim=1)
     reached = (-log_error).exp().flatten(1).gather(1, order).cumsum(dim=1)
-    # What is no number is sorted last, and so is the middle of it.
-    middle = torch.searchsorted(reached, reached[:, -1:] / 2).clamp(max=values.shape[1] - 1)
-    return values.gather(1, middle)[..., None]
+    # Where weights are no numbers none is found, and the last value is taken.
+    half = torch.searchsorted(reached, reached[:, -1:] / 2).clamp(max=values.shape[1] - 1)
+    return values.gather(1, half)[..., None]

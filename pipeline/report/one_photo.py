@@ -20,7 +20,9 @@ def one_photo_section(mono: MonoWeights | None) -> str:
     if mono is None or not mono.errors:
         return ""
     most = max(error.median for error in mono.errors) or 1.0
-    head = "".join(f'<th colspan="3">{said}, {_photos(mono, part)}</th>' for part, said in _PARTS.items())
+    head = "".join(
+        f'<th colspan="3">{said}, {plural(len(getattr(mono, part)), "photo")}</th>' for part, said in _PARTS.items()
+    )
     rows = "".join(
         f"<tr><td>{said}</td>{''.join(_cells(mono.error(predictor, part), most) for part in _PARTS)}</tr>"
         for predictor, said in _PREDICTORS.items()
@@ -30,10 +32,6 @@ def one_photo_section(mono: MonoWeights | None) -> str:
 photos; and, paler, with each photo at its own scale, which leaves its shape.</p>
 <div class="wide scroll" tabindex="0"><table><thead><tr><th></th>{head}</tr></thead>
 <tbody>{rows}</tbody></table></div></section>"""
-
-
-def _photos(mono: MonoWeights, part: Part) -> str:
-    return plural(len(getattr(mono, part)), "photo")
 
 
 def _cells(error: PointErrors, most: float) -> str:

@@ -40,7 +40,7 @@ class Taught(Stage):
 
 
 def errors() -> tuple[PointErrors, ...]:
-    """Of four predictors on three parts: 1 % and 0.5 % of shape, 2 % and 1 % ..., in their order."""
+    """Of four predictors on three parts in their order: 1 %, at own scale 0.5 %, then 2 % and 1 %, and so on."""
     pairs = [(predictor, part) for predictor in get_args(Predictor) for part in get_args(Part)]
     return tuple(
         PointErrors(*pair, 9, 0.01 * (i + 1), 0.5, (0.0, 0.0, 0.5), 0.005 * (i + 1)) for i, pair in enumerate(pairs)
@@ -61,7 +61,7 @@ def test_a_run_and_its_page_tell_how_far_off_the_network_is(photos: Path, tmp_pa
     (tmp_path / "taught.toml").write_text(f'{TOY}[mono]\nuse = "test_prediction:Taught"\n')
     said = diptych("run", photos, "--out", tmp_path / "out", "--recipe", tmp_path / "taught.toml")
     known = "constant 3.0 % (1.5 %), plane 6.0 % (3.0 %), pretrained 9.0 % (4.5 %), learned 12.0 % (6.0 %)"
-    assert f"test (1 photos): {known}" in " ".join(said.split())
+    assert f"test (1 photo): {known}" in " ".join(said.split())
     page = Page(tmp_path / "out" / "report.html").text
     assert "Learned from, 2 photos Said when to stop, 1 photo Held out, 1 photo" in page
     assert "One plane 4.0 % 2.0 % 5.0 % 2.5 % 6.0 % 3.0 %" in page
