@@ -13,11 +13,11 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-from diptych.pipeline.benchmarks.bal import solve_in_turns
-from diptych.stages.bundle import BundleOptions
+from diptych.pipeline.protocols.bal import solve_in_turns
 from diptych.stages.formats.colmap import read_colmap
 from diptych.stages.geometry.rotations import matrix_from_vector
 from diptych.stages.scene import Scene
+from diptych.stages.sfm.bundle import BundleOptions
 
 COLUMNS = "{:<28} {:>9} {:<14} {:>11} {:>16} {:>9} {:>7}"
 
@@ -40,9 +40,14 @@ def main() -> None:
         found = solve_in_turns(scene, options, arguments.threads, turns=arguments.turns, fixed_cameras=held)
         for solver, row in found.items():
             values = (
-                path.resolve().parent.name, len(scene.obs_photo), solver, int(row["evaluations"]),
-                f"{row['cost_after']:.6e}", f"{row['seconds']:.3f}", f"{row['ratio']:.2f}" if "ratio" in row else "",
-            )  # fmt: skip
+                path.resolve().parent.name,
+                len(scene.obs_photo),
+                solver,
+                int(row["evaluations"]),
+                f"{row['cost_after']:.6e}",
+                f"{row['seconds']:.3f}",
+                f"{row['ratio']:.2f}" if "ratio" in row else "",
+            )
             print(COLUMNS.format(*values), flush=True)
 
 

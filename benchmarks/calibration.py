@@ -18,13 +18,13 @@ from unittest.mock import patch
 
 import cv2
 import numpy as np
-from diptych.stages import patchmatch
 from diptych.stages.dense import Around, DepthMap, View
 from diptych.stages.depth_truth import TrueView
-from diptych.stages.formats.dense_truth import read_dense_truth
-from diptych.stages.neighbors import depth_range
-from diptych.stages.patchmatch import PatchMatch
-from diptych.stages.patchmatch_judgement import Judgement, depth_map
+from diptych.stages.formats.truth.dense import read_dense_truth
+from diptych.stages.mvs.neighbors import depth_range
+from diptych.stages.mvs.patchmatch import stage as patchmatch
+from diptych.stages.mvs.patchmatch.confidence import Judgement, depth_map
+from diptych.stages.mvs.patchmatch.stage import PatchMatch
 from diptych.stages.scene import Camera
 from diptych.stages.stage import Context
 from pictures import read_rgb

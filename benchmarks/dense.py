@@ -24,15 +24,15 @@ import cv2
 import numpy as np
 from consistency import agreeing
 from diptych.learned.depth.stage import DepthNet
-from diptych.pipeline.recipe import Recipe
-from diptych.stages.cloud import concatenated
+from diptych.pipeline.engine.recipe import Recipe
 from diptych.stages.dense import DepthMap, View
 from diptych.stages.depth_truth import TrueView
-from diptych.stages.fusion import ConsistentPoints
-from diptych.stages.patchmatch import PatchMatch
-from diptych.stages.sgm import Sgm
+from diptych.stages.evaluation.surface import mask_containment
+from diptych.stages.mvs.patchmatch.stage import PatchMatch
+from diptych.stages.mvs.sgm import Sgm
 from diptych.stages.stage import Context
-from diptych.stages.surface_evaluation import mask_containment
+from diptych.stages.surface.cloud import concatenated
+from diptych.stages.surface.fusion import ConsistentPoints
 from pictures import read_stored
 from protocol_sets import FOLDERS, ProtocolSet
 

@@ -19,21 +19,21 @@ import time
 from pathlib import Path
 
 import numpy as np
-from diptych.stages.colmap import pycolmap
-from diptych.stages.formats.truth import read_truth
+from diptych.stages.features.sift import Sift
+from diptych.stages.formats.truth.cameras import read_truth
 from diptych.stages.geometry.epipolar import (
     essential_from_pose,
     fundamental_from_essential,
     relative_pose,
     symmetric_epipolar_distance,
 )
-from diptych.stages.guided_matching import GuidedMatching
-from diptych.stages.matching import NearestNeighbour
-from diptych.stages.photos import decode, decode_gray
+from diptych.stages.images.photos import decode, decode_gray
+from diptych.stages.matching.guided_matching import GuidedMatching
+from diptych.stages.matching.nearest_neighbor import NearestNeighbour
+from diptych.stages.matching.two_view import PoseLibTwoView, pinhole_positions
+from diptych.stages.peers.colmap import pycolmap
 from diptych.stages.scene import Features, Pair, Photo, Scene
-from diptych.stages.sift import Sift
 from diptych.stages.stage import Context, Stage
-from diptych.stages.two_view import PoseLibTwoView, pinhole_positions
 
 PIXELS = (0.25, 0.5, 1.0)
 
@@ -55,9 +55,14 @@ class ColmapSift(Stage):
         xy = np.array([(each.x, each.y) for each in keypoints])
         column, row = xy.astype(int).T
         return Features(
-            xy=xy, scale=np.array([each.compute_scale() for each in keypoints]), angle=np.zeros(len(xy)),
-            score=np.ones(len(xy)), color=decode(photo)[row, column], descriptors=descriptors.data, kind="rootsift",
-        )  # fmt: skip
+            xy=xy,
+            scale=np.array([each.compute_scale() for each in keypoints]),
+            angle=np.zeros(len(xy)),
+            score=np.ones(len(xy)),
+            color=decode(photo)[row, column],
+            descriptors=descriptors.data,
+            kind="rootsift",
+        )
 
 
 EXTRACTORS: dict[str, Stage] = {

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from diptych.stages.formats.colmap import read_colmap
 from diptych.stages.formats.ply import read_mesh_ply
-from diptych.stages.open3d import open3d
+from diptych.stages.peers.open3d import open3d
 
 LIGHT = np.array([-0.4, -0.6, -0.7])
 """Towards the light in the camera's frame."""

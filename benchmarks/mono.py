@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import diptych.pipeline as dp
+import diptych as dp
 import numpy as np
 from diptych.learned.mono.fitting import fitted
 from diptych.learned.mono.glimpses import Sighted
@@ -31,9 +31,9 @@ from diptych.learned.mono.pictures import Picture
 from diptych.learned.mono.reading import network_of
 from diptych.learned.weights.files import load
 from diptych.stages.dense import View
-from diptych.stages.known_poses import TriangulateKnownPoses
 from diptych.stages.mono_weights import MonoWeights, Part, PointErrors, Predictor
 from diptych.stages.scene import Photos, Scene, Sparse
+from diptych.stages.sfm.known_poses import TriangulateKnownPoses
 from diptych.stages.stage import Stage
 from pictures import read_stored
 

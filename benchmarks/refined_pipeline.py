@@ -27,21 +27,21 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-import diptych.pipeline as dp
+import diptych as dp
 import numpy as np
 import torch  # noqa: F401 - loaded before a task that needs it is timed
 from diptych.learned.features.aliked import Aliked
 from diptych.learned.features.lightglue import LightGlue
 from diptych.learned.refiner.stage import SubpixelRefiner
-from diptych.stages.evaluation import evaluate
+from diptych.stages.evaluation.cameras import evaluate
 from diptych.stages.failure import StageFailure
-from diptych.stages.formats.truth import read_truth
-from diptych.stages.least_squares_matching import LeastSquaresMatching
-from diptych.stages.matching import NearestNeighbour
+from diptych.stages.features.least_squares_matching import LeastSquaresMatching
+from diptych.stages.features.sift import Sift
+from diptych.stages.features.unrefined import Unrefined
+from diptych.stages.formats.truth.cameras import read_truth
+from diptych.stages.matching.nearest_neighbor import NearestNeighbour
 from diptych.stages.scene import Scene
-from diptych.stages.sift import Sift
 from diptych.stages.stage import Stage
-from diptych.stages.unrefined import Unrefined
 from rich.console import Console
 from rich.table import Table
 
@@ -95,11 +95,17 @@ def main() -> None:
             try:
                 runs = [
                     dp.run(
-                        photos / "images", out=out / "run", store=str(out / "store"), recipe=recipe, until="sparse",
-                        camera=known, seed=seed, workers=options.workers,
+                        photos / "images",
+                        out=out / "run",
+                        store=str(out / "store"),
+                        recipe=recipe,
+                        until="sparse",
+                        camera=known,
+                        seed=seed,
+                        workers=options.workers,
                     )
                     for seed in range(options.seeds)
-                ]  # fmt: skip
+                ]
             except StageFailure as failure:
                 print(f"{name}, {detector}, {type(refiner).__name__} is left out: {failure}")
                 continue

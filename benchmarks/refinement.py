@@ -30,20 +30,20 @@ from diptych.learned.features.aliked import Aliked
 from diptych.learned.features.xfeat import XFeat
 from diptych.learned.refiner.stage import SubpixelRefiner
 from diptych.stages.failure import StageFailure
-from diptych.stages.formats.truth import read_truth
+from diptych.stages.features.keypoint_patches import KeypointPatches
+from diptych.stages.features.least_squares_matching import LeastSquaresMatching
+from diptych.stages.features.sift import Sift
+from diptych.stages.features.unrefined import Unrefined
+from diptych.stages.formats.truth.cameras import read_truth
 from diptych.stages.geometry.epipolar import (
     essential_from_pose,
     fundamental_from_essential,
     relative_pose,
     symmetric_epipolar_distance,
 )
-from diptych.stages.keypoint_patches import KeypointPatches
-from diptych.stages.least_squares_matching import LeastSquaresMatching
-from diptych.stages.matching import NearestNeighbour
+from diptych.stages.matching.nearest_neighbor import NearestNeighbour
 from diptych.stages.scene import Camera, Features, Pair, Patches, Photo, Photos, Tracks
-from diptych.stages.sift import Sift
 from diptych.stages.stage import Context, Stage
-from diptych.stages.unrefined import Unrefined
 from pictures import read_rgb
 
 SETS = {"fountain": ("strecha_fountain-P11", 4, 6), "herz-jesu": ("strecha_Herz-Jesus-P8", 2, 5)}

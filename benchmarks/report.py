@@ -19,9 +19,9 @@ import cv2
 import numpy as np
 from diptych.pipeline.report.matching import Found
 from diptych.pipeline.report.page import write_report
-from diptych.pipeline.results import Dense
+from diptych.pipeline.results.values import Dense
 from diptych.stages.dense import Cloud, DepthMap, Mesh, View
-from diptych.stages.photos import read_photos
+from diptych.stages.images.photos import read_photos
 from diptych.stages.scene import Camera, Features, Matches, Scene, Sparse, TwoView
 
 from tests.browser import browser
@@ -79,10 +79,14 @@ def write(page: Path, photo_count: int, points: int, sparse: bool) -> None:
     photos, files = read_photos(folder)
     scene = scene_of(names, points, rng)
     write_report(
-        page, photos=photos, files=files, sparse=Sparse((scene,)), record={"name": "made up", "seconds": 1.0},
+        page,
+        photos=photos,
+        files=files,
+        sparse=Sparse((scene,)),
+        record={"name": "made up", "seconds": 1.0},
         dense=Dense() if sparse else dense_of(scene, images),
         found=Found({}, {}, {}) if sparse else found_of(names, rng),
-    )  # fmt: skip
+    )
 
 
 def scene_of(names: tuple[str, ...], points: int, rng: np.random.Generator) -> Scene:
@@ -92,11 +96,19 @@ def scene_of(names: tuple[str, ...], points: int, rng: np.random.Generator) -> S
     seen_by = np.sort(rng.permuted(np.tile(np.arange(len(names)), (points, 1)), axis=1)[:, :4], axis=1)
     count = 4 * points
     return Scene(
-        cameras=few.cameras, names=names, camera_of=few.camera_of, rotations=few.rotations,
-        translations=few.translations, points=world, colors=rng.integers(0, 256, (points, 3)),
-        errors=np.full(points, 0.5), obs_photo=seen_by.ravel(), obs_point=np.repeat(np.arange(points), 4),
-        obs_xy=rng.uniform(0, 480, (count, 2)), obs_keypoint=rng.integers(0, KEYPOINTS, count),
-    )  # fmt: skip
+        cameras=few.cameras,
+        names=names,
+        camera_of=few.camera_of,
+        rotations=few.rotations,
+        translations=few.translations,
+        points=world,
+        colors=rng.integers(0, 256, (points, 3)),
+        errors=np.full(points, 0.5),
+        obs_photo=seen_by.ravel(),
+        obs_point=np.repeat(np.arange(points), 4),
+        obs_xy=rng.uniform(0, 480, (count, 2)),
+        obs_keypoint=rng.integers(0, KEYPOINTS, count),
+    )
 
 
 def found_of(names: tuple[str, ...], rng: np.random.Generator) -> Found:

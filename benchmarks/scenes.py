@@ -29,8 +29,8 @@ import cv2
 import numpy as np
 from calibration import read_scene
 from dense import methods, run
-from diptych.stages.contrast import deviation
 from diptych.stages.dense import DepthMap, View
+from diptych.stages.mvs.contrast import deviation
 from protocol_sets import ProtocolSet
 from rich.console import Console
 from rich.table import Table
@@ -109,9 +109,12 @@ def cells(answers: Answers, views: tuple[View, ...], depths: tuple[np.ndarray, .
     within = [100 * np.mean(error < share / 100) for share in SHARES]
     parts = [f"{100 * np.mean(error[part] < 0.01):.1f}" if part.mean() > FEWEST else "" for part in (jumps, smooth)]
     return [
-        *(f"{each:.1f}" for each in within), f"{100 * covered.mean():.1f}", f"{100 * np.median(error[covered]):.3f}",
-        *parts, f"{answers.seconds:.1f}",
-    ]  # fmt: skip
+        *(f"{each:.1f}" for each in within),
+        f"{100 * covered.mean():.1f}",
+        f"{100 * np.median(error[covered]):.3f}",
+        *parts,
+        f"{answers.seconds:.1f}",
+    ]
 
 
 def error_of(depth: np.ndarray, true: np.ndarray) -> np.ndarray:

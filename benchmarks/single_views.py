@@ -18,10 +18,10 @@ import numpy as np
 from consistency import agreeing
 from diptych.learned.depth.stage import DepthNet
 from diptych.stages.dense import Around, DepthMap, View
-from diptych.stages.formats.truth import read_truth
-from diptych.stages.patchmatch import PatchMatch
+from diptych.stages.formats.truth.cameras import read_truth
+from diptych.stages.mvs.patchmatch.stage import PatchMatch
+from diptych.stages.mvs.sgm import Sgm
 from diptych.stages.scene import Camera, Scene
-from diptych.stages.sgm import Sgm
 from diptych.stages.stage import Context
 from pictures import read_rgb
 

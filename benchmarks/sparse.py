@@ -16,10 +16,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from diptych.stages.evaluation import evaluate
+from diptych.stages.evaluation.cameras import evaluate
 from diptych.stages.failure import StageFailure
 from diptych.stages.formats.colmap import read_colmap
-from diptych.stages.formats.truth import read_truth
+from diptych.stages.formats.truth.cameras import read_truth
 from processes import diptych, measure
 from rich.console import Console
 from rich.table import Table
@@ -43,7 +43,7 @@ SETS = {
 }
 
 PEER = (
-    "import sys; from pathlib import Path; from diptych.pipeline.benchmarks.colmap_peer import map_by_colmap; "
+    "import sys; from pathlib import Path; from diptych.pipeline.protocols.colmap_peer import map_by_colmap; "
     "map_by_colmap(Path(sys.argv[1]), Path(sys.argv[2]))"
 )
 """COLMAP's pipeline through pycolmap, as a program."""

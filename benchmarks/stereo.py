@@ -12,11 +12,11 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from diptych.pipeline.benchmarks.middlebury import BLOCKS, stereo_sgbm
+from diptych.pipeline.protocols.middlebury import BLOCKS, stereo_sgbm
 from diptych.stages.dense import Around, DepthMap, View
-from diptych.stages.patchmatch import PatchMatch
+from diptych.stages.mvs.patchmatch.stage import PatchMatch
+from diptych.stages.mvs.sgm import Sgm
 from diptych.stages.scene import Camera
-from diptych.stages.sgm import Sgm
 from diptych.stages.stage import Context
 from pictures import read_rgb, read_stored
 from rich.console import Console

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from diptych.pipeline.graph import Graph, Vertex
-from diptych.pipeline.recipe import Recipe
+from diptych.pipeline.engine.graph import Graph, Vertex
+from diptych.pipeline.engine.recipe import Recipe
 from diptych.pipeline.report.flow import Box, flow_picture
 
 PICTURE = Path(__file__).with_name("graph.svg")

@@ -1,6 +1,6 @@
 """Diptych from Python: run, plan, explain, diff, reproduce, cite, evaluate, export.
 
->>> import diptych.pipeline as dp                                      # doctest: +SKIP
+>>> import diptych as dp                                      # doctest: +SKIP
 >>> result = dp.run("photos", out="out", recipe="classical", seed=0)   # doctest: +SKIP
 >>> result.scene.centers                                               # doctest: +SKIP
 """
@@ -20,28 +20,28 @@ from ..stages.dense import Cloud, DepthMap, Mesh, Neighbors, View
 from ..stages.failure import StageFailure
 from ..stages.mono_weights import MonoWeights
 from ..stages.scene import Scene, Sparse
-from . import registry
-from .citations import bibtex, citations
-from .collection import Collection, Options
-from .difference import Difference, compare_runs
-from .graph import Graph
-from .memory import allowed
-from .outputs import clear_outputs, export_result, write_outputs
-from .planning import NodeChange, NodePlan, check_memory
-from .planning import explain as explain_graph
-from .planning import plan as plan_graph
-from .progress import Reporter, Silent, reporter_for
-from .recipe import Node as Node
-from .recipe import Recipe
-from .record import Request, make_record, options_of, outputs_of, read_record, recipe_tables, write_record
-from .results import Dense, Items, Results
-from .runner import cores, execute, failure_of
-from .store import Store
+from .cache.store import Store
+from .engine import registry
+from .engine.collection import Collection, Options
+from .engine.graph import Graph
+from .engine.memory import allowed
+from .engine.planning import NodeChange, NodePlan, check_memory
+from .engine.planning import explain as explain_graph
+from .engine.planning import plan as plan_graph
+from .engine.progress import Reporter, Silent, reporter_for
+from .engine.recipe import Node as Node
+from .engine.recipe import Recipe
+from .engine.runner import cores, execute, failure_of
+from .results.citations import bibtex, citations
+from .results.difference import Difference, compare_runs
+from .results.outputs import clear_outputs, export_result, write_outputs
+from .results.record import Request, make_record, options_of, outputs_of, read_record, recipe_tables, write_record
+from .results.values import Dense, Items, Results
 
 if TYPE_CHECKING:
     from ..learned.mono.prediction import Prediction
-    from ..stages.dense_evaluation import DenseEvaluation
-    from ..stages.evaluation import Evaluation
+    from ..stages.evaluation.cameras import Evaluation
+    from ..stages.evaluation.dense import DenseEvaluation
 
 Settings = Mapping[str, Any] | Iterable[str]
 
@@ -137,12 +137,24 @@ class Result:
 
 
 def run(
-    photos: str | Path, *, out: str | Path, recipe: str | Path | Recipe = "classical", settings: Settings = (),
-    until: str | None = None, seed: int = 0, cameras: str = "auto", camera: str | None = None,
-    masks: str | Path | None = None, truth: str | Path | None = None, workers: int | None = None,
-    memory: float | None = None, device: str = "cpu", store: str | None = None, cluster: str | None = None,
+    photos: str | Path,
+    *,
+    out: str | Path,
+    recipe: str | Path | Recipe = "classical",
+    settings: Settings = (),
+    until: str | None = None,
+    seed: int = 0,
+    cameras: str = "auto",
+    camera: str | None = None,
+    masks: str | Path | None = None,
+    truth: str | Path | None = None,
+    workers: int | None = None,
+    memory: float | None = None,
+    device: str = "cpu",
+    store: str | None = None,
+    cluster: str | None = None,
     progress: bool = True,
-) -> Result:  # fmt: skip
+) -> Result:
     """Reconstruct a folder of photos.
 
     What the store already has is not done again. ``out`` gets ``sparse/`` (COLMAP), ``points.ply``, ``depths/``,
@@ -153,12 +165,12 @@ def run(
     Args:
         photos: a folder of JPEG, PNG or TIFF files.
         out: the output folder.
-        recipe: a built-in name, a TOML file or a :class:`~diptych.pipeline.recipe.Recipe`.
+        recipe: a built-in name, a TOML file or a :class:`~diptych.pipeline.engine.recipe.Recipe`.
         settings: parameters to change, ``{"features.max_keypoints": 4000}`` or ``["features.max_keypoints=4000"]``.
         until: the slot or node to stop after.
         seed: of everything that draws.
         cameras: which photos share a camera: ``auto``, ``shared``, ``single`` or ``folder``.
-        camera: known calibration; see :func:`diptych.stages.calibration.prior_cameras`.
+        camera: known calibration; see :func:`diptych.stages.images.calibration.prior_cameras`.
         masks: a folder of masks, black where keypoints must not lie.
         truth: a folder with the true cameras or depth maps, for stages that take them (an oracle, for one).
         workers: how many items to work on at once, by default one per processor core; the result does not depend on it.
@@ -182,10 +194,20 @@ def run(
 
 
 def plan(
-    photos: str | Path, *, out: str | Path = "out", recipe: str | Path | Recipe = "classical", settings: Settings = (),
-    until: str | None = None, seed: int = 0, cameras: str = "auto", camera: str | None = None,
-    masks: str | Path | None = None, truth: str | Path | None = None, device: str = "cpu", store: str | None = None,
-) -> list[NodePlan]:  # fmt: skip
+    photos: str | Path,
+    *,
+    out: str | Path = "out",
+    recipe: str | Path | Recipe = "classical",
+    settings: Settings = (),
+    until: str | None = None,
+    seed: int = 0,
+    cameras: str = "auto",
+    camera: str | None = None,
+    masks: str | Path | None = None,
+    truth: str | Path | None = None,
+    device: str = "cpu",
+    store: str | None = None,
+) -> list[NodePlan]:
     """What :func:`run` with the same arguments would do, node by node; nothing is run."""
     graph = Graph.of(Recipe.load(recipe).set(settings), until)
     options = photo_options(cameras, camera, masks, truth)
@@ -199,10 +221,20 @@ def plan(
 
 
 def explain(
-    photos: str | Path, *, out: str | Path, recipe: str | Path | Recipe = "classical", settings: Settings = (),
-    until: str | None = None, seed: int = 0, cameras: str = "auto", camera: str | None = None,
-    masks: str | Path | None = None, truth: str | Path | None = None, device: str = "cpu", store: str | None = None,
-) -> list[NodeChange]:  # fmt: skip
+    photos: str | Path,
+    *,
+    out: str | Path,
+    recipe: str | Path | Recipe = "classical",
+    settings: Settings = (),
+    until: str | None = None,
+    seed: int = 0,
+    cameras: str = "auto",
+    camera: str | None = None,
+    masks: str | Path | None = None,
+    truth: str | Path | None = None,
+    device: str = "cpu",
+    store: str | None = None,
+) -> list[NodeChange]:
     """Which ingredients of which keys differ from those of the run in ``out``; nothing is run.
 
     Raises:
@@ -216,9 +248,13 @@ def explain(
 
 
 def reproduce(
-    record: str | Path, *, photos: str | Path | None = None, truth: str | Path | None = None,
-    workers: int | None = None, progress: bool = True,
-) -> Difference:  # fmt: skip
+    record: str | Path,
+    *,
+    photos: str | Path | None = None,
+    truth: str | Path | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+) -> Difference:
     """Repeat a recorded run in a fresh store, and compare every digest: A is the record, B the repetition.
 
     Args:
@@ -234,10 +270,20 @@ def reproduce(
     recipe = Recipe.from_dict(recipe_tables(old), old["recipe"]["name"])
     with tempfile.TemporaryDirectory(prefix="diptych-") as fresh:
         again = run(
-            photos or old["photos"]["folder"], out=fresh, recipe=recipe, until=old["until"], seed=old["seed"],
-            cameras=options.cameras, camera=options.camera, masks=options.masks, truth=truth or options.truth,
-            workers=workers, device=old["device"], store=f"{fresh}/store", progress=progress,
-        )  # fmt: skip
+            photos or old["photos"]["folder"],
+            out=fresh,
+            recipe=recipe,
+            until=old["until"],
+            seed=old["seed"],
+            cameras=options.cameras,
+            camera=options.camera,
+            masks=options.masks,
+            truth=truth or options.truth,
+            workers=workers,
+            device=old["device"],
+            store=f"{fresh}/store",
+            progress=progress,
+        )
         return compare_runs(old, again.record)
 
 
@@ -275,11 +321,11 @@ def evaluate(out: str | Path, *, truth: str | Path) -> Evaluation:
     """Compare the largest model of a run with the truth in a folder.
 
     Raises:
-        StageFailure: as :func:`diptych.stages.formats.truth.read_truth` and
-            :func:`diptych.stages.evaluation.evaluate`.
+        StageFailure: as :func:`diptych.stages.formats.truth.cameras.read_truth` and
+            :func:`diptych.stages.evaluation.cameras.evaluate`.
     """
-    from ..stages.evaluation import evaluate as evaluate_scene
-    from ..stages.formats.dense_truth import read_true_cameras
+    from ..stages.evaluation.cameras import evaluate as evaluate_scene
+    from ..stages.formats.truth.dense import read_true_cameras
 
     return evaluate_scene(Result.load(out).scene, read_true_cameras(truth))
 
@@ -291,11 +337,11 @@ def evaluate_dense(out: str | Path, *, truth: str | Path) -> DenseEvaluation:
     the truth does not tell, is absent from the result.
 
     Raises:
-        StageFailure: as :func:`diptych.stages.formats.dense_truth.read_dense_truth` and
-            :func:`diptych.stages.dense_evaluation.evaluate_dense`.
+        StageFailure: as :func:`diptych.stages.formats.truth.dense.read_dense_truth` and
+            :func:`diptych.stages.evaluation.dense.evaluate_dense`.
     """
-    from ..stages.dense_evaluation import evaluate_dense as evaluate_parts
-    from ..stages.formats.dense_truth import read_dense_truth
+    from ..stages.evaluation.dense import evaluate_dense as evaluate_parts
+    from ..stages.formats.truth.dense import read_dense_truth
 
     known, result = read_dense_truth(truth), Result.load(out)
     dense = result.dense
@@ -303,9 +349,16 @@ def evaluate_dense(out: str | Path, *, truth: str | Path) -> DenseEvaluation:
 
 
 def predict(
-    photo: str | Path, *, model: str | Path, out: str | Path | None = None, camera: str | None = None,
-    max_size: int = 800, max_error: float = 0.3, max_slant: float = 80.0, warn: Callable[[str], None] | None = None,
-) -> Prediction:  # fmt: skip
+    photo: str | Path,
+    *,
+    model: str | Path,
+    out: str | Path | None = None,
+    camera: str | None = None,
+    max_size: int = 800,
+    max_error: float = 0.3,
+    max_slant: float = 80.0,
+    warn: Callable[[str], None] | None = None,
+) -> Prediction:
     """Make a coloured cloud of one new photo, by the network that a run has taught its scene.
 
     Its units and its scale are the model's; it lies in the frame of the photo's camera (x right, y down, z forward).
@@ -332,18 +385,26 @@ def predict(
     learned = result.results["mono"].get("")
     if learned is None:
         raise StageFailure(
-            "no-mono", f"The run in {model} has not learned to see depth in one photo.",
+            "no-mono",
+            f"The run in {model} has not learned to see depth in one photo.",
             hint="Run it with --recipe mono, or with MonoLearning as [mono] in its own recipe; what is there is kept.",
-        )  # fmt: skip
+        )
     path = Path(photo)
     return predict_photo(
-        path, result.scene, learned, out=Path(out) if out else Path(f"{path.stem}.ply"), camera=camera,
-        max_size=max_size, max_error=max_error, max_slant=max_slant, warn=warn or _ignore,
-    )  # fmt: skip
+        path,
+        result.scene,
+        learned,
+        out=Path(out) if out else Path(f"{path.stem}.ply"),
+        camera=camera,
+        max_size=max_size,
+        max_error=max_error,
+        max_slant=max_slant,
+        warn=warn or _ignore,
+    )
 
 
 def export(out: str | Path, *, to: str, path: str | Path) -> None:
-    """Write what a run made for another program; see :func:`diptych.pipeline.outputs.export_result` for ``to``.
+    """Write what a run made for another program; see :func:`diptych.pipeline.results.outputs.export_result` for ``to``.
 
     Raises:
         StageFailure: ``unknown-format``, ``no-result`` or ``not-writable``.
@@ -385,23 +446,38 @@ class _Job:
                 check_memory(graph, collection, store, memory, seed=self.request.seed, device=self.request.device)
             clear_outputs(self.out)
         execution = execute(
-            graph, collection, store, seed=self.request.seed, workers=self.request.workers,
-            device=self.request.device, memory=memory, cluster=cluster, reporter=reporter,
-        )  # fmt: skip
+            graph,
+            collection,
+            store,
+            seed=self.request.seed,
+            workers=self.request.workers,
+            device=self.request.device,
+            memory=memory,
+            cluster=cluster,
+            reporter=reporter,
+        )
         failed = execution.failed
         failure = failure_of(failed) if failed else None
         results = Results(
             {vertex.name: vertex.slot.name for vertex in graph.vertices},
-            {outcome.id: outcome.record.output for outcome in execution.outcomes.values() if outcome.record}, store,
-        )  # fmt: skip
+            {outcome.id: outcome.record.output for outcome in execution.outcomes.values() if outcome.record},
+            store,
+        )
         sparse, dense = results.sparse, results.dense
         with writing(self.out, failure):
             outputs = write_outputs(self.out, sparse, dense, self.request.workers) if sparse else {}
             record = make_record(
-                graph, self.recipe.name, collection, self.request, store, execution,
-                seconds=time.perf_counter() - began, warnings=list(said | dict.fromkeys(execution.warnings)),
-                failure=failure, outputs=outputs,
-            )  # fmt: skip
+                graph,
+                self.recipe.name,
+                collection,
+                self.request,
+                store,
+                execution,
+                seconds=time.perf_counter() - began,
+                warnings=list(said | dict.fromkeys(execution.warnings)),
+                failure=failure,
+                outputs=outputs,
+            )
             if cited:
                 (self.out / "references.bib").write_text(cited, "utf-8")
             if failure or sparse:
@@ -419,9 +495,14 @@ def _write_report(
     from .report.page import write_report
 
     write_report(
-        out / "report.html", photos=collection.photos, files=collection.files, sparse=sparse, dense=dense,
-        record=record, found=Found(results["features"], results["matches"], results["two_views"]),
-    )  # fmt: skip
+        out / "report.html",
+        photos=collection.photos,
+        files=collection.files,
+        sparse=sparse,
+        dense=dense,
+        record=record,
+        found=Found(results["features"], results["matches"], results["two_views"]),
+    )
 
 
 @contextmanager
@@ -435,14 +516,13 @@ def writing(out: Path, failure: StageFailure | None = None) -> Iterator[None]:
         yield
     except OSError as error:
         raise failure or StageFailure(
-            "not-writable", f"The output folder {out} cannot be written to: {error.strerror or error}.",
+            "not-writable",
+            f"The output folder {out} cannot be written to: {error.strerror or error}.",
             hint="Make room, or choose another with --out; what was computed is kept in the store.",
-        ) from error  # fmt: skip
+        ) from error
 
 
-def photo_options(
-    cameras: str, camera: str | None, masks: str | Path | None, truth: str | Path | None
-) -> Options:  # fmt: skip
+def photo_options(cameras: str, camera: str | None, masks: str | Path | None, truth: str | Path | None) -> Options:
     """How the photos of a run are read, from what a person gives."""
     return Options(cameras, camera, Path(masks) if masks else None, Path(truth) if truth else None)
 

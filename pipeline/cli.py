@@ -18,7 +18,7 @@ from .report.words import plural
 
 if TYPE_CHECKING:
     from .api import Result
-    from .difference import Difference
+    from .results.difference import Difference
 
 
 class _Plain(TyperGroup):
@@ -38,10 +38,14 @@ class _Plain(TyperGroup):
 
 
 app = typer.Typer(
-    name="diptych", cls=_Plain, no_args_is_help=True, add_completion=False, rich_markup_mode="rich",
+    name="diptych",
+    cls=_Plain,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
     help="Photogrammetry as a graph of stages: photos in, cameras and surfaces out, every step cached by its content.",
     pretty_exceptions_enable=False,
-)  # fmt: skip
+)
 
 
 class Grouping(StrEnum):
@@ -103,35 +107,77 @@ def _example(text: str) -> str:
 
 @app.command(epilog=_example("diptych run photos --out out --set features.max_keypoints=4000"))
 def run(
-    photos: PhotosFolder, out: OutFolder, recipe: RecipeName = "classical", until: Until = None,
-    settings: Settings = None, camera: CameraOption = None, cameras: Cameras = Grouping.auto, masks: Masks = None,
-    truth: Truth = None, seed: Seed = 0, workers: Workers = None, memory: Memory = None, store: StoreAddress = None,
-    device: Device = "cpu", cluster: Cluster = None,
-) -> None:  # fmt: skip
+    photos: PhotosFolder,
+    out: OutFolder,
+    recipe: RecipeName = "classical",
+    until: Until = None,
+    settings: Settings = None,
+    camera: CameraOption = None,
+    cameras: Cameras = Grouping.auto,
+    masks: Masks = None,
+    truth: Truth = None,
+    seed: Seed = 0,
+    workers: Workers = None,
+    memory: Memory = None,
+    store: StoreAddress = None,
+    device: Device = "cpu",
+    cluster: Cluster = None,
+) -> None:
     """Reconstruct a folder of photos."""
     from . import api
 
     result = api.run(
-        photos, out=out, recipe=recipe, settings=settings or (), until=until, seed=seed, cameras=cameras.value,
-        camera=camera, masks=masks, truth=truth, workers=workers, memory=memory, device=device, store=store,
+        photos,
+        out=out,
+        recipe=recipe,
+        settings=settings or (),
+        until=until,
+        seed=seed,
+        cameras=cameras.value,
+        camera=camera,
+        masks=masks,
+        truth=truth,
+        workers=workers,
+        memory=memory,
+        device=device,
+        store=store,
         cluster=cluster,
-    )  # fmt: skip
+    )
     _summarize(result)
 
 
 @app.command(epilog=_example("diptych plan photos --out out --set matches.ratio=0.9"))
 def plan(
-    photos: PhotosFolder, out: OutFolder = Path("out"), recipe: RecipeName = "classical", until: Until = None,
-    settings: Settings = None, camera: CameraOption = None, cameras: Cameras = Grouping.auto, masks: Masks = None,
-    truth: Truth = None, seed: Seed = 0, store: StoreAddress = None, device: Device = "cpu",
-) -> None:  # fmt: skip
+    photos: PhotosFolder,
+    out: OutFolder = Path("out"),
+    recipe: RecipeName = "classical",
+    until: Until = None,
+    settings: Settings = None,
+    camera: CameraOption = None,
+    cameras: Cameras = Grouping.auto,
+    masks: Masks = None,
+    truth: Truth = None,
+    seed: Seed = 0,
+    store: StoreAddress = None,
+    device: Device = "cpu",
+) -> None:
     """Show what is there and what would run, without running it."""
     from . import api
 
     plans = api.plan(
-        photos, out=out, recipe=recipe, settings=settings or (), until=until, seed=seed, cameras=cameras.value,
-        camera=camera, masks=masks, truth=truth, device=device, store=store,
-    )  # fmt: skip
+        photos,
+        out=out,
+        recipe=recipe,
+        settings=settings or (),
+        until=until,
+        seed=seed,
+        cameras=cameras.value,
+        camera=camera,
+        masks=masks,
+        truth=truth,
+        device=device,
+        store=store,
+    )
 
     def number(count: int | None) -> str:
         return "?" if count is None else str(count) if count else "·"
@@ -140,29 +186,52 @@ def plan(
         ("node", "stage", "items", "stored", "would run", "GiB each", "not known yet"),
         [
             (
-                p.node, p.stage, number(p.items), number(p.stored), number(p.to_run),
+                p.node,
+                p.stage,
+                number(p.items),
+                number(p.stored),
+                number(p.to_run),
                 f"{p.memory / 2**30:.2f}" if p.memory else "·",
                 f"{'all' if p.items is None else p.unknown}, after {', '.join(p.waits_for)}" if p.waits_for else "·",
             )
             for p in plans
         ],
         right=(2, 3, 4, 5),
-    )  # fmt: skip
+    )
 
 
 @app.command(epilog=_example("diptych explain photos --out out --set features.max_keypoints=4000"))
 def explain(
-    photos: PhotosFolder, out: OutFolder, recipe: RecipeName = "classical", until: Until = None,
-    settings: Settings = None, camera: CameraOption = None, cameras: Cameras = Grouping.auto, masks: Masks = None,
-    truth: Truth = None, seed: Seed = 0, store: StoreAddress = None, device: Device = "cpu",
-) -> None:  # fmt: skip
+    photos: PhotosFolder,
+    out: OutFolder,
+    recipe: RecipeName = "classical",
+    until: Until = None,
+    settings: Settings = None,
+    camera: CameraOption = None,
+    cameras: Cameras = Grouping.auto,
+    masks: Masks = None,
+    truth: Truth = None,
+    seed: Seed = 0,
+    store: StoreAddress = None,
+    device: Device = "cpu",
+) -> None:
     """Say which ingredient of which key differs from the run in OUT."""
     from . import api
 
     changes = api.explain(
-        photos, out=out, recipe=recipe, settings=settings or (), until=until, seed=seed, cameras=cameras.value,
-        camera=camera, masks=masks, truth=truth, device=device, store=store,
-    )  # fmt: skip
+        photos,
+        out=out,
+        recipe=recipe,
+        settings=settings or (),
+        until=until,
+        seed=seed,
+        cameras=cameras.value,
+        camera=camera,
+        masks=masks,
+        truth=truth,
+        device=device,
+        store=store,
+    )
     for change in changes:
         facts = [f"{count} changed by {reasons}" for reasons, count in change.changed]
         facts += [f"{change.unchanged} unchanged"] * (change.unchanged > 0)
@@ -180,23 +249,43 @@ def compare(
         typer.Option("--vary", metavar="SLOT=A,B", help="Alternatives for a slot, node or parameter; may be repeated."),
     ] = None,
     seeds: Annotated[str, typer.Option("--seeds", help="How many, or a list such as 3,5,8.")] = "1",
-    truth: Truth = None, recipe: RecipeName = "classical", settings: Settings = None, until: Until = None,
+    truth: Truth = None,
+    recipe: RecipeName = "classical",
+    settings: Settings = None,
+    until: Until = None,
     keypoints: Annotated[
         int | None, typer.Option("--keypoints", min=1, help="The most that any detector may find.")
     ] = None,
     base: Annotated[str | None, typer.Option("--base", help="The variant to compare with; else the first.")] = None,
-    camera: CameraOption = None, cameras: Cameras = Grouping.auto, masks: Masks = None, workers: Workers = None,
-    memory: Memory = None, store: StoreAddress = None, device: Device = "cpu", cluster: Cluster = None,
+    camera: CameraOption = None,
+    cameras: Cameras = Grouping.auto,
+    masks: Masks = None,
+    workers: Workers = None,
+    memory: Memory = None,
+    store: StoreAddress = None,
+    device: Device = "cpu",
+    cluster: Cluster = None,
     only_plan: Annotated[bool, typer.Option("--plan", help="Say what it needs, and run nothing.")] = False,
-) -> None:  # fmt: skip
+) -> None:
     """Compare stages in a slot on the same photos; status 1 where a variant fails."""
     from .study.command import asked, overview
     from .study.compare import plan_line, plan_study, run_study
 
     study = asked(
-        photos, vary or (), seeds=seeds, truth=truth, recipe=recipe, settings=settings or (), until=until,
-        keypoints=keypoints, base=base, camera=camera, cameras=cameras.value, masks=masks, name=out.resolve().name,
-    )  # fmt: skip
+        photos,
+        vary or (),
+        seeds=seeds,
+        truth=truth,
+        recipe=recipe,
+        settings=settings or (),
+        until=until,
+        keypoints=keypoints,
+        base=base,
+        camera=camera,
+        cameras=cameras.value,
+        masks=masks,
+        name=out.resolve().name,
+    )
     if only_plan:
         needed = plan_study(study)
         typer.echo(plan_line(needed))
@@ -295,9 +384,15 @@ def predict(
     from . import api
 
     found = api.predict(
-        photo, model=model, out=out, camera=camera, max_size=max_size, max_error=max_error, max_slant=max_slant,
+        photo,
+        model=model,
+        out=out,
+        camera=camera,
+        max_size=max_size,
+        max_error=max_error,
+        max_slant=max_slant,
         warn=lambda sentence: typer.echo(f"warning: {sentence}", err=True),
-    )  # fmt: skip
+    )
     file = out or Path(f"{photo.stem}.ply")
     typer.echo(f"Wrote {len(found.cloud):,} points to {file}, its depth map and a picture of it beside.")
 
@@ -307,7 +402,8 @@ def train(
     task: Annotated[str, typer.Argument(help="depth, mono or refiner.")],
     out: Annotated[Path, typer.Option("--out", help="Folder; one with a training in it goes on.")],
     steps: Annotated[int, typer.Option("--steps", min=1, help="How many in all.")] = 10_000,
-    seed: Seed = 0, device: Device = "cpu",
+    seed: Seed = 0,
+    device: Device = "cpu",
     start: Annotated[str | None, typer.Option("--start", help="Weights to begin with.")] = None,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Of each operation on the CPU.")] = 1,
     minutes: Annotated[float | None, typer.Option("--minutes", min=0.0, help="Stop after so long.")] = None,
@@ -315,14 +411,21 @@ def train(
         list[Path] | None,
         typer.Option("--real", metavar="DIR", help="Photos with true cameras to judge it on; may be repeated."),
     ] = None,
-) -> None:  # fmt: skip
+) -> None:
     """Train a network of Diptych on scenes that it makes itself."""
     from .training import train as train_task
 
     card = train_task(
-        task, out=out, steps=steps, seed=seed, device=device, start=start, threads=threads, minutes=minutes,
+        task,
+        out=out,
+        steps=steps,
+        seed=seed,
+        device=device,
+        start=start,
+        threads=threads,
+        minutes=minutes,
         real=real or (),
-    )  # fmt: skip
+    )
     typer.echo(f"{card.step:,} of {card.steps:,} steps in {card.seconds:,} s; weights, card and curves are in {out}.")
     for name, value in card.metrics.items():
         typer.echo(f"  {name}: {value:.4g}")
@@ -347,20 +450,35 @@ def bench(
     name: Annotated[str, typer.Argument(help="strecha, eth3d, dtu, middlebury, bal or rendered.")],
     data: Annotated[Path, typer.Argument(metavar="DATA", help="Its data, in the layout of its authors.")],
     recipe: Annotated[list[str] | None, typer.Option("--recipe", help="Name or TOML file; may be repeated.")] = None,
-    settings: Settings = None, until: Until = None,
+    settings: Settings = None,
+    until: Until = None,
     peer: Annotated[bool, typer.Option("--peer/--no-peer", help="Run other programs beside the recipes.")] = True,
     out: Annotated[Path | None, typer.Option("--out", help="Folder of all runs; bench/NAME if not given.")] = None,
     file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the table there too.")] = None,
-    seed: Seed = 0, workers: Workers = None, memory: Memory = None, store: StoreAddress = None, device: Device = "cpu",
-) -> None:  # fmt: skip
+    seed: Seed = 0,
+    workers: Workers = None,
+    memory: Memory = None,
+    store: StoreAddress = None,
+    device: Device = "cpu",
+) -> None:
     """Run a standard protocol and print its table beside published figures; status 1 where a scene failed."""
-    from .benchmarks.registry import bench as run_benchmark
+    from .protocols.registry import bench as run_benchmark
 
     table = run_benchmark(
-        name, data, recipes=recipe or ("classical",), settings=settings or (), until=until, peer=peer, out=out,
-        seed=seed, workers=workers, memory=memory, store=store, device=device,
+        name,
+        data,
+        recipes=recipe or ("classical",),
+        settings=settings or (),
+        until=until,
+        peer=peer,
+        out=out,
+        seed=seed,
+        workers=workers,
+        memory=memory,
+        store=store,
+        device=device,
         say=lambda row: typer.echo(f"{row.scene}, {row.method}: {row.failure or 'done'}", err=True),
-    )  # fmt: skip
+    )
     head, lines = table.cells()
     _table(head, lines, right=tuple(range(2, len(head))))
     for note in table.notes():
@@ -377,8 +495,8 @@ def stages() -> None:
     import dataclasses
 
     from ..stages.stage import SLOTS
-    from . import registry
-    from .parameters import describe, types_of
+    from .engine import registry
+    from .engine.parameters import describe, types_of
 
     found, absent = [], []
     for name in registry.names():

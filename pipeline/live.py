@@ -16,7 +16,7 @@ from ..stages.scene import Scene
 
 if TYPE_CHECKING:
     from .api import Result
-    from .results import Dense
+    from .results.values import Dense
 
 HOST = "127.0.0.1"
 """Nobody else on the network can look in."""
@@ -104,7 +104,7 @@ def _viser() -> Any:
     except ImportError as error:
         raise StageFailure(
             "no-viser", "The live view needs viser, which is not installed.", hint="pip install 'diptych[view]'"
-        ) from error  # fmt: skip
+        ) from error
     return viser
 
 
@@ -124,10 +124,17 @@ def _cameras(live: Live, result: Result, scene: Scene) -> None:
     for i, name in enumerate(scene.names):
         camera = scene.camera(i)
         frustum = live.server.scene.add_camera_frustum(
-            f"/cameras/{name}", fov=2 * np.arctan(camera.height / 2 / camera.focal_lengths[1]),
-            aspect=camera.width / camera.height, scale=scale, image=_thumbnail(result, name), color=(70, 120, 200),
-            thickness=2.0, thickness_units="screen", wxyz=_quaternion(scene.rotations[i].T), position=scene.centers[i],
-        )  # fmt: skip
+            f"/cameras/{name}",
+            fov=2 * np.arctan(camera.height / 2 / camera.focal_lengths[1]),
+            aspect=camera.width / camera.height,
+            scale=scale,
+            image=_thumbnail(result, name),
+            color=(70, 120, 200),
+            thickness=2.0,
+            thickness_units="screen",
+            wxyz=_quaternion(scene.rotations[i].T),
+            position=scene.centers[i],
+        )
         frustum.on_click(partial(_go, scene=scene, photo=i))
         frusta.append(frustum)
     live.layers["cameras"] = tuple(frusta)
@@ -166,7 +173,7 @@ def _surfaces(live: Live, dense: Dense) -> None:
             scene.add_point_cloud(
                 "/cloud", points, colors, point_size=_spacing(points), precision="float32", visible=dense.mesh is None
             ),
-        )  # fmt: skip
+        )
     if dense.mesh is not None and len(dense.mesh.triangles):
         live.layers["mesh"] = (scene.add_mesh_trimesh("/mesh", _trimesh(dense)),)
 
@@ -250,7 +257,7 @@ def _trimesh(dense: Dense) -> Any:
     assert mesh is not None
     return trimesh.Trimesh(
         mesh.vertices, mesh.triangles, vertex_normals=mesh.normals, vertex_colors=mesh.colors, process=False
-    )  # fmt: skip
+    )
 
 
 def _reach(scene: Scene) -> float:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from ..stages.calibration import Source, prior_cameras
-from ..stages.containers import Container, read_container
-from ..stages.exif import read_exif
 from ..stages.failure import StageFailure
 from ..stages.formats.depth import write_depth
 from ..stages.formats.ply import write_cloud_ply
+from ..stages.images.calibration import Source, prior_cameras
+from ..stages.images.containers import Container, read_container
+from ..stages.images.exif import read_exif
+from ..stages.images.photos import check_decodable
 from ..stages.mono_weights import MonoWeights
-from ..stages.photos import check_decodable
 from ..stages.scene import CAMERA_MODELS, Camera, Photo, Scene
 
 if TYPE_CHECKING:
@@ -31,9 +31,17 @@ _SAME_SHAPE = 0.01
 
 
 def predict(
-    path: Path, scene: Scene, mono: MonoWeights, *, out: Path, camera: str | None, max_size: int, max_error: float,
-    max_slant: float, warn: Callable[[str], None],
-) -> Prediction:  # fmt: skip
+    path: Path,
+    scene: Scene,
+    mono: MonoWeights,
+    *,
+    out: Path,
+    camera: str | None,
+    max_size: int,
+    max_error: float,
+    max_slant: float,
+    warn: Callable[[str], None],
+) -> Prediction:
     """Predict the cloud of a photo and write it, its depth map and a picture of this.
 
     Args:
@@ -63,9 +71,13 @@ def predict(
         raise StageFailure("unreadable-photo", f"{path} {flaw}.", hint="Give a JPEG, PNG or TIFF file.") from flaw
     photo = Photo(np.frombuffer(encoded, np.uint8))
     found = read_photo(
-        photo, camera_of(path.name, container, scene, camera, warn), mono,
-        max_size=max_size, max_error=max_error, max_slant=max_slant,
-    )  # fmt: skip
+        photo,
+        camera_of(path.name, container, scene, camera, warn),
+        mono,
+        max_size=max_size,
+        max_error=max_error,
+        max_slant=max_slant,
+    )
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_cloud_ply(found.cloud, out)
@@ -76,9 +88,7 @@ def predict(
     return found
 
 
-def camera_of(
-    name: str, container: Container, scene: Scene, camera: str | None, warn: Callable[[str], None]
-) -> Camera:  # fmt: skip
+def camera_of(name: str, container: Container, scene: Scene, camera: str | None, warn: Callable[[str], None]) -> Camera:
     """The camera that took a new photo, as well as that can be known."""
     source = Source(name, container.size, read_exif(container.exif))
     (prior,), _ = prior_cameras([source], cameras="single", camera=camera, warn=warn)

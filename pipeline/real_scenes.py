@@ -30,20 +30,21 @@ def real_scenes(folders: Sequence[str | Path], out: Path) -> list[RealScene]:
     names = [place.resolve().name for place in places]
     if twice := {name for name in names if names.count(name) > 1}:
         raise StageFailure(
-            "same-name", f"Two folders of real photos are named {min(twice)}, and so would be their figures.",
+            "same-name",
+            f"Two folders of real photos are named {min(twice)}, and so would be their figures.",
             hint="Rename one of them.",
-        )  # fmt: skip
+        )
     return [_real_scene(place, name, out) for place, name in zip(places, names, strict=True)]
 
 
 def _real_scene(place: Path, name: str, out: Path) -> RealScene:
     from ..learned.training.real import RealScene
-    from ..stages.formats.dense_truth import read_true_cameras
-    from ..stages.oracles import TruePoses
-    from ..stages.photos import read_photos
-    from ..stages.unrefined import Unrefined
+    from ..stages.evaluation.oracles import TruePoses
+    from ..stages.features.unrefined import Unrefined
+    from ..stages.formats.truth.dense import read_true_cameras
+    from ..stages.images.photos import read_photos
     from .api import run
-    from .recipe import Recipe
+    from .engine.recipe import Recipe
 
     photos = next((place / inner for inner in ("images", "photos") if (place / inner).is_dir()), place)
     truth = place / "truth" if (place / "truth").is_dir() else place
@@ -54,12 +55,19 @@ def _real_scene(place: Path, name: str, out: Path) -> RealScene:
         for slot in ("views", "patches")
     )
     scene = RealScene(
-        name=name, photos=read_photos(photos)[0], scene=seen.scene, neighbors=seen.neighbors, views=seen.views,
-        features=cut["features"], patches=cut["patches"], tracks=cut["tracks"][""],
-    )  # fmt: skip
+        name=name,
+        photos=read_photos(photos)[0],
+        scene=seen.scene,
+        neighbors=seen.neighbors,
+        views=seen.views,
+        features=cut["features"],
+        patches=cut["patches"],
+        tracks=cut["tracks"][""],
+    )
     if not scene.sample_photos(1):
         raise StageFailure(
-            "bad-real-scene", f"No photo of {place} sees enough points on which others agree to judge a network by.",
+            "bad-real-scene",
+            f"No photo of {place} sees enough points on which others agree to judge a network by.",
             hint="Give photos that overlap, with their true cameras.",
-        )  # fmt: skip
+        )
     return scene

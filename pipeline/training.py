@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from ..stages.failure import StageFailure
-from .parameters import nearest
+from .engine.parameters import nearest
 from .real_scenes import real_scenes
 
 if TYPE_CHECKING:
@@ -21,9 +21,18 @@ EVERY = 10.0
 
 
 def train(
-    task: str, *, out: str | Path, steps: int = 10_000, seed: int = 0, device: str = "cpu", start: str | None = None,
-    threads: int = 1, minutes: float | None = None, real: Sequence[str | Path] = (), stream: TextIO | None = None,
-) -> Card:  # fmt: skip
+    task: str,
+    *,
+    out: str | Path,
+    steps: int = 10_000,
+    seed: int = 0,
+    device: str = "cpu",
+    start: str | None = None,
+    threads: int = 1,
+    minutes: float | None = None,
+    real: Sequence[str | Path] = (),
+    stream: TextIO | None = None,
+) -> Card:
     """Train one of Diptych's networks, or go on with the training in ``out``.
 
     Args:
@@ -52,15 +61,22 @@ def train(
     chosen = task_named(task)(seed, device_named(device))
     try:
         return loop.train(
-            chosen, Path(out), steps=steps, seed=seed, start=start, threads=threads,
-            seconds=math.inf if minutes is None else 60 * minutes, real=real_scenes(real, Path(out) / "real"),
+            chosen,
+            Path(out),
+            steps=steps,
+            seed=seed,
+            start=start,
+            threads=threads,
+            seconds=math.inf if minutes is None else 60 * minutes,
+            real=real_scenes(real, Path(out) / "real"),
             progress=_Lines(stream or sys.stderr),
-        )  # fmt: skip
+        )
     except OSError as error:
         raise StageFailure(
-            "not-writable", f"The folder {out} cannot be written to: {error.strerror or error}.",
+            "not-writable",
+            f"The folder {out} cannot be written to: {error.strerror or error}.",
             hint="Make room, or choose another with --out.",
-        ) from error  # fmt: skip
+        ) from error
 
 
 class _Lines:

@@ -54,9 +54,14 @@ class Neighbors:
     def __post_init__(self) -> None:
         n, index, real = len(self.missing), np.int32, np.float32
         settle(
-            self, start=(index, (n + 1,)), source=(index, ("M",)), shared=(index, ("M",)), angle=(real, ("M",)),
-            near=(np.float64, (n,)), far=(np.float64, (n,)),
-        )  # fmt: skip
+            self,
+            start=(index, (n + 1,)),
+            source=(index, ("M",)),
+            shared=(index, ("M",)),
+            angle=(real, ("M",)),
+            near=(np.float64, (n,)),
+            far=(np.float64, (n,)),
+        )
 
     def __len__(self) -> int:
         return len(self.missing)
@@ -91,9 +96,8 @@ class View:
     def __post_init__(self) -> None:
         size, real = (self.camera.height, self.camera.width), np.float64
         settle(
-            self, image=(np.uint8, (*size, 3)), mask=(np.bool_, size),
-            rotation=(real, (3, 3)), translation=(real, (3,)),
-        )  # fmt: skip
+            self, image=(np.uint8, (*size, 3)), mask=(np.bool_, size), rotation=(real, (3, 3)), translation=(real, (3,))
+        )
         if self.camera.model != "PINHOLE":
             raise ValueError(f"View.camera: expected a PINHOLE camera, got {self.camera.model}")
         if not self.missing and not 0 < self.near < self.far < np.inf:
@@ -143,9 +147,12 @@ class DepthMap:
 
     def __post_init__(self) -> None:
         settle(
-            self, depth=(np.float32, ("H", "W")), normal=(np.float16, ("H", "W", 3)),
-            confidence=(np.float16, ("H", "W")), reason=(np.uint8, ("H", "W")),
-        )  # fmt: skip
+            self,
+            depth=(np.float32, ("H", "W")),
+            normal=(np.float16, ("H", "W", 3)),
+            confidence=(np.float16, ("H", "W")),
+            reason=(np.uint8, ("H", "W")),
+        )
 
     @staticmethod
     def empty(view: View, why: str) -> DepthMap:
@@ -176,9 +183,13 @@ class Cloud:
     def __post_init__(self) -> None:
         real = np.float32
         settle(
-            self, points=(real, ("P", 3)), normals=(real, ("P", 3)), colors=(np.uint8, ("P", 3)),
-            views=(np.uint16, ("P",)), spread=(real, ("P",)),
-        )  # fmt: skip
+            self,
+            points=(real, ("P", 3)),
+            normals=(real, ("P", 3)),
+            colors=(np.uint8, ("P", 3)),
+            views=(np.uint16, ("P",)),
+            spread=(real, ("P",)),
+        )
 
     def __len__(self) -> int:
         return len(self.points)
@@ -212,9 +223,14 @@ class Mesh:
     def __post_init__(self) -> None:
         real = np.float32
         settle(
-            self, vertices=(real, ("V", 3)), triangles=(np.int32, ("F", 3)), normals=(real, ("V", 3)),
-            colors=(np.uint8, ("V", 3)), uv=(real, ("T", 3, 2)), texture=(np.uint8, ("H", "W", 3)),
-        )  # fmt: skip
+            self,
+            vertices=(real, ("V", 3)),
+            triangles=(np.int32, ("F", 3)),
+            normals=(real, ("V", 3)),
+            colors=(np.uint8, ("V", 3)),
+            uv=(real, ("T", 3, 2)),
+            texture=(np.uint8, ("H", "W", 3)),
+        )
         if len(self.uv) not in (0, len(self.triangles)):
             raise ValueError(f"Mesh.uv: expected none or {len(self.triangles)} rows, got {len(self.uv)}")
 

@@ -123,8 +123,16 @@ class DepthTruth:
         """The true cameras, without points."""
         nothing = np.empty(0)
         return Scene(
-            tuple(view.camera for view in self.views), tuple(view.name for view in self.views),
-            np.arange(len(self.views)), np.array([view.rotation for view in self.views]),
-            np.array([view.translation for view in self.views]), nothing, nothing, nothing,
-            nothing, nothing, nothing, nothing,
-        )  # fmt: skip
+            tuple(view.camera for view in self.views),
+            tuple(view.name for view in self.views),
+            np.arange(len(self.views)),
+            np.array([view.rotation for view in self.views]),
+            np.array([view.translation for view in self.views]),
+            nothing,
+            nothing,
+            nothing,
+            nothing,
+            nothing,
+            nothing,
+            nothing,
+        )

@@ -85,8 +85,8 @@ class Camera:
 class Photo:
     """One photograph as its file's bytes, with its mask if it has one.
 
-    Decoding lives in :mod:`diptych.stages.photos`. A photo carries no name and no calibration, so neither a renamed
-    file nor a new camera makes its features run again.
+    Decoding lives in :mod:`diptych.stages.images.photos`. A photo carries no name and no calibration, so neither a
+    renamed file nor a new camera makes its features run again.
 
     Attributes:
         encoded: the bytes of the image file (JPEG, PNG, TIFF), shape (B,).
@@ -183,9 +183,13 @@ class Features:
         packed = np.asarray(self.descriptors).dtype == np.uint8
         settle(
             self,
-            xy=(real, ("N", 2)), scale=(real, ("N",)), angle=(real, ("N",)), score=(real, ("N",)),
-            color=(np.uint8, ("N", 3)), descriptors=(np.uint8 if packed else real, ("N", "D")),
-        )  # fmt: skip
+            xy=(real, ("N", 2)),
+            scale=(real, ("N",)),
+            angle=(real, ("N",)),
+            score=(real, ("N",)),
+            color=(np.uint8, ("N", 3)),
+            descriptors=(np.uint8 if packed else real, ("N", "D")),
+        )
 
     def __len__(self) -> int:
         return len(self.xy)
@@ -239,9 +243,13 @@ class TwoView:
     def __post_init__(self) -> None:
         real = np.float64
         settle(
-            self, matches=(np.int32, ("M", 2)), rotation=(real, (3, 3)), translation=(real, (3,)),
-            fundamental=(real, (3, 3)), homography=(real, (3, 3)),
-        )  # fmt: skip
+            self,
+            matches=(np.int32, ("M", 2)),
+            rotation=(real, (3, 3)),
+            translation=(real, (3,)),
+            fundamental=(real, (3, 3)),
+            homography=(real, (3, 3)),
+        )
 
     def __len__(self) -> int:
         return len(self.matches)
@@ -294,9 +302,12 @@ class Patches:
     def __post_init__(self) -> None:
         real = np.float32
         settle(
-            self, keypoint=(np.int32, ("N",)), xy=(real, ("N", 2)), affine=(real, ("N", 2, 2)),
+            self,
+            keypoint=(np.int32, ("N",)),
+            xy=(real, ("N", 2)),
+            affine=(real, ("N", 2, 2)),
             gray=(np.uint8, ("N", "S", "S")),
-        )  # fmt: skip
+        )
 
     def __len__(self) -> int:
         return len(self.keypoint)
@@ -335,10 +346,18 @@ class Scene:
     def __post_init__(self) -> None:
         n, real, index = len(self.names), np.float64, np.int32
         settle(
-            self, camera_of=(index, (n,)), rotations=(real, (n, 3, 3)), translations=(real, (n, 3)),
-            points=(real, ("P", 3)), colors=(np.uint8, ("P", 3)), errors=(real, ("P",)),
-            obs_photo=(index, ("M",)), obs_point=(index, ("M",)), obs_xy=(real, ("M", 2)), obs_keypoint=(index, ("M",)),
-        )  # fmt: skip
+            self,
+            camera_of=(index, (n,)),
+            rotations=(real, (n, 3, 3)),
+            translations=(real, (n, 3)),
+            points=(real, ("P", 3)),
+            colors=(np.uint8, ("P", 3)),
+            errors=(real, ("P",)),
+            obs_photo=(index, ("M",)),
+            obs_point=(index, ("M",)),
+            obs_xy=(real, ("M", 2)),
+            obs_keypoint=(index, ("M",)),
+        )
 
     @property
     def centers(self) -> np.ndarray:

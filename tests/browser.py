@@ -22,10 +22,19 @@ import numpy as np
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 _FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
-    "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--hide-scrollbars", "--remote-debugging-pipe",
-)  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu-sandbox",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--remote-debugging-pipe",
+)
 
 
 class Browser:
@@ -54,9 +63,12 @@ class Browser:
             Seconds since the browser was asked.
         """
         self.send(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale,
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=scale,
             mobile=width < 600,
-        )  # fmt: skip
+        )
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.send("Emulation.setEmulatedMedia", media="screen", features=features)
         began = time.perf_counter()
@@ -125,9 +137,15 @@ class Browser:
     def _mouse(self, kind: str, at: tuple[float, ...]) -> None:
         down = 0 if kind == "mouseReleased" else 1
         self.send(
-            "Input.dispatchMouseEvent", type=kind, x=at[0], y=at[1], button="left", buttons=down, clickCount=1,
+            "Input.dispatchMouseEvent",
+            type=kind,
+            x=at[0],
+            y=at[1],
+            button="left",
+            buttons=down,
+            clickCount=1,
             pointerType="mouse",
-        )  # fmt: skip
+        )
 
     def _until(self, event: str) -> None:
         while self._next().get("method") != event:
@@ -158,9 +176,11 @@ def browser() -> Iterator[Browser]:
         shell = f'exec "$@" 3<&{commands[0]} 4>&{answers[1]}'
         process = subprocess.Popen(
             ["bash", "-c", shell, "bash", str(CHROMIUM), *_FLAGS, f"--user-data-dir={profile}"],
-            pass_fds=(commands[0], answers[1]), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            pass_fds=(commands[0], answers[1]),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             start_new_session=True,
-        )  # fmt: skip
+        )
         os.close(commands[0])
         os.close(answers[1])
         page = Browser(commands[1], answers[0])

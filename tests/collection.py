@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from diptych.stages.matching.tracks import UnionFindTracks
 from diptych.stages.scene import Camera, Features, Pairs, Photos, Scene, Tracks, TwoView
-from diptych.stages.tracks import UnionFindTracks
 
 CALIBRATED = Camera(model="SIMPLE_RADIAL", width=1000, height=800, params=(900, 500, 400, 0.0), focal="calibrated")
 
@@ -100,7 +100,17 @@ def collection(
     tracks = UnionFindTracks().run(features=tuple(features), pairs=pairs, two_views=tuple(two_views))
     empty = np.empty(0)
     truth = Scene(
-        cameras=(CALIBRATED,), names=names, camera_of=np.zeros(count), rotations=rotations, translations=translations,
-        points=empty, colors=empty, errors=empty, obs_photo=empty, obs_point=empty, obs_xy=empty, obs_keypoint=empty,
-    )  # fmt: skip
+        cameras=(CALIBRATED,),
+        names=names,
+        camera_of=np.zeros(count),
+        rotations=rotations,
+        translations=translations,
+        points=empty,
+        colors=empty,
+        errors=empty,
+        obs_photo=empty,
+        obs_point=empty,
+        obs_xy=empty,
+        obs_keypoint=empty,
+    )
     return Collection(photos, tuple(features), pairs, tuple(two_views), tracks, truth)

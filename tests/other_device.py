@@ -50,9 +50,13 @@ class Elsewhere(Tensor):
     @staticmethod
     def __new__(cls, here: Tensor) -> Elsewhere:
         made = Tensor._make_wrapper_subclass(
-            cls, here.size(), strides=here.stride(), storage_offset=here.storage_offset(), dtype=here.dtype,
+            cls,
+            here.size(),
+            strides=here.stride(),
+            storage_offset=here.storage_offset(),
+            dtype=here.dtype,
             device=torch.device(NAME),
-        )  # fmt: skip
+        )
         made.here = here
         return made
 

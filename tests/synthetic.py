@@ -81,9 +81,7 @@ def keypoints(xy: np.ndarray, descriptors: np.ndarray | None = None, kind: str =
     n = len(xy)
     flat = np.ones(n)
     codes = np.zeros((n, 8), np.uint8) if descriptors is None else descriptors
-    return Features(
-        xy=xy, scale=flat, angle=flat, score=flat, color=np.zeros((n, 3)), descriptors=codes, kind=kind
-    )  # fmt: skip
+    return Features(xy=xy, scale=flat, angle=flat, score=flat, color=np.zeros((n, 3)), descriptors=codes, kind=kind)
 
 
 def described_pair(seed: int = 0, *, first: int = 700, second: int = 600, shared: int = 400) -> Pair[Features]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from diptych.stages.keypoint_patches import KeypointPatches
+from diptych.stages.features.keypoint_patches import KeypointPatches
 from diptych.stages.scene import Camera, Features, Patches, Photo, Photos, Tracks
 
 from tests.synthetic import keypoints, png

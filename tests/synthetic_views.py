@@ -84,10 +84,19 @@ def cameras_of(views: Sequence[View]) -> Scene:
     """A model of the views without points, named ``0.jpg`` and so on."""
     nothing = np.empty(0)
     return Scene(
-        tuple(view.camera for view in views), tuple(f"{i}.jpg" for i in range(len(views))), np.arange(len(views)),
-        np.array([view.rotation for view in views]), np.array([view.translation for view in views]),
-        nothing, nothing, nothing, nothing, nothing, nothing, nothing,
-    )  # fmt: skip
+        tuple(view.camera for view in views),
+        tuple(f"{i}.jpg" for i in range(len(views))),
+        np.arange(len(views)),
+        np.array([view.rotation for view in views]),
+        np.array([view.translation for view in views]),
+        nothing,
+        nothing,
+        nothing,
+        nothing,
+        nothing,
+        nothing,
+        nothing,
+    )
 
 
 def _looking_at(center: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -8,14 +8,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from diptych.stages.containers import read_container
-from diptych.stages.exif import focal_in_pixels, read_exif
 from diptych.stages.formats.colmap import read_colmap
 from diptych.stages.formats.depth import read_depth
 from diptych.stages.formats.normals import read_normals
 from diptych.stages.formats.ply import read_ply
 from diptych.stages.geometry.projection import project, unproject
 from diptych.stages.geometry.rotations import cross_matrix
+from diptych.stages.images.containers import read_container
+from diptych.stages.images.exif import focal_in_pixels, read_exif
 from diptych.stages.scene import Scene
 from PIL import Image
 

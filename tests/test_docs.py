@@ -90,9 +90,7 @@ class Reader:
         return "\n".join([result.stdout, *errors])
 
     def compare(self, block: Block, shown: str, printed: str) -> None:
-        assert agrees(shown, printed), (
-            f"{self.page.name}:{block.line} shows\n{shown}\nbut its code says\n{printed}"
-        )  # fmt: skip
+        assert agrees(shown, printed), f"{self.page.name}:{block.line} shows\n{shown}\nbut its code says\n{printed}"
 
 
 def commands_of(text: str) -> Iterator[tuple[str, str]]:
@@ -196,4 +194,4 @@ def test_the_code_in_the_readme_compiles_and_names_what_exists() -> None:
                 for name in node.names:
                     importlib.import_module(name.name)
             elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "dp":
-                assert hasattr(importlib.import_module("diptych.pipeline"), node.attr), node.attr
+                assert hasattr(importlib.import_module("diptych"), node.attr), node.attr

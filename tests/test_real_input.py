@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import pytest
 from diptych.pipeline.cli import app
-from diptych.stages.evaluation import evaluate
+from diptych.stages.evaluation.cameras import evaluate
 from diptych.stages.formats.colmap import read_colmap
-from diptych.stages.formats.truth import read_truth
+from diptych.stages.formats.truth.cameras import read_truth
 from typer.testing import CliRunner
 
 SAMPLE = Path(__file__).parents[1] / "data_samples" / "courtyard"
@@ -77,11 +77,7 @@ def test_the_sample_is_reconstructed_as_its_truth_says(tmp_path: Path) -> None:
         assert (out / name).stat().st_size > 1000
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [b"", b"not an image at all", None],
-    ids=["zero bytes", "no image", "truncated"],
-)
+@pytest.mark.parametrize("damage", [b"", b"not an image at all", None], ids=["zero bytes", "no image", "truncated"])
 def test_a_damaged_photo_is_skipped_and_named(photos: Path, tmp_path: Path, damage: bytes | None) -> None:
     victim = sorted(photos.iterdir())[-1]
     victim.write_bytes(victim.read_bytes()[:9000] if damage is None else damage)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from diptych.pipeline import registry
+from diptych.pipeline.engine import registry
 from diptych.stages.stage import SLOTS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,13 +33,15 @@ def test_every_stage_stands_under_its_slot() -> None:
     parts = re.split(r"^## (\w+)$", (DOCS / "reference/stages.md").read_text("utf-8"), flags=re.MULTILINE)
     shown = {
         slot: sorted(re.findall(r"^\.\. autoclass:: ([\w.]+)$", text, re.MULTILINE))
-        for slot, text in zip(parts[1::2], parts[2::2], strict=True) if slot in SLOTS
-    }  # fmt: skip
+        for slot, text in zip(parts[1::2], parts[2::2], strict=True)
+        if slot in SLOTS
+    }
     stages = [registry.find(name) for name in registry.BUILT_IN]
     assert shown == {
         slot.name: sorted(f"{cls.__module__}.{cls.__name__}" for cls in stages if cls.slot == slot.name)
-        for slot in SLOTS.values() if not slot.source
-    }  # fmt: skip
+        for slot in SLOTS.values()
+        if not slot.source
+    }
     assert list(shown) == [slot.name for slot in SLOTS.values() if not slot.source]
 
 
@@ -53,8 +55,10 @@ def test_what_docstrings_refer_to_exists() -> None:
     files = [file for floor in ("stages", "learned", "pipeline") for file in sorted((ROOT / floor).rglob("*.py"))]
     missing = [
         f"{file.relative_to(ROOT)}: {name}"
-        for file in files for name, owner in _references(file) if not _exists(_module_of(file), name, owner)
-    ]  # fmt: skip
+        for file in files
+        for name, owner in _references(file)
+        if not _exists(_module_of(file), name, owner)
+    ]
     assert not missing
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from diptych.stages.containers import read_container
-from diptych.stages.exif import focal_in_pixels, read_exif
+from diptych.stages.images.containers import read_container
+from diptych.stages.images.exif import focal_in_pixels, read_exif
 from rendering import photo, plants, room, village
 from rendering.camera_path import Lens, flight
 from rendering.freeform import blended, boxed, capsule, carved, ellipsoid, mirrored, surface_net
@@ -127,9 +127,10 @@ def test_plants_grow_where_they_should() -> None:
     assert np.abs(crown.vertices[:, :2]).max() < 2.5 * 2 and 8 < crown.vertices[:, 2].max() < 12
     assert wood.vertices[:, 2].min() > -0.5
     _, needles = plants.conifer(rng, height=10.0, spread=2.0, leaf=0.3, count=800)
-    low, high = (np.hypot(*needles.vertices[part][:, :2].T).max() for part in (
-        needles.vertices[:, 2] < 4, needles.vertices[:, 2] > 8
-    ))  # fmt: skip
+    low, high = (
+        np.hypot(*needles.vertices[part][:, :2].T).max()
+        for part in (needles.vertices[:, 2] < 4, needles.vertices[:, 2] > 8)
+    )
     assert low > 2 * high
     path = np.array([[0.0, 0, 0], [4, 0, 0], [4, 3, 0]])
     clipped = plants.hedge(rng, path, width=0.6, height=1.2, leaf=0.05, density=200)

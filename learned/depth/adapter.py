@@ -9,7 +9,7 @@ import numpy as np
 
 from ...stages.dense import Around, DepthMap, View
 from ...stages.failure import StageFailure
-from ...stages.plane_sweep import projections
+from ...stages.mvs.plane_sweep import projections
 from ...stages.stage import Context, Sizes, Stage
 from .judgement import judged
 

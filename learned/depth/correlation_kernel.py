@@ -31,9 +31,14 @@ def correlation_kernel(channels: int, groups: int) -> Kernel:
 
     @njit(cache=True, nogil=True, fastmath=True)
     def correlate_one(
-        reference: np.ndarray, source: np.ndarray, homography: np.ndarray, epipole: np.ndarray, inverse: np.ndarray,
-        coarser: np.float32, out: np.ndarray,
-    ) -> None:  # fmt: skip
+        reference: np.ndarray,
+        source: np.ndarray,
+        homography: np.ndarray,
+        epipole: np.ndarray,
+        inverse: np.ndarray,
+        coarser: np.float32,
+        out: np.ndarray,
+    ) -> None:
         height, width, _ = reference.shape
         rows, columns, _ = source.shape
         for v in range(height):

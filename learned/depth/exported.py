@@ -39,21 +39,24 @@ def _opened(path: Path, stamp: tuple[int, int], device: torch.device) -> Run:
     kinds: dict[str, Callable[[Path, torch.device], Run]] = {".pt": _torchscript, ".ts": _torchscript, ".onnx": _onnx}
     if path.suffix not in kinds:
         raise StageFailure(
-            "unknown-format", f"{path.name} is neither TorchScript (.pt, .ts) nor ONNX (.onnx).",
+            "unknown-format",
+            f"{path.name} is neither TorchScript (.pt, .ts) nor ONNX (.onnx).",
             hint="Export the network with torch.jit.save or torch.onnx.export.",
-        )  # fmt: skip
+        )
     try:
         return kinds[path.suffix](path, device)
     except ImportError as error:
         raise StageFailure(
-            "missing-package", f"{path.name} needs ONNX Runtime, which cannot be imported: {error}.",
+            "missing-package",
+            f"{path.name} needs ONNX Runtime, which cannot be imported: {error}.",
             hint="pip install 'diptych[onnx]'",
-        ) from error  # fmt: skip
+        ) from error
     except Exception as error:  # ONNX Runtime's exceptions have no common base but this one.
         raise StageFailure(
-            "damaged-network", f"{path.name} cannot be opened: {_first_line(error)}",
+            "damaged-network",
+            f"{path.name} cannot be opened: {_first_line(error)}",
             hint="It was cut off, or was not exported as its suffix says: export it again.",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def call(run: Run, inputs: dict[str, np.ndarray], name: str) -> list[np.ndarray]:
@@ -67,9 +70,11 @@ def call(run: Run, inputs: dict[str, np.ndarray], name: str) -> list[np.ndarray]
     except Exception as error:  # A stranger's code may raise anything.
         shapes = {key: "x".join(map(str, value.shape)) for key, value in inputs.items()}
         raise StageFailure(
-            "network-failed", f"The network {name} fails on its inputs: {_first_line(error)}",
-            hint="It must take what NetworkDepth documents; set views and multiple to what it was made for.", **shapes,
-        ) from error  # fmt: skip
+            "network-failed",
+            f"The network {name} fails on its inputs: {_first_line(error)}",
+            hint="It must take what NetworkDepth documents; set views and multiple to what it was made for.",
+            **shapes,
+        ) from error
 
 
 def _torchscript(path: Path, device: torch.device) -> Run:

@@ -69,9 +69,15 @@ class DepthNetwork(nn.Module):
         self.enlarge_fine = ConvexEnlargement(_STATE)
 
     def forward(
-        self, reference: Tensor, sources: Sequence[Tensor], rays: Rays, near: Tensor, far: Tensor,
-        iterations: int = 3, start: tuple[Tensor, Tensor] | None = None,
-    ) -> Estimate:  # fmt: skip
+        self,
+        reference: Tensor,
+        sources: Sequence[Tensor],
+        rays: Rays,
+        near: Tensor,
+        far: Tensor,
+        iterations: int = 3,
+        start: tuple[Tensor, Tensor] | None = None,
+    ) -> Estimate:
         """Estimate.
 
         Args:
@@ -194,9 +200,14 @@ class CloserLook(nn.Module):
         self.peak = Peak()
 
     def forward(
-        self, state: Tensor, context: Tensor, inverse: Tensor, middle: tuple[Tensor, list[Tensor], Rays],
-        coarse: tuple[Tensor, list[Tensor], Rays], trust: Tensor,
-    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        self,
+        state: Tensor,
+        context: Tensor,
+        inverse: Tensor,
+        middle: tuple[Tensor, list[Tensor], Rays],
+        coarse: tuple[Tensor, list[Tensor], Rays],
+        trust: Tensor,
+    ) -> tuple[Tensor, Tensor]:
         reference, sources, rays = middle
         size, pixel = reference.shape[2:], rays.pixel()
         around = _resized(coarse[0], size)
@@ -218,9 +229,11 @@ class Sharpening(nn.Module):
         super().__init__()
         looked = GROUPS * len(_FINE_STEPS)
         self.seen = nn.Sequential(
-            nn.Conv2d(looked + 1 + _CHANNELS[FINE] + _STATE, 40, 3, padding=1), nn.ReLU(),
-            nn.Conv2d(40, _STATE, 3, padding=1), nn.ReLU(),
-        )  # fmt: skip
+            nn.Conv2d(looked + 1 + _CHANNELS[FINE] + _STATE, 40, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(40, _STATE, 3, padding=1),
+            nn.ReLU(),
+        )
         self.step = nn.Conv2d(_STATE, 2, 3, padding=1)
         self.peak = Peak()
 

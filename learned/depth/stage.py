@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...stages.contrast import deviation
 from ...stages.dense import Around, DepthMap, View
+from ...stages.mvs.contrast import deviation
 from ...stages.stage import Context, Sizes, Stage
 from ..weights.paths import path_of
 from .judgement import judged

@@ -75,9 +75,7 @@ class DepthTask(Task):
         return mean_figures(figures)
 
     def _sample(self, number: int, seed: int, views: int) -> Sample:
-        return sample(
-            number, seed=seed, views=views, width=_WIDTH, height=_HEIGHT, depth_views=2, device=self.device
-        )  # fmt: skip
+        return sample(number, seed=seed, views=views, width=_WIDTH, height=_HEIGHT, depth_views=2, device=self.device)
 
 
 def _seen_from_second(scene: Sample) -> Sample:
@@ -87,9 +85,15 @@ def _seen_from_second(scene: Sample) -> Sample:
     known = depth[0][depth[0] > 0]
     near, far = (0.8 * known.quantile(0.01), 1.25 * known.quantile(0.99)) if len(known) else (scene.near, scene.far)
     return Sample(
-        scene.images[order], scene.intrinsics[order], scene.rotations[order], scene.translations[order],
-        depth, normal, float(near), float(far),
-    )  # fmt: skip
+        scene.images[order],
+        scene.intrinsics[order],
+        scene.rotations[order],
+        scene.translations[order],
+        depth,
+        normal,
+        float(near),
+        float(far),
+    )
 
 
 def rays_of(batch: Sample) -> Rays:

@@ -128,8 +128,12 @@ def _in_one_pass(
     correlate_one = correlation_kernel(reference.shape[1], groups)
     for i in range(len(inverse)):
         correlate_one(
-            reference[i].permute(1, 2, 0).contiguous().numpy(), source[i].permute(1, 2, 0).contiguous().numpy(),
-            rays.homography[i, s].contiguous().numpy(), rays.epipole[i, s].contiguous().numpy(),
-            inverse[i].contiguous().numpy(), np.float32(coarser), found[i].numpy(),
-        )  # fmt: skip
+            reference[i].permute(1, 2, 0).contiguous().numpy(),
+            source[i].permute(1, 2, 0).contiguous().numpy(),
+            rays.homography[i, s].contiguous().numpy(),
+            rays.epipole[i, s].contiguous().numpy(),
+            inverse[i].contiguous().numpy(),
+            np.float32(coarser),
+            found[i].numpy(),
+        )
     return found

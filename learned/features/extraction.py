@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 import cv2
 import numpy as np
 
-from ...stages.keypoints import mask_of, shrink, spread, values_at
-from ...stages.pixels import decode
+from ...stages.features.keypoints import mask_of, shrink, spread, values_at
+from ...stages.images.decoding import decode
 from ...stages.scene import Features, Photo
 from ...stages.stage import Context, Sizes, Stage
 from .published import path_of
@@ -94,9 +94,14 @@ class LearnedDetector(Stage):
         if not len(chosen):
             context.warn("A photo shows nothing to find a keypoint at: it is too dark, too smooth or masked out.")
         return Features(
-            xy=xy[chosen], scale=np.full(len(chosen), factor.mean()), angle=np.zeros(len(chosen)), score=score[chosen],
-            color=values_at(colors, xy[chosen]), descriptors=descriptors[chosen], kind=self.kind,
-        )  # fmt: skip
+            xy=xy[chosen],
+            scale=np.full(len(chosen), factor.mean()),
+            angle=np.zeros(len(chosen)),
+            score=score[chosen],
+            color=values_at(colors, xy[chosen]),
+            descriptors=descriptors[chosen],
+            kind=self.kind,
+        )
 
     def files(self) -> tuple[Path, ...]:
         """The weights."""

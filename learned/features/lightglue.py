@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ...stages.failure import StageFailure
-from ...stages.keypoints import spread
-from ...stages.matching import comparable
+from ...stages.features.keypoints import spread
+from ...stages.matching.nearest_neighbor import comparable
 from ...stages.scene import Camera, Features, Matches, Pair
 from ...stages.stage import Context, Sizes, Stage
 from .published import path_of
@@ -23,10 +23,14 @@ _LAYOUTS: dict[str, dict[str, Any]] = {
     "aliked-n16": {"input_dim": 128},
     "disk": {"input_dim": 128},
     "xfeat": {
-        "input_dim": 64, "descriptor_dim": 96, "n_layers": 6, "num_heads": 1,
-        "depth_confidence": -1, "width_confidence": 0.95,
+        "input_dim": 64,
+        "descriptor_dim": 96,
+        "n_layers": 6,
+        "num_heads": 1,
+        "depth_confidence": -1,
+        "width_confidence": 0.95,
     },
-}  # fmt: skip
+}
 """How the networks differ: those of ALIKED and DISK as Lindenberger et al. made them, that of XFeat as Potje et al."""
 
 

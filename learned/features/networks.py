@@ -67,9 +67,10 @@ def kornia_feature() -> Any:
         getattr(module, "ALIKED")  # noqa: B009
     except (ImportError, AttributeError) as error:
         raise StageFailure(
-            "missing-package", f"This network comes from Kornia 0.9 or newer, which is not to be had: {error}.",
+            "missing-package",
+            f"This network comes from Kornia 0.9 or newer, which is not to be had: {error}.",
             hint="pip install 'diptych[features]'",
-        ) from error  # fmt: skip
+        ) from error
     return module
 
 
@@ -83,14 +84,16 @@ def _read(name: str, path: Path) -> State:
             "unknown-pickle",
             f"The weights {path.name} are a pickle, but not the published one of {name}: cut off, changed, or others.",
             hint="Get the file again, or convert it to safetensors if you trust it: reading a pickle may run its code.",
-            sha256=digest, published=PUBLISHED[name].sha256,
-        )  # fmt: skip
+            sha256=digest,
+            published=PUBLISHED[name].sha256,
+        )
     if known is None:
         return read(path)
     if known != name:
         raise StageFailure(
-            "wrong-architecture", f"The weights {path.name} are those of {known}, not of {name}.",
+            "wrong-architecture",
+            f"The weights {path.name} are those of {known}, not of {name}.",
             hint="Give the weights that belong to the stage and its parameters.",
-        )  # fmt: skip
+        )
     state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     return state.get("extractor", state)  # DISK's are in a dictionary within the dictionary.

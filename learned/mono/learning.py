@@ -10,7 +10,7 @@ import numpy as np
 from ...stages.dense import Neighbors, View
 from ...stages.failure import StageFailure
 from ...stages.mono_weights import MonoWeights, Part
-from ...stages.neighbors import depth_range
+from ...stages.mvs.neighbors import depth_range
 from ...stages.scene import Photos, Scene, Sparse
 from ...stages.stage import Context, Sizes, Stage
 from ..inference import one_thread
@@ -79,9 +79,14 @@ class MonoLearning(Stage):
         return 10 * sizes.pixels + (6500 + 30 * sizes.photos) * self.size**2 + 200 * 2**20
 
     def run(
-        self, views: Sequence[View], sparse: Sparse, photos: Photos, neighbors: Neighbors, rng: np.random.Generator,
+        self,
+        views: Sequence[View],
+        sparse: Sparse,
+        photos: Photos,
+        neighbors: Neighbors,
+        rng: np.random.Generator,
         context: Context,
-    ) -> MonoWeights:  # fmt: skip
+    ) -> MonoWeights:
         """The network's parameters after it learned the largest model, and the errors of each part of the photos.
 
         Raises:
@@ -92,16 +97,20 @@ class MonoLearning(Stage):
             raise StageFailure(
                 "bad-parameter",
                 f"MonoLearning needs a size of at least {STRIDE}, no fewer than 0 steps and a split from 0 to 4.",
-                size=self.size, steps=self.steps, split=self.split,
-            )  # fmt: skip
+                size=self.size,
+                steps=self.steps,
+                split=self.split,
+            )
         sighted = sighted_views(views, sparse.scene, photos.names, self.size)
         fewest = len(PATTERN) if self.split else _FEWEST_VIEWS
         if len(sighted) < fewest:
             raise StageFailure(
                 "too-few-views",
                 f"Learning depth needs {fewest} views that see {_FEWEST_POINTS} points each, not all on one line.",
-                hint="Take more photos, or use another stage for the depths.", views=len(sighted), photos=len(photos),
-            )  # fmt: skip
+                hint="Take more photos, or use another stage for the depths.",
+                views=len(sighted),
+                photos=len(photos),
+            )
         of_part = divided(sighted, self.split)
         parts: dict[Part, list[Sighted]] = {part: [sighted[photo] for photo in of_part[part]] for part in of_part}
         train = parts["train"]
@@ -111,22 +120,29 @@ class MonoLearning(Stage):
             # A copy, since learning changes what it begins with.
             before = network_of(flat(fitted(pretrained, train)))
             lesson = Lesson(
-                train, _sources(of_part["train"], neighbors), parts["validation"],
-                self.steps, self.learning_rate, self.photometric, self.smooth,
-            )  # fmt: skip
+                train,
+                _sources(of_part["train"], neighbors),
+                parts["validation"],
+                self.steps,
+                self.learning_rate,
+                self.photometric,
+                self.smooth,
+            )
             learned = lesson.teach(scaled(pretrained, train), before, rng, context)
             errors = errors_of(
                 {
-                    "constant": constant(train), "plane": plane(train),
-                    "pretrained": read_by(before), "learned": read_by(learned),
+                    "constant": constant(train),
+                    "plane": plane(train),
+                    "pretrained": read_by(before),
+                    "learned": read_by(learned),
                 },
                 parts,
-            )  # fmt: skip
+            )
         near, far = depth_range(np.concatenate([each.depth for each in train]))
         names = {part: tuple(photos.names[photo] for photo in members) for part, members in of_part.items()}
         return MonoWeights(
             flat(learned), self.size, near, far, names["train"], names["validation"], names["test"], errors
-        )  # fmt: skip
+        )
 
 
 def sighted_views(views: Sequence[View], scene: Scene, names: Sequence[str], size: int) -> dict[int, Sighted]:

@@ -167,9 +167,11 @@ def _follow(
     length = nn.utils.clip_grad_norm_(network.parameters(), _LONGEST_GRADIENT)
     if not torch.isfinite(length):
         raise StageFailure(
-            "training-diverged", f"The loss is no number any more at step {step}.",
-            hint="Learn with a lower learning rate.", step=step,
-        )  # fmt: skip
+            "training-diverged",
+            f"The loss is no number any more at step {step}.",
+            hint="Learn with a lower learning rate.",
+            step=step,
+        )
     optimizer.step()
 
 

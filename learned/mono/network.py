@@ -20,9 +20,15 @@ _MEAN, _SPREAD = 0.45, 0.25
 _LOG_ERRORS = -6.0, 2.0
 
 _PLANES = (
-    (1.0, 0.0, 0.0), (0.6, 0.0, 0.0), (0.4, 0.0, 1.0), (0.4, 0.0, -1.0),
-    (0.6, 0.6, 0.0), (0.6, -0.6, 0.0), (0.8, 0.3, 0.0), (0.8, -0.3, 0.0),
-)  # fmt: skip
+    (1.0, 0.0, 0.0),
+    (0.6, 0.0, 0.0),
+    (0.4, 0.0, 1.0),
+    (0.4, 0.0, -1.0),
+    (0.6, 0.6, 0.0),
+    (0.6, -0.6, 0.0),
+    (0.8, 0.3, 0.0),
+    (0.8, -0.3, 0.0),
+)
 """What the network begins with: inverse depth where (x, y) is 0 and its slopes along x and y. Walls ahead, a floor, a
 ceiling, and walls at both sides."""
 

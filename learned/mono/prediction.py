@@ -8,10 +8,10 @@ import numpy as np
 
 from ...stages.dense import Cloud, DepthMap, View
 from ...stages.failure import StageFailure
+from ...stages.images.decoding import decode, decode_mask
+from ...stages.images.undistortion import undistorted
 from ...stages.mono_weights import MonoWeights
-from ...stages.pixels import decode, decode_mask
 from ...stages.scene import Camera, Photo
-from ...stages.undistortion import undistorted
 from .pictures import directions
 from .stage import MonoNet, right_within
 
@@ -32,9 +32,14 @@ class Prediction:
 
 
 def predict(
-    photo: Photo, camera: Camera, mono: MonoWeights, *, max_size: int = 800, max_error: float = 0.3,
+    photo: Photo,
+    camera: Camera,
+    mono: MonoWeights,
+    *,
+    max_size: int = 800,
+    max_error: float = 0.3,
     max_slant: float = 80.0,
-) -> Prediction:  # fmt: skip
+) -> Prediction:
     """The depths and the cloud of a photo.
 
     Args:
@@ -51,9 +56,11 @@ def predict(
     """
     if not (max_error > 0 and 0 < max_slant <= 90):
         raise StageFailure(
-            "bad-parameter", "The largest error lies above 0, and the largest slant above 0 and up to 90 degrees.",
-            max_error=max_error, max_slant=max_slant,
-        )  # fmt: skip
+            "bad-parameter",
+            "The largest error lies above 0, and the largest slant above 0 and up to 90 degrees.",
+            max_error=max_error,
+            max_slant=max_slant,
+        )
     image, mask = decode(photo), decode_mask(photo)
     if mask is None:
         mask = np.ones(image.shape[:2], np.bool_)
@@ -72,9 +79,10 @@ def _cloud(view: View, depths: DepthMap, max_error: float, max_slant: float) -> 
     kept = (depths.depth > 0) & ~steep & (depths.confidence.astype(np.float64) >= right_within(np.log(max_error)))
     if not kept.any():
         raise StageFailure(
-            "empty-cloud", "The network finds no surface in the photo at depths that it has learned.",
+            "empty-cloud",
+            "The network finds no surface in the photo at depths that it has learned.",
             hint="Is it a photo of the scene that the model is of?",
-        )  # fmt: skip
+        )
     points = rays[kept] * depths.depth[kept, None]
     count = len(points)
     return Cloud(points, normals[kept], view.image[kept], np.ones(count), np.zeros(count))

@@ -50,8 +50,9 @@ def network_of(parameters: np.ndarray) -> FittedDepth:
     expected = sum(each.numel() for each in network.parameters())
     if len(parameters) != expected:
         raise StageFailure(
-            "wrong-architecture", f"MonoDepth has {expected} parameters, and these are {len(parameters)}.",
+            "wrong-architecture",
+            f"MonoDepth has {expected} parameters, and these are {len(parameters)}.",
             hint="They were learned with another version of Diptych: run it again.",
-        )  # fmt: skip
+        )
     vector_to_parameters(torch.from_numpy(np.array(parameters, np.float32)), network.parameters())
     return network.eval()

@@ -47,7 +47,7 @@ class MonoNet(Stage):
         confidence = right_within(log_error)
         return DepthMap(
             depth, normals_from_depth(depth, views.camera), np.where(depth > 0, confidence, 0), reason.astype(np.uint8)
-        )  # fmt: skip
+        )
 
     def footprint(self, sizes: Sizes) -> int:
         """Measured: the network and, for each pixel, its normal."""

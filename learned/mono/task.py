@@ -120,9 +120,17 @@ class MonoTask(Task):
         """The views of a scene, kept as long as batches will ask for it."""
         if (seed, number) not in self._scenes:
             made = sample(
-                number, seed=seed, views=_VIEWS, depth_views=_VIEWS, width=_WIDTH, height=_HEIGHT, device=self.device,
-                mix=PLACES, plain=_PLAIN, kin=_KIN,
-            )  # fmt: skip
+                number,
+                seed=seed,
+                views=_VIEWS,
+                depth_views=_VIEWS,
+                width=_WIDTH,
+                height=_HEIGHT,
+                device=self.device,
+                mix=PLACES,
+                plain=_PLAIN,
+                kin=_KIN,
+            )
             back = torch.linalg.inv(made.intrinsics.double())
             u, v = (torch.arange(n, device=self.device, dtype=torch.float64) + 0.5 for n in (_WIDTH, _HEIGHT))
             pixels = torch.stack([u.expand(_HEIGHT, -1), v[:, None].expand(-1, _WIDTH), torch.ones_like(made.depth[0])])

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numba import njit
 
-from ...stages.cubic import cut
-from ...stages.least_squares_matching import LeastSquaresMatching
-from ...stages.refinement import Views
+from ...stages.features.least_squares_matching import LeastSquaresMatching
+from ...stages.features.refinement import Views
+from ...stages.geometry.interpolation import cut
 from ...stages.stage import Context
 from ..inference import deterministic, torch_device
 from ..weights.files import ready
@@ -47,7 +47,9 @@ class Follower:
         return Follower(network, device, max_uncertainty, min_match)
 
     def follow(self, views: Views) -> tuple[np.ndarray, np.ndarray]:
-        """Where the points are seen, and whether that is sure; see :class:`~diptych.stages.refinement.Views`."""
+        """Where the points are seen, and whether that is sure; see
+        :class:`~diptych.stages.features.refinement.Views`.
+        """
         with deterministic():
             shift, sure = _OBVIOUS.follow(views)
             rest = np.flatnonzero(~sure)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...stages.refinement import refined
+from ...stages.features.refinement import refined
 from ...stages.scene import Features, Patches, Photos, Tracks
 from ...stages.stage import Context, Stage
 from ..weights.paths import path_of
@@ -41,9 +41,14 @@ class SubpixelRefiner(Stage):
         return (path_of(self.weights),)
 
     def run(
-        self, name: str, photos: Photos, features: Features, patches: Sequence[Patches], tracks: Tracks,
+        self,
+        name: str,
+        photos: Photos,
+        features: Features,
+        patches: Sequence[Patches],
+        tracks: Tracks,
         context: Context,
-    ) -> Features:  # fmt: skip
+    ) -> Features:
         """The features of one photo with their keypoints moved; those in no track, or not sure, stay.
 
         Raises:

@@ -58,13 +58,14 @@ class RefinerTask(Task):
         start = batch.shift.norm(dim=1)
         near, far = batch.match & (start < 1), batch.match & (start >= 1)
         return {
-            "median near": float(error[near].median()), "median far": float(error[far].median()),
+            "median near": float(error[near].median()),
+            "median far": float(error[far].median()),
             "within 0.25 near": float((error[near] < 0.25).float().mean()),
             "within 0.25 far": float((error[far] < 0.25).float().mean()),
             "sure of matches": float(sure[batch.match].float().mean()),
             "sure of false ones": float(sure[~batch.match].float().mean()),
             "within 0.25 where sure": float((error[sure & batch.match] < 0.25).float().mean()),
-        }  # fmt: skip
+        }
 
     def judge(self, weights: Path, real: RealScene) -> dict[str, float]:
         """The share of matches close to the true epipolar lines, as they were found and as they are refined."""

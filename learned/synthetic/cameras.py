@@ -71,9 +71,9 @@ def bundle(rng: Generator, views: int, width: int, height: int, toward: np.ndarr
     centers = [toward * focal, *(center for _, center in sources)]
 
     steadiness = choice(rng, (0.02, 0.06, 0.3), (0.5, 0.4, 0.1))
-    rotations = np.stack([
-        _look(center, normal(rng, 0.06 * focal) * direction(rng), normal(rng, steadiness)) for center in centers
-    ])  # fmt: skip
+    rotations = np.stack(
+        [_look(center, normal(rng, 0.06 * focal) * direction(rng), normal(rng, steadiness)) for center in centers]
+    )
     zoom = 0.0 if chance(rng, 0.7) else 0.06
     intrinsics = []
     for _ in centers:

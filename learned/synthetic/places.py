@@ -124,9 +124,9 @@ def _building(
     if kind == "slope":
         # Its local z points down along the slope: what bounds the cameras is the plane at the eaves.
         lean, length = uniform(rng, 0.3, 1.0), size[1] * uniform(rng, 0.2, 0.7)
-        down = turn @ np.array([
-            [1.0, 0.0, 0.0], [0.0, math.sin(lean), -math.cos(lean)], [0.0, math.cos(lean), math.sin(lean)]
-        ])  # fmt: skip
+        down = turn @ np.array(
+            [[1.0, 0.0, 0.0], [0.0, math.sin(lean), -math.cos(lean)], [0.0, math.cos(lean), math.sin(lean)]]
+        )
         thick = 0.3 * length
         shapes.append(Box(down, eaves - down @ [0.0, thick, length], np.array([size[0], thick, length]), True))
     elif kind == "cone":

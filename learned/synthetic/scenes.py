@@ -203,9 +203,9 @@ def _light(rng: Generator, plan: Layout) -> Light:
     """From an overcast sky to hard sunshine, the sun somewhere on the side of the cameras."""
     azimuth, height = uniform(rng, -1.2, 1.2), uniform(rng, 0.35, 1.3)
     front = math.atan2(plan.toward[0], plan.toward[2])
-    toward = np.array([
-        math.cos(height) * math.sin(front + azimuth), math.sin(height), math.cos(height) * math.cos(front + azimuth)
-    ])  # fmt: skip
+    toward = np.array(
+        [math.cos(height) * math.sin(front + azimuth), math.sin(height), math.cos(height) * math.cos(front + azimuth)]
+    )
     sun = choice(rng, (0.0, uniform(rng, 0.3, 1.0), uniform(rng, 1.0, 2.5)), (0.2, 0.4, 0.4))
     warm, cold = uniform(rng, 0.0, 0.2), uniform(rng, 0.0, 0.25)
     sky, below = uniform(rng, 0.4, 0.8), uniform(rng, 0.15, 0.5)

@@ -54,10 +54,19 @@ class _State:
 
 
 def train(
-    task: Task, out: Path, *, steps: int, seed: int = 0, start: str | None = None, validate_every: int = 500,
-    save_every: int = 200, threads: int = 1, seconds: float = math.inf, real: Sequence[RealScene] = (),
+    task: Task,
+    out: Path,
+    *,
+    steps: int,
+    seed: int = 0,
+    start: str | None = None,
+    validate_every: int = 500,
+    save_every: int = 200,
+    threads: int = 1,
+    seconds: float = math.inf,
+    real: Sequence[RealScene] = (),
     progress: Progress | None = None,
-) -> Card:  # fmt: skip
+) -> Card:
     """Train a network, or go on where an earlier call with the same ``out`` stopped.
 
     The learning rate rises, then falls along a cosine to the last step; gradients are clipped; what is written is an
@@ -130,10 +139,14 @@ def _step(task: Task, state: _State, batch: Any, number: int) -> dict[str, float
     length = nn.utils.clip_grad_norm_(state.network.parameters(), _LONGEST_GRADIENT)
     if not (torch.isfinite(loss) and torch.isfinite(length)):
         raise StageFailure(
-            "training-diverged", f"The loss is no number any more at step {number}.",
+            "training-diverged",
+            f"The loss is no number any more at step {number}.",
             hint="Go on from the last save with a lower learning rate; the batch can be made again from its number.",
-            step=number, seed=task.seed, loss=float(loss.detach()), gradient=float(length),
-        )  # fmt: skip
+            step=number,
+            seed=task.seed,
+            loss=float(loss.detach()),
+            gradient=float(length),
+        )
     state.optimizer.step()
     kept = min(_AVERAGE, (number + 1) / (number + 10))
     with torch.no_grad():
@@ -206,9 +219,11 @@ def _resume(task: Task, out: Path, identity: dict[str, Any], seed: int, start: s
         kept = json.loads(file.metadata()["told"])
     if kept["identity"] != identity:
         raise StageFailure(
-            "other-training", f"{out} holds a training of another task, seed or start.",
-            hint="Give another folder with --out, or remove that one.", **kept["identity"],
-        )  # fmt: skip
+            "other-training",
+            f"{out} holds a training of another task, seed or start.",
+            hint="Give another folder with --out, or remove that one.",
+            **kept["identity"],
+        )
     saved = load_file(path, device=str(task.device))
     network.load_state_dict(_part(saved, "network."))
     state.average = _part(saved, "average.")
@@ -240,17 +255,24 @@ def _keep(state: _State, out: Path, identity: dict[str, Any]) -> None:
         save_file(alone, aside, metadata={"told": json.dumps(told)})
 
 
-def _finish(
-    task: Task, state: _State, out: Path, steps: int, seed: int, threads: int, curves: Curves
-) -> Card:  # fmt: skip
+def _finish(task: Task, state: _State, out: Path, steps: int, seed: int, threads: int, curves: Curves) -> Card:
     curves.write()
     with _averaged(state) as network:
         sha256 = files.save(network, out / _WEIGHTS)
     card = Card(
-        task=task.name, summary=task.summary, network=type(state.network).__name__,
-        parameters=files.parameters(state.network), seed=seed, step=state.step, steps=steps,
-        seconds=round(state.seconds), device=task.device.type, threads=threads, sha256=sha256,
-        metrics={key: float(f"{value:.6g}") for key, value in curves.latest.items()}, history=state.history,
-    )  # fmt: skip
+        task=task.name,
+        summary=task.summary,
+        network=type(state.network).__name__,
+        parameters=files.parameters(state.network),
+        seed=seed,
+        step=state.step,
+        steps=steps,
+        seconds=round(state.seconds),
+        device=task.device.type,
+        threads=threads,
+        sha256=sha256,
+        metrics={key: float(f"{value:.6g}") for key, value in curves.latest.items()},
+        history=state.history,
+    )
     card.write(out / "card.json")
     return card

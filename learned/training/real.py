@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...stages.dense import Around, Neighbors, View
+from ...stages.features.refinement import fixed_views
 from ...stages.geometry.epipolar import (
     essential_from_pose,
     fundamental_from_essential,
@@ -15,7 +16,6 @@ from ...stages.geometry.epipolar import (
     symmetric_epipolar_distance,
 )
 from ...stages.geometry.projection import unproject
-from ...stages.refinement import fixed_views
 from ...stages.scene import Features, Patches, Photos, Scene, Tracks
 
 _FEWEST_VIEWS, _FEWEST_POINTS = 3, 20

@@ -78,9 +78,10 @@ def read(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise StageFailure(
-            "damaged-weights", f"The weights {path.name} cannot be read: {error}.",
+            "damaged-weights",
+            f"The weights {path.name} cannot be read: {error}.",
             hint="The file was cut off or is no safetensors file: copy or train it again.",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def give(network: nn.Module, state: dict[str, Tensor], origin: str) -> None:
@@ -97,8 +98,9 @@ def give(network: nn.Module, state: dict[str, Tensor], origin: str) -> None:
             "wrong-architecture",
             f"The weights {origin} belong to another network than {type(network).__name__}: {differing[0]} differs.",
             hint="Give weights that were trained for this stage and this version of Diptych.",
-            expected=wanted.get(differing[0]), found=found.get(differing[0]),
-        )  # fmt: skip
+            expected=wanted.get(differing[0]),
+            found=found.get(differing[0]),
+        )
     network.load_state_dict(state)
 
 
@@ -120,9 +122,10 @@ def _refuse_pickle(path: Path) -> None:
         head = file.read(4)
     if is_pickle(head):
         raise StageFailure(
-            "pickled-weights", f"The weights {path.name} are a pickle, and reading one may run a stranger's code.",
+            "pickled-weights",
+            f"The weights {path.name} are a pickle, and reading one may run a stranger's code.",
             hint="Convert them to safetensors where you trust them, and give that file.",
-        )  # fmt: skip
+        )
 
 
 def parameters(network: nn.Module) -> int:

@@ -23,7 +23,8 @@ def path_of(weights: str) -> Path:
     path = Path(str(files(__package__ or "") / f"{weights}{_SUFFIX}")) if is_name else Path(weights).expanduser()
     if not path.is_file():
         raise StageFailure(
-            "missing-weights", f"There are no weights {weights!r}.",
+            "missing-weights",
+            f"There are no weights {weights!r}.",
             hint=f"Train some with 'diptych train', or give the path of a {_SUFFIX} file.",
-        )  # fmt: skip
+        )
     return path

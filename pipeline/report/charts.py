@@ -120,19 +120,33 @@ def scatter(dots: Sequence[Dot], *, x_title: str, y_title: str, better: str) -> 
         f'<line x1="{u:.1f}" x2="{u:.1f}" y1="{c:.1f}" y2="{d:.1f}"/><circle cx="{u:.1f}" cy="{v:.1f}" r="9"/>'
         f'<text x="{u:.1f}" y="{v + 4:.1f}" text-anchor="middle">{escape(dot.label)}</text></g>'
         for dot, u, v, a, b, c, d in zip(
-            dots, across(x), up(y), across(np.maximum(x - dx, 0.5 * x)), across(x + dx), up(y - dy), up(y + dy),
+            dots,
+            across(x),
+            up(y),
+            across(np.maximum(x - dx, 0.5 * x)),
+            across(x + dx),
+            up(y - dy),
+            up(y + dy),
             strict=True,
         )
-    )  # fmt: skip
+    )
     ends = np.array([x.min(), x.max()])
-    ticks = "".join(
-        f'<text x="{at:.1f}" y="{height - bottom + 14}" text-anchor="middle">{number(value)}</text>'
-        for at, value in zip(across(ends), ends, strict=True)
-    ) if x.max() > x.min() else ""  # fmt: skip
-    sides = "".join(
-        f'<text x="{left - 6}" y="{at + 4:.1f}" text-anchor="end">{number(value)}</text>'
-        for at, value in zip(up(np.array([y.min(), y.max()])), (y.min(), y.max()), strict=True)
-    ) if y.max() > y.min() else ""  # fmt: skip
+    ticks = (
+        "".join(
+            f'<text x="{at:.1f}" y="{height - bottom + 14}" text-anchor="middle">{number(value)}</text>'
+            for at, value in zip(across(ends), ends, strict=True)
+        )
+        if x.max() > x.min()
+        else ""
+    )
+    sides = (
+        "".join(
+            f'<text x="{left - 6}" y="{at + 4:.1f}" text-anchor="end">{number(value)}</text>'
+            for at, value in zip(up(np.array([y.min(), y.max()])), (y.min(), y.max()), strict=True)
+        )
+        if y.max() > y.min()
+        else ""
+    )
     arrow = "↓" if better == "lower" else "↑"
     return (
         f'<svg class="scatter" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(y_title)}">'

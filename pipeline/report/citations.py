@@ -8,8 +8,8 @@ from html import escape
 from typing import Any
 
 from ...stages.failure import StageFailure
-from .. import citations
-from ..registry import find
+from ..engine.registry import find
+from ..results import citations
 
 
 def citation_section(records: Iterable[Mapping[str, Any]]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...stages.dense import Cloud, DepthMap, Mesh, Neighbors, Reason, View
 from ...stages.scene import Photos
-from ..results import Dense
+from ..results.values import Dense
 from .charts import histogram
 from .document import picture
 from .words import plural

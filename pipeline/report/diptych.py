@@ -97,13 +97,15 @@ def make_diptych(comparison: Comparison) -> Diptych:
         photo_of = {name: len(photos) + i for i, (name, _) in enumerate(shown)}
         photos += shown
         frame = Frame.of(base.scene)
-        scenes.append({
-            "name": scene.name,
-            "seeds": {panel.variant: panel.trial.seed for panel in panels},
-            "models": {panel.variant: _model(panel, photo_of, frame, room) for panel in panels},
-            "depths": _depths(panels, DEPTH_BYTES // count),
-            "said": _said(comparison, scene.name, {panel.variant: panel.trial for panel in panels}),
-        })  # fmt: skip
+        scenes.append(
+            {
+                "name": scene.name,
+                "seeds": {panel.variant: panel.trial.seed for panel in panels},
+                "models": {panel.variant: _model(panel, photo_of, frame, room) for panel in panels},
+                "depths": _depths(panels, DEPTH_BYTES // count),
+                "said": _said(comparison, scene.name, {panel.variant: panel.trial for panel in panels}),
+            }
+        )
     if len(comparison.study.seeds) > 1:
         notes["Of every variant one seed is shown, the first that came to its end."] = None
     notes[f"Models are thinned to about {room / 1e6:.1f} MB each."] = None
@@ -218,10 +220,16 @@ def _depth_photo(name: str, panels: Sequence[_Panel], width: int) -> dict[str, A
     span = float(np.log(high / low)) or 1.0
     near, far = np.quantile(np.concatenate(known), (0.01, 0.99))
     return {
-        "name": name, "picture": photo, "width": camera.width, "height": camera.height,
-        "low": float(low), "span": span, "near": float(near), "far": float(far),
+        "name": name,
+        "picture": photo,
+        "width": camera.width,
+        "height": camera.height,
+        "low": float(low),
+        "span": span,
+        "near": float(near),
+        "far": float(far),
         "maps": {variant: _quantised(depth, float(low), span) for variant, depth in found.items()},
-    }  # fmt: skip
+    }
 
 
 def _shrunk_camera(camera: Camera, width: int) -> Camera:

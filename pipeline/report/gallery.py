@@ -9,7 +9,7 @@ from html import escape
 import numpy as np
 
 from ...stages.failure import StageFailure
-from ...stages.photos import PhotoFile, decode
+from ...stages.images.photos import PhotoFile, decode
 from ...stages.scene import Photos, Sparse
 from .document import picture
 from .matching import Found, Matching, keypoint_data
@@ -26,9 +26,13 @@ _KEYPOINTS = ("found", "matched", "triangulated")
 
 
 def gallery_section(
-    photos: Photos, files: Sequence[PhotoFile], sparse: Sparse | None, measures: Sequence[Measures], found: Found,
+    photos: Photos,
+    files: Sequence[PhotoFile],
+    sparse: Sparse | None,
+    measures: Sequence[Measures],
+    found: Found,
     matching: Matching,
-) -> str:  # fmt: skip
+) -> str:
     """A picture of every photo with its keypoints, and what became of it."""
     if not photos.names:
         return ""

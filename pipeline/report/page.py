@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ...stages.photos import PhotoFile
+from ...stages.images.photos import PhotoFile
 from ...stages.scene import Photos, Scene, Sparse
-from ..results import Dense
+from ..results.values import Dense
 from .citations import citation_section
 from .depth import depth_section, surface_section
 from .document import data_script, failure_notice, warnings_notice, write_page
@@ -31,9 +31,15 @@ _NOTHING_FOUND = Found()
 
 
 def write_report(
-    path: Path, *, photos: Photos, files: Sequence[PhotoFile], sparse: Sparse | None, record: Mapping[str, Any],
-    dense: Dense = _NO_DENSE, found: Found = _NOTHING_FOUND,
-) -> None:  # fmt: skip
+    path: Path,
+    *,
+    photos: Photos,
+    files: Sequence[PhotoFile],
+    sparse: Sparse | None,
+    record: Mapping[str, Any],
+    dense: Dense = _NO_DENSE,
+    found: Found = _NOTHING_FOUND,
+) -> None:
     """Write a run's page: one HTML file that needs no network and no other file.
 
     Args:

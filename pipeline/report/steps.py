@@ -10,7 +10,7 @@ from html import escape
 from typing import Any
 
 from ...stages.failure import StageFailure
-from ..registry import find
+from ..engine.registry import find
 from .flow import Box, State, flow_picture
 from .words import plural, seconds
 
@@ -85,10 +85,15 @@ def _boxes(record: Mapping[str, Any], nodes: Sequence[Node], work: Mapping[str, 
         inputs += [pairs] if pairs and node.get("extent") == "pair" else []
         boxes.append(
             Box(
-                node["name"], f"{_stage(node)} · {done.told}", taken, inputs, done.state,
-                done.seconds / longest, done.stored_seconds / longest,
+                node["name"],
+                f"{_stage(node)} · {done.told}",
+                taken,
+                inputs,
+                done.state,
+                done.seconds / longest,
+                done.stored_seconds / longest,
             )
-        )  # fmt: skip
+        )
         pairs = node["name"] if node.get("slot") == "pairs" else pairs
     return boxes
 

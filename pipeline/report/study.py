@@ -18,7 +18,7 @@ from .study_numbers import (
     summary_rows,
     time_section,
     trials_section,
-)  # fmt: skip
+)
 from .viewer import CANVAS, viewer_controls
 from .words import plural
 

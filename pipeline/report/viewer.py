@@ -72,9 +72,13 @@ class Frame:
 
 
 def pack(
-    scene: Scene, photo_of: Mapping[str, int], cloud: Cloud | None = None, mesh: Mesh | None = None,
-    frame: Frame | None = None, most: tuple[int, int, int] | None = None,
-) -> dict[str, object]:  # fmt: skip
+    scene: Scene,
+    photo_of: Mapping[str, int],
+    cloud: Cloud | None = None,
+    mesh: Mesh | None = None,
+    frame: Frame | None = None,
+    most: tuple[int, int, int] | None = None,
+) -> dict[str, object]:
     """Points as base64 of float32 positions and uint8 colours, cameras as pyramids, and the surfaces there are.
 
     Args:

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from ...stages.failure import StageFailure
-from ..collection import Options
-from ..recipe import Recipe
+from ..engine.collection import Options
+from ..engine.recipe import Recipe
 from .comparison import Comparison
 from .conclusions import headlines_of
 from .metrics import COSTS, Metric
@@ -20,10 +20,21 @@ from .variants import split
 
 
 def asked(
-    photos: Path, vary: Sequence[str], *, seeds: str, truth: Path | None, recipe: str, settings: Iterable[str],
-    until: str | None, keypoints: int | None, base: str | None, camera: str | None, cameras: str, masks: Path | None,
+    photos: Path,
+    vary: Sequence[str],
+    *,
+    seeds: str,
+    truth: Path | None,
+    recipe: str,
+    settings: Iterable[str],
+    until: str | None,
+    keypoints: int | None,
+    base: str | None,
+    camera: str | None,
+    cameras: str,
+    masks: Path | None,
     name: str,
-) -> Study:  # fmt: skip
+) -> Study:
     """The study in a file, or of a folder of photos with ``--vary SLOT=A,B`` and so on.
 
     Raises:
@@ -32,9 +43,10 @@ def asked(
     if photos.suffix == ".toml":
         if vary or truth or settings or keypoints or until or camera or masks:
             raise StageFailure(
-                "bad-vary", f"{photos} says itself what varies, where the truth lies and what is set.",
+                "bad-vary",
+                f"{photos} says itself what varies, where the truth lies and what is set.",
                 hint="Write it into the study file, or give a folder of photos.",
-            )  # fmt: skip
+            )
         return read_study(photos)
     if not vary:
         raise StageFailure(
@@ -43,9 +55,15 @@ def asked(
     axes = dict(_axis(text) for text in vary)
     scene = PhotoSet(photos.resolve().name, photos, Options(cameras, camera, masks, truth))
     return study_of(
-        [scene], Recipe.load(recipe).set(settings), vary=axes, seeds=_seeds(seeds), keypoints=keypoints, until=until,
-        base=base, name=name,
-    )  # fmt: skip
+        [scene],
+        Recipe.load(recipe).set(settings),
+        vary=axes,
+        seeds=_seeds(seeds),
+        keypoints=keypoints,
+        until=until,
+        base=base,
+        name=name,
+    )
 
 
 def overview(found: Comparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
@@ -55,11 +73,12 @@ def overview(found: Comparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]
     head = ("variant", *(metric.title for metric in metrics), "failed")
     rows = [
         (
-            variant.name, *(_cell(summary, variant.name, metric) for metric in metrics),
+            variant.name,
+            *(_cell(summary, variant.name, metric) for metric in metrics),
             str(sum(trial.variant == variant.name for trial in found.failed) or "·"),
         )
         for variant in found.study.variants
-    ]  # fmt: skip
+    ]
     return head, rows
 
 

@@ -13,17 +13,17 @@ from typing import Any
 
 from ...stages.failure import StageFailure
 from ..api import Result, Settings, open_store, photo_options, writing
-from ..codec import digest
-from ..collection import Collection
-from ..graph import Graph
-from ..memory import allowed
-from ..planning import check_memory
-from ..progress import Lines, Reporter, Silent
-from ..recipe import Recipe
-from ..record import Request, cost_of, make_record, write_record
-from ..runner import cores, execute, failure_of
-from ..sourcecode import still
-from ..store import Store
+from ..cache.codec import digest
+from ..cache.sourcecode import still
+from ..cache.store import Store
+from ..engine.collection import Collection
+from ..engine.graph import Graph
+from ..engine.memory import allowed
+from ..engine.planning import check_memory
+from ..engine.progress import Lines, Reporter, Silent
+from ..engine.recipe import Recipe
+from ..engine.runner import cores, execute, failure_of
+from ..results.record import Request, cost_of, make_record, write_record
 from .comparison import Comparison, Trial
 from .measuring import Measures, digest_of_folder, has_dense_truth
 from .sharing import Sharing, StudyPlan, planned
@@ -32,17 +32,31 @@ from .variants import Axis, Variant
 
 
 def compare(
-    photos: str | Path | Mapping[str, str | Path], *, out: str | Path, vary: Mapping[str, Any] | None = None,
-    variants: Axis | None = None, recipe: str | Path | Recipe = "classical", settings: Settings = (),
-    seeds: int | Sequence[int] = 1, truth: str | Path | Mapping[str, str | Path] | None = None,
-    keypoints: int | None = None, until: str | None = None, base: str | None = None, cameras: str = "auto",
-    camera: str | None = None, masks: str | Path | None = None, workers: int | None = None,
-    memory: float | None = None, device: str = "cpu", store: str | None = None, cluster: str | None = None,
+    photos: str | Path | Mapping[str, str | Path],
+    *,
+    out: str | Path,
+    vary: Mapping[str, Any] | None = None,
+    variants: Axis | None = None,
+    recipe: str | Path | Recipe = "classical",
+    settings: Settings = (),
+    seeds: int | Sequence[int] = 1,
+    truth: str | Path | Mapping[str, str | Path] | None = None,
+    keypoints: int | None = None,
+    until: str | None = None,
+    base: str | None = None,
+    cameras: str = "auto",
+    camera: str | None = None,
+    masks: str | Path | None = None,
+    workers: int | None = None,
+    memory: float | None = None,
+    device: str = "cpu",
+    store: str | None = None,
+    cluster: str | None = None,
     progress: bool = True,
-) -> Comparison:  # fmt: skip
+) -> Comparison:
     """Put other stages into the slots of a recipe, and tell what that changes.
 
-    >>> import diptych.pipeline as dp                                                      # doctest: +SKIP
+    >>> import diptych as dp                                                      # doctest: +SKIP
     >>> found = dp.compare("photos", vary={"depths": ["PatchMatch", "DepthNet"]}, seeds=3, truth="truth", out="study")
     ...                                                                                    # doctest: +SKIP
     >>> found.summary()                                                                    # doctest: +SKIP
@@ -72,9 +86,16 @@ def compare(
         for name, folder in folders.items()
     ]
     study = study_of(
-        scenes, Recipe.load(recipe).set(settings), vary=vary or {}, variants=variants, seeds=seeds,
-        keypoints=keypoints, until=until, base=base, name=Path(out).resolve().name,
-    )  # fmt: skip
+        scenes,
+        Recipe.load(recipe).set(settings),
+        vary=vary or {},
+        variants=variants,
+        seeds=seeds,
+        keypoints=keypoints,
+        until=until,
+        base=base,
+        name=Path(out).resolve().name,
+    )
     return run_study(
         study, out=out, workers=workers, memory=memory, device=device, store=store, cluster=cluster, progress=progress
     )
@@ -95,9 +116,16 @@ def plan_study(study: Study) -> StudyPlan:
 
 @still()
 def run_study(
-    study: Study, *, out: str | Path, workers: int | None = None, memory: float | None = None, device: str = "cpu",
-    store: str | None = None, cluster: str | None = None, progress: bool = True,
-) -> Comparison:  # fmt: skip
+    study: Study,
+    *,
+    out: str | Path,
+    workers: int | None = None,
+    memory: float | None = None,
+    device: str = "cpu",
+    store: str | None = None,
+    cluster: str | None = None,
+    progress: bool = True,
+) -> Comparison:
     """Run every trial of a study that the store does not have.
 
     Trials run one after another, so that the time of one is not the other's load, and share the store. ``out`` gets
@@ -110,9 +138,10 @@ def run_study(
     folder = Path(out)
     if (folder / "run.json").exists():
         raise StageFailure(
-            "foreign-output", f"In {folder} lies a run, whose report the study would write over.",
+            "foreign-output",
+            f"In {folder} lies a run, whose report the study would write over.",
             hint="Give another folder with --out; --store shares what the run has made.",
-        )  # fmt: skip
+        )
     reporter = Lines(sys.stderr) if progress else Silent()
     runner = _Runner(study, folder, open_store(store, folder), workers or cores(), device, memory, cluster, reporter)
     sites = [_Site.opened(scene, reporter) for scene in study.scenes]
@@ -195,9 +224,13 @@ class _Runner:
             graph = Graph.of(variant.recipe, self.study.until)
             if not self.cluster:
                 check_memory(
-                    graph, site.collection, self.store, allowed(self.memory), seed=self.study.seeds[0],
+                    graph,
+                    site.collection,
+                    self.store,
+                    allowed(self.memory),
+                    seed=self.study.seeds[0],
                     device=self.device,
-                )  # fmt: skip
+                )
 
     def trial(self, site: _Site, variant: Variant, seed: int) -> Trial:
         """Run a trial, keep its record, and measure it."""
@@ -219,15 +252,30 @@ class _Runner:
         began = time.perf_counter()
         graph = Graph.of(variant.recipe, self.study.until)
         execution = execute(
-            graph, site.collection, self.store, seed=seed, workers=self.workers, device=self.device,
-            memory=allowed(self.memory), cluster=self.cluster, reporter=_Quiet(self.reporter),
-        )  # fmt: skip
+            graph,
+            site.collection,
+            self.store,
+            seed=seed,
+            workers=self.workers,
+            device=self.device,
+            memory=allowed(self.memory),
+            cluster=self.cluster,
+            reporter=_Quiet(self.reporter),
+        )
         failure = failure_of(execution.failed) if execution.failed else None
         request = Request(seed, self.study.until, self.workers, self.device)
         record = make_record(
-            graph, variant.name, site.collection, request, self.store, execution,
-            seconds=time.perf_counter() - began, warnings=execution.warnings, failure=failure, outputs={},
-        )  # fmt: skip
+            graph,
+            variant.name,
+            site.collection,
+            request,
+            self.store,
+            execution,
+            seconds=time.perf_counter() - began,
+            warnings=execution.warnings,
+            failure=failure,
+            outputs={},
+        )
         return record, failure
 
 

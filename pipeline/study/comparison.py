@@ -47,7 +47,7 @@ class Trial:
     def result(self) -> Result:
         """Its results, read from the store when they are asked for."""
         from ..api import Result
-        from ..store import Store
+        from ..cache.store import Store
 
         return Result(self.folder, self.record, Store(self.record["store"]))
 
@@ -114,11 +114,14 @@ class Comparison:
             for metric in (*self.metrics, *COSTS.values()):
                 values = [each for each in self.values(variant.name, metric.name).values() if len(each)]
                 row = {
-                    "variant": variant.name, "metric": metric.name, "title": metric.title, "better": metric.better,
+                    "variant": variant.name,
+                    "metric": metric.name,
+                    "title": metric.title,
+                    "better": metric.better,
                     "count": sum(map(len, values)),
                     "mean": float(np.mean([np.mean(list(each.values())) for each in values])) if values else math.nan,
                     "spread": _spread([np.array(list(each.values())) for each in values]),
-                }  # fmt: skip
+                }
                 found = None
                 if variant.name != self.study.base:
                     found = self.difference(metric.name, [variant.name], [self.study.base])
@@ -139,10 +142,17 @@ class Comparison:
                 others, first = self.counterparts(axis, label)
                 for metric in (*self.metrics, *COSTS.values()):
                     found = self.difference(metric.name, others, first)
-                    rows.append({
-                        "axis": axis, "alternative": label, "against": labels[0], "metric": metric.name,
-                        "title": metric.title, "better": metric.better, **_columns(found),
-                    })  # fmt: skip
+                    rows.append(
+                        {
+                            "axis": axis,
+                            "alternative": label,
+                            "against": labels[0],
+                            "metric": metric.name,
+                            "title": metric.title,
+                            "better": metric.better,
+                            **_columns(found),
+                        }
+                    )
         return pd.DataFrame(rows)
 
     def difference(self, metric: str, variants: Sequence[str], bases: Sequence[str]) -> Difference:
@@ -174,12 +184,14 @@ class Comparison:
         """The finite values of a metric or cost by scene and seed."""
         return {
             scene.name: {
-                seed: value for seed in self.study.seeds
-                if (trial := self._trial(scene.name, variant, seed)) and not trial.failure
+                seed: value
+                for seed in self.study.seeds
+                if (trial := self._trial(scene.name, variant, seed))
+                and not trial.failure
                 and math.isfinite(value := (trial.metrics | trial.costs).get(name, math.nan))
             }
             for scene in self.study.scenes
-        }  # fmt: skip
+        }
 
     def _trial(self, scene: str, variant: str, seed: int) -> Trial | None:
         return self._by_name.get((scene, variant, seed))
@@ -211,9 +223,12 @@ class Comparison:
 def _columns(found: Difference | None) -> dict[str, Any]:
     found = found or Difference(0, *[math.nan] * 4)
     return {
-        "pairs": found.count, "difference": found.mean, "low": found.low, "high": found.high,
+        "pairs": found.count,
+        "difference": found.mean,
+        "low": found.low,
+        "high": found.high,
         "beyond_noise": found.beyond_noise,
-    }  # fmt: skip
+    }
 
 
 def _spread(scenes: Iterable[np.ndarray]) -> float:

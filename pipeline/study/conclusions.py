@@ -27,8 +27,9 @@ def conclusions_of(comparison: Comparison) -> list[str]:
     if study.axes:
         questions = [
             (label, labels[0], *comparison.counterparts(axis, label))
-            for axis, labels in study.axes.items() for label in labels[1:]
-        ]  # fmt: skip
+            for axis, labels in study.axes.items()
+            for label in labels[1:]
+        ]
     else:
         questions = [(v.name, study.base, [v.name], [study.base]) for v in study.variants[1:]]
     metrics = headlines_of(comparison)

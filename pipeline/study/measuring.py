@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...stages.failure import StageFailure
-from ..codec import canonical, digest
-from ..sourcecode import code_digests
+from ..cache.codec import canonical, digest
+from ..cache.sourcecode import code_digests
 
 if TYPE_CHECKING:
     from ..api import Result
@@ -73,8 +73,8 @@ def has_dense_truth(truth: Path) -> bool:
     Raises:
         StageFailure: it tells nothing, or is damaged.
     """
-    from ...stages.formats.dense_truth import read_dense_truth
-    from ...stages.formats.truth import read_truth
+    from ...stages.formats.truth.cameras import read_truth
+    from ...stages.formats.truth.dense import read_dense_truth
 
     try:
         read_dense_truth(truth)
@@ -96,10 +96,11 @@ def _intrinsic(result: Result) -> dict[str, float]:
         known = np.isfinite(scene.errors) & (counts > 0)
         error = float(np.average(scene.errors[known], weights=counts[known])) if known.any() else math.nan
         found |= {
-            "registered": float(len(scene.names)), "points": float(len(scene.points)),
+            "registered": float(len(scene.names)),
+            "points": float(len(scene.points)),
             "track_length": len(scene.obs_point) / len(scene.points) if len(scene.points) else math.nan,
             "reprojection_mean_px": error,
-        }  # fmt: skip
+        }
     dense = results.dense
     if dense.depths:
         filled = [float((depth.depth > 0).mean()) if not depth.missing else 0.0 for depth in dense.depths.values()]

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..codec import canonical, digest
-from ..graph import Graph
-from ..keys import stage_ingredients
+from ..cache.codec import canonical, digest
+from ..cache.keys import stage_ingredients
+from ..engine.graph import Graph
 from .study import Study
 
 
@@ -92,9 +92,13 @@ def planned(study: Study, photos: Mapping[str, int], device: str = "cpu") -> Stu
                     tasks += size
     rows = tuple((name, len(found), len(set(found))) for name, found in met.items())
     return StudyPlan(
-        len(study.scenes) * len(study.variants) * len(study.seeds), sum(row[1] for row in rows), len(identities),
-        tasks, sum(size for _, size in identities.values()), rows,
-    )  # fmt: skip
+        len(study.scenes) * len(study.variants) * len(study.seeds),
+        sum(row[1] for row in rows),
+        len(identities),
+        tasks,
+        sum(size for _, size in identities.values()),
+        rows,
+    )
 
 
 def _identities(graph: Graph, stages: Mapping[str, str], scene: str, seed: int) -> Iterable[tuple[str, str]]:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ...stages.failure import StageFailure
-from ..collection import Options
-from ..parameters import nearest
-from ..recipe import Recipe
+from ..engine.collection import Options
+from ..engine.parameters import nearest
+from ..engine.recipe import Recipe
 from .variants import Axis, Variant, axis_of, listed, product_of, with_keypoints
 
 
@@ -77,10 +77,17 @@ class Study:
 
 
 def study_of(
-    scenes: Sequence[PhotoSet], recipe: Recipe, *, vary: Mapping[str, Any], variants: Axis | None = None,
-    seeds: int | Sequence[int] = 1, keypoints: int | None = None, until: str | None = None, base: str | None = None,
+    scenes: Sequence[PhotoSet],
+    recipe: Recipe,
+    *,
+    vary: Mapping[str, Any],
+    variants: Axis | None = None,
+    seeds: int | Sequence[int] = 1,
+    keypoints: int | None = None,
+    until: str | None = None,
+    base: str | None = None,
     name: str = "study",
-) -> Study:  # fmt: skip
+) -> Study:
     """A study of every combination of the alternatives, or of those that are listed.
 
     Args:
@@ -142,10 +149,14 @@ def read_study(path: Path) -> Study:
     return study_of(
         [_photo_set(path, name, table) for name, table in tables.get("scenes", {}).items()],
         Recipe.load(beside if beside.is_file() else recipe).set(tables.get("set", {})),
-        vary=tables.get("vary", {}), variants=tables.get("variants"), seeds=_seeds(path, tables.get("seeds", 1)),
-        keypoints=tables.get("keypoints"), until=tables.get("until"), base=tables.get("base"),
+        vary=tables.get("vary", {}),
+        variants=tables.get("variants"),
+        seeds=_seeds(path, tables.get("seeds", 1)),
+        keypoints=tables.get("keypoints"),
+        until=tables.get("until"),
+        base=tables.get("base"),
         name=str(tables.get("name", path.stem)),
-    )  # fmt: skip
+    )
 
 
 def _photo_set(path: Path, name: str, table: Any) -> PhotoSet:

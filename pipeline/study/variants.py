@@ -10,11 +10,11 @@ from typing import Any
 
 from ...stages.failure import StageFailure
 from ...stages.stage import SLOTS, Stage
-from .. import registry
-from ..graph import Graph
-from ..keys import parameters_of
-from ..parameters import make, nearest
-from ..recipe import Node, Recipe
+from ..cache.keys import parameters_of
+from ..engine import registry
+from ..engine.graph import Graph
+from ..engine.parameters import make, nearest
+from ..engine.recipe import Node, Recipe
 
 Alternative = str | Stage | Sequence[str | Stage] | Mapping[str, Any] | int | float | None
 """What may stand in a place: see :func:`placed`."""
@@ -106,9 +106,10 @@ def varied(recipe: Recipe, changes: Changes) -> Recipe:
         for stage in new:
             if stage.slot != old[0].slot:
                 raise StageFailure(
-                    "wrong-slot", f"{type(stage).__name__} fills {stage.slot!r}, not {old[0].slot!r}.",
+                    "wrong-slot",
+                    f"{type(stage).__name__} fills {stage.slot!r}, not {old[0].slot!r}.",
                     hint=f"These fill {old[0].slot!r}: {', '.join(_fitting(old[0].slot))}.",
-                )  # fmt: skip
+                )
         if not _same_stages(old, value):
             changed = _without_idle(changed, _replaced(changed, old, new))
     return changed
@@ -134,9 +135,10 @@ def placed(value: Alternative) -> tuple[Stage, ...]:
     if isinstance(value, Sequence):
         return tuple(stage for each in value for stage in placed(each))
     raise StageFailure(
-        "bad-alternative", f"{value!r} is nothing that can be put into a recipe.",
+        "bad-alternative",
+        f"{value!r} is nothing that can be put into a recipe.",
         hint='Write "Sgm", "DepthNet(sources=5)", "PatchMatch+PatchMatch" or "none".',
-    )  # fmt: skip
+    )
 
 
 def label_of(value: Alternative) -> str:
@@ -200,9 +202,10 @@ def _nodes_at(recipe: Recipe, place: str) -> list[Node]:
         known = dict.fromkeys(name for node in recipe.nodes for name in (node.slot, node.name))
         elsewhere = " It is a slot, but this recipe has nothing in it: choose another with --recipe." * (place in SLOTS)
         raise StageFailure(
-            "unknown-node", f"The recipe {recipe.name} has nothing named {place!r}.{elsewhere}",
+            "unknown-node",
+            f"The recipe {recipe.name} has nothing named {place!r}.{elsewhere}",
             hint=nearest(place, known),
-        )  # fmt: skip
+        )
     return found
 
 

@@ -81,11 +81,19 @@ def pinhole_scene(scene: Scene, cameras: Mapping[str, Camera]) -> Scene:
             mine, camera = photo == i, cameras[name]
             xy[mine] = undistort(scene.camera(i), xy[mine]) * camera.focal_lengths + camera.principal_point
     return Scene(
-        cameras=distinct, names=names, camera_of=np.array([distinct.index(cameras[name]) for name in names]),
-        rotations=scene.rotations[kept], translations=scene.translations[kept],
-        points=scene.points[points], colors=scene.colors[points], errors=scene.errors[points],
-        obs_photo=(np.cumsum(kept) - 1)[photo], obs_point=obs_point, obs_xy=xy, obs_keypoint=scene.obs_keypoint[seen],
-    )  # fmt: skip
+        cameras=distinct,
+        names=names,
+        camera_of=np.array([distinct.index(cameras[name]) for name in names]),
+        rotations=scene.rotations[kept],
+        translations=scene.translations[kept],
+        points=scene.points[points],
+        colors=scene.colors[points],
+        errors=scene.errors[points],
+        obs_photo=(np.cumsum(kept) - 1)[photo],
+        obs_point=obs_point,
+        obs_xy=xy,
+        obs_keypoint=scene.obs_keypoint[seen],
+    )
 
 
 def write_colmap_map(path: str | Path, values: np.ndarray) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..local_planes import fit_planes
 from ..scene import Camera
+from .plane_fitting import fit_planes
 from .slanted_planes import normals_of
 
 _RADIUS = 3
@@ -34,8 +34,19 @@ def normals_from_depth(depth: np.ndarray, camera: Camera) -> np.ndarray:
     unit = np.where(known, _NOISE * inverse, 1).astype(np.float32)
     slope = _STEEPEST / min(camera.focal_lengths) / _NOISE
     fit_planes(
-        0, 1, len(depth), inverse, known.astype(np.float32), unit, _RADIUS, 1, np.float32(1), np.float32(slope),
-        fitted, gradient, support,
-    )  # fmt: skip
+        0,
+        1,
+        len(depth),
+        inverse,
+        known.astype(np.float32),
+        unit,
+        _RADIUS,
+        1,
+        np.float32(1),
+        np.float32(slope),
+        fitted,
+        gradient,
+        support,
+    )
     planes = np.dstack([np.where(known, fitted, 1), gradient])
     return np.where(known[..., None], normals_of(planes, camera), 0).astype(np.float32)

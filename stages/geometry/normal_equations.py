@@ -46,9 +46,28 @@ def _away_from_zero(x0, x1, x2):
 
 @njit(nogil=True, cache=True)
 def linearise(
-    first, last, bounds, start, photo, xy, camera_of, rotations, translations, points,
-    fisheye, canonical, expansion, width, loss, scale, residuals, jx, turned, ji, slack,
-):  # fmt: skip
+    first,
+    last,
+    bounds,
+    start,
+    photo,
+    xy,
+    camera_of,
+    rotations,
+    translations,
+    points,
+    fisheye,
+    canonical,
+    expansion,
+    width,
+    loss,
+    scale,
+    residuals,
+    jx,
+    turned,
+    ji,
+    slack,
+):
     """Residuals and derivatives of the observations of chunks ``first`` to ``last``.
 
     With a robust loss rho of the residuals' lengths, residuals and derivatives are scaled by ``sqrt(rho')``. Then J'r
@@ -101,9 +120,28 @@ def linearise(
 
 @njit(nogil=True, cache=True)
 def eliminate(
-    first, last, bounds, start, photo, camera_of, rotations, free, width, photo_block, camera_block, offset, stride,
-    damping, jx, turned, ji, q, chol, reduced, diagonal,
-):  # fmt: skip
+    first,
+    last,
+    bounds,
+    start,
+    photo,
+    camera_of,
+    rotations,
+    free,
+    width,
+    photo_block,
+    camera_block,
+    offset,
+    stride,
+    damping,
+    jx,
+    turned,
+    ji,
+    q,
+    chol,
+    reduced,
+    diagonal,
+):
     """Whiten the points' blocks, and gather S = U - W V^-1 W' of the photos and cameras from chunks of points.
 
     Args:
@@ -129,9 +167,25 @@ def eliminate(
             begin, end = start[point], start[point + 1]
             _whiten(begin, end, photo, rotations, free[point], damping, jx, q, chol[point])
             count = _gather(
-                begin, end, photo, camera_of, width, photo_block, camera_block, offset, stride, jx, turned, ji, q,
-                jc, rows, segments, s, d,
-            )  # fmt: skip
+                begin,
+                end,
+                photo,
+                camera_of,
+                width,
+                photo_block,
+                camera_block,
+                offset,
+                stride,
+                jx,
+                turned,
+                ji,
+                q,
+                jc,
+                rows,
+                segments,
+                s,
+                d,
+            )
             if free[point]:
                 _subtract_products(s, offset, stride, rows, segments, count)
 
@@ -176,9 +230,25 @@ def _pivot(value, full):
 
 @njit(nogil=True, cache=True)
 def _gather(
-    begin, end, photo, camera_of, width, photo_block, camera_block, offset, stride, jx, turned, ji, q,
-    jc, rows, segments, s, d,
-):  # fmt: skip
+    begin,
+    end,
+    photo,
+    camera_of,
+    width,
+    photo_block,
+    camera_block,
+    offset,
+    stride,
+    jx,
+    turned,
+    ji,
+    q,
+    jc,
+    rows,
+    segments,
+    s,
+    d,
+):
     """Add one point's observations to U, and lay out its rows of E; returns how many segments they have."""
     count, used = 0, 0
     for i in range(begin, end):
@@ -262,9 +332,25 @@ def _subtract_products(s, offset, stride, rows, segments, count):
 
 @njit(nogil=True, cache=True)
 def multiply(
-    first, last, bounds, start, photo, camera_of, width, photo_column, camera_column, jx, turned, ji, q, chol,
-    z, step, product, moves,
-):  # fmt: skip
+    first,
+    last,
+    bounds,
+    start,
+    photo,
+    camera_of,
+    width,
+    photo_column,
+    camera_column,
+    jx,
+    turned,
+    ji,
+    q,
+    chol,
+    z,
+    step,
+    product,
+    moves,
+):
     """``product = J L^-T z`` for whitened points ``z`` (P, 3) and plain photos and cameras ``step`` (n,).
 
     ``moves`` (P, 3) gets the points' own part of ``L^-T z``: by how much each point moves.
@@ -303,9 +389,8 @@ def multiply(
 
 @njit(nogil=True, cache=True)
 def multiply_transposed(
-    first, last, bounds, start, photo, camera_of, width, photo_column, camera_column, jx, turned, ji, q,
-    u, z, partial,
-):  # fmt: skip
+    first, last, bounds, start, photo, camera_of, width, photo_column, camera_column, jx, turned, ji, q, u, z, partial
+):
     """The points' part (P, 3) of ``L^-1 J' u``, and what it leaves for photos and cameras, one row per chunk (Q, n)."""
     for chunk in range(first, last):
         g = partial[chunk]

@@ -16,9 +16,19 @@ from numba import njit
 from ..scene import CAMERA_MODELS, Camera
 
 _CANONICAL_OF = {
-    "f": (0, 1), "fx": (0,), "fy": (1,), "cx": (2,), "cy": (3,),
-    "k": (4,), "k1": (4,), "k2": (5,), "p1": (6,), "p2": (7,), "k3": (6,), "k4": (7,),
-}  # fmt: skip
+    "f": (0, 1),
+    "fx": (0,),
+    "fy": (1,),
+    "cx": (2,),
+    "cy": (3,),
+    "k": (4,),
+    "k1": (4,),
+    "k2": (5,),
+    "p1": (6,),
+    "p2": (7,),
+    "k3": (6,),
+    "k4": (7,),
+}
 
 _NEWTON_STEPS = 50
 _NEWTON_TOLERANCE = 1e-15  # in normalised units, about 1e-12 px

@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from diptych.pipeline import Recipe
+from diptych import Recipe
 from toys import DENSE, TOY, paint
 
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Generic, TypeVar
 
 import numpy as np
-from diptych.pipeline.results import Dense
+from diptych.pipeline.results.values import Dense
 from diptych.stages.dense import Cloud, DepthMap, Mesh, Neighbors, Reason, View
-from diptych.stages.photos import decode
+from diptych.stages.images.photos import decode
 from diptych.stages.scene import Camera, Photo, Scene
 from diptych.stages.stage import Stage
 
@@ -71,9 +71,14 @@ def dense_half(scene: Scene, blind: str, *, size: tuple[int, int] = (200, 150), 
     n = len(scene.names)
     others = np.array([[j for j in range(n) if j != i] for i in range(n)])
     neighbors = Neighbors(
-        np.arange(n + 1) * (n - 1), others.ravel(), 100 + np.arange(n * (n - 1)), np.full(n * (n - 1), 7.5),
-        np.full(n, 2.5), np.full(n, 12.5), tuple(why if name == blind else "" for name in scene.names),
-    )  # fmt: skip
+        np.arange(n + 1) * (n - 1),
+        others.ravel(),
+        100 + np.arange(n * (n - 1)),
+        np.full(n * (n - 1), 7.5),
+        np.full(n, 2.5),
+        np.full(n, 12.5),
+        tuple(why if name == blind else "" for name in scene.names),
+    )
     mesh = sphere(24)
     spread = np.full(len(mesh.vertices), 0.002)
     cloud = Cloud(mesh.vertices, mesh.normals, mesh.colors, np.full(len(mesh.vertices), 3), spread)

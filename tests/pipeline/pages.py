@@ -52,9 +52,10 @@ class Page(HTMLParser):
 
     def all(self, tag: str, **attributes: str) -> list[dict[str, str | None]]:
         return [
-            found for name, found in self.elements
+            found
+            for name, found in self.elements
             if name == tag and all(found.get(key.rstrip("_")) == value for key, value in attributes.items())
-        ]  # fmt: skip
+        ]
 
 
 def model(names: tuple[str, ...], points: int = 300, seed: int = 0) -> Scene:
@@ -70,9 +71,16 @@ def model(names: tuple[str, ...], points: int = 300, seed: int = 0) -> Scene:
     world = rng.uniform(-1, 1, (points, 3))
     xy = np.stack([project(camera, world @ R.T + t) for R, t in zip(rotations, translations, strict=True)], axis=1)
     return Scene(
-        cameras=(camera,), names=names, camera_of=np.zeros(len(names)), rotations=rotations, translations=translations,
-        points=world, colors=np.tile([255, 0, 255], (points, 1)), errors=np.full(points, NOISE),
-        obs_photo=np.tile(np.arange(len(names)), points), obs_point=np.repeat(np.arange(points), len(names)),
+        cameras=(camera,),
+        names=names,
+        camera_of=np.zeros(len(names)),
+        rotations=rotations,
+        translations=translations,
+        points=world,
+        colors=np.tile([255, 0, 255], (points, 1)),
+        errors=np.full(points, NOISE),
+        obs_photo=np.tile(np.arange(len(names)), points),
+        obs_point=np.repeat(np.arange(points), len(names)),
         obs_xy=xy.reshape(-1, 2) + rng.normal(0, NOISE, (points * len(names), 2)),
         obs_keypoint=np.full(points * len(names), -1),
-    )  # fmt: skip
+    )

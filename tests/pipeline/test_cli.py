@@ -258,7 +258,7 @@ def test_what_is_stored_is_had_without_torch(tmp_path: Path) -> None:
     """It takes longer to import than all that a finished run does when it is run again."""
     script = """
 import sys
-from diptych.pipeline import run
+from diptych import run
 run(sys.argv[1], out=sys.argv[2], until="matches", settings=["features.max_keypoints=50"], progress=False)
 print("torch" in sys.modules)
 """
@@ -268,10 +268,13 @@ print("torch" in sys.modules)
     said = [
         subprocess.run(
             [sys.executable, "-c", script, str(tmp_path), str(tmp_path / "out")],
-            capture_output=True, text=True, timeout=120, check=True,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
         ).stdout.strip()
         for _ in range(2)
-    ]  # fmt: skip
+    ]
     assert said == ["True", "False"]
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-import diptych.pipeline as dp
+import diptych as dp
 import numpy as np
 import pytest
 from diptych.stages.formats.colmap import read_colmap, write_colmap

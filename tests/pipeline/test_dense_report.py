@@ -14,9 +14,9 @@ import pytest
 from diptych.pipeline.report import depth, surfaces
 from diptych.pipeline.report.page import write_report
 from diptych.pipeline.report.surfaces import pack_cloud, pack_mesh, simplify
-from diptych.pipeline.results import Dense
+from diptych.pipeline.results.values import Dense
 from diptych.stages.dense import Cloud
-from diptych.stages.photos import read_photos
+from diptych.stages.images.photos import read_photos
 from diptych.stages.scene import Sparse
 
 from tests.browser import CHROMIUM, browser
@@ -99,9 +99,7 @@ def test_a_view_of_noise_stays_light(write: Write) -> None:
     rng = np.random.default_rng(0)
     dense = dense_half(SPARSE.scene, "b.jpg", size=(1600, 1200))
     smooth = cv2.GaussianBlur(rng.normal(size=(1200, 1600, 3)), (0, 0), 3)
-    noisy = {
-        name: replace(view, image=np.clip(128 + 300 * smooth, 0, 255)) for name, view in dense.views.items()
-    }  # fmt: skip
+    noisy = {name: replace(view, image=np.clip(128 + 300 * smooth, 0, 255)) for name, view in dense.views.items()}
     depths = {name: replace(each, depth=each.depth * (1 + 0.1 * smooth[..., 0])) for name, each in dense.depths.items()}
     without = write(replace(dense, views={}, depths={})).stat().st_size
     assert (write(replace(dense, views=noisy, depths=depths)).stat().st_size - without) / 3 < 150_000

@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import diptych.pipeline as dp
+import diptych as dp
 import numpy as np
 import pytest
 from diptych.pipeline.live import depth_points
-from diptych.pipeline.results import Dense
+from diptych.pipeline.results.values import Dense
 from diptych.stages.failure import StageFailure
 
 from tests.pipeline.dense import dense_half

@@ -3,7 +3,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import diptych.pipeline as dp
+import diptych as dp
 import numpy as np
 import pytest
 import torch

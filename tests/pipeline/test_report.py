@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import diptych.pipeline as dp
+import diptych as dp
 import numpy as np
 import pytest
 from diptych.pipeline.report import gallery, matching, viewer
@@ -22,7 +22,7 @@ from diptych.pipeline.report.measures import measure
 from diptych.pipeline.report.page import write_report
 from diptych.pipeline.report.viewer import pack
 from diptych.pipeline.report.words import seconds
-from diptych.stages.photos import PhotoFile, read_photos
+from diptych.stages.images.photos import PhotoFile, read_photos
 from diptych.stages.scene import Features, Matches, Photos, Sparse, TwoView
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,8 +35,13 @@ NASTY = '<b>&"photo" 写真.jpg'
 
 
 RECORD: dict[str, Any] = {
-    "name": "my <photos>", "seconds": 23.4, "seed": 7, "warnings": ["<i>empty.jpg</i> is empty and left out."],
-    "failure": None, "versions": {"diptych": "0.1.0"}, "hardware": {"cpu": "a <fast> one", "gpu": None},
+    "name": "my <photos>",
+    "seconds": 23.4,
+    "seed": 7,
+    "warnings": ["<i>empty.jpg</i> is empty and left out."],
+    "failure": None,
+    "versions": {"diptych": "0.1.0"},
+    "hardware": {"cpu": "a <fast> one", "gpu": None},
     "git": {"commit": "0123456789abcdef", "dirty": True},
     "recipe": {
         "name": "classical",
@@ -44,7 +49,9 @@ RECORD: dict[str, Any] = {
             {"name": "features", "use": "nowhere.at.all:Corners", "parameters": {"size": 3}, "inputs": ["photo"]},
             {"name": "pairs", "use": "Exhaustive", "parameters": {}, "inputs": ["photos"]},
             {
-                "name": "tracks", "use": "UnionFindTracks", "parameters": {"min_length": 2},
+                "name": "tracks",
+                "use": "UnionFindTracks",
+                "parameters": {"min_length": 2},
                 "inputs": ["features", "pairs"],
             },
         ],
@@ -55,7 +62,7 @@ RECORD: dict[str, Any] = {
         {"node": "pairs", "item": "", "status": "failed", "seconds": None},
         {"node": "tracks", "item": "", "status": "skipped", "seconds": None},
     ],
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -156,9 +163,14 @@ def test_stages_show_what_ran_and_what_was_stored(report: Path) -> None:
 def test_a_run_without_a_model_says_why(tmp_path: Path, collection: tuple[Photos, tuple[PhotoFile, ...]]) -> None:
     photos, files = collection
     failure = {
-        "code": "no-initial-pair", "sentence": "No two photos <overlap>.", "hint": "Take more & closer ones.",
-        "facts": {"best": 12}, "node": "sparse", "item": "a.jpg|b.jpg", "trace": "Traceback <here>",
-    }  # fmt: skip
+        "code": "no-initial-pair",
+        "sentence": "No two photos <overlap>.",
+        "hint": "Take more & closer ones.",
+        "facts": {"best": 12},
+        "node": "sparse",
+        "item": "a.jpg|b.jpg",
+        "trace": "Traceback <here>",
+    }
     files[0].path.unlink()
     write_report(tmp_path / "r.html", photos=photos, files=files, sparse=None, record={"failure": failure})
     page = Page(tmp_path / "r.html")
@@ -274,10 +286,18 @@ def test_histogram_counts_every_value_once(values: np.ndarray, whole: bool) -> N
 @pytest.mark.parametrize(
     ("duration", "words"),
     [
-        (0.004, "0.00 s"), (0.994, "0.99 s"), (0.996, "1.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.4, "59 s"),
-        (59.6, "1 min 00 s"), (185, "3 min 05 s"), (3599.7, "1 h 00 min"), (3720, "1 h 02 min"),
+        (0.004, "0.00 s"),
+        (0.994, "0.99 s"),
+        (0.996, "1.0 s"),
+        (9.94, "9.9 s"),
+        (9.96, "10 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (185, "3 min 05 s"),
+        (3599.7, "1 h 00 min"),
+        (3720, "1 h 02 min"),
     ],
-)  # fmt: skip
+)
 def test_durations_in_words(duration: float, words: str) -> None:
     assert seconds(duration) == words
 
@@ -357,9 +377,13 @@ def matched(tmp_path: Path, collection: tuple[Photos, tuple[PhotoFile, ...]]) ->
     scene = model(photos.names, points=2)
     scene = replace(scene, obs_keypoint=scene.obs_point)
     write_report(
-        tmp_path / "report.html", photos=photos, files=files, sparse=Sparse((scene,)), record=RECORD,
+        tmp_path / "report.html",
+        photos=photos,
+        files=files,
+        sparse=Sparse((scene,)),
+        record=RECORD,
         found=found_of(photos.names),
-    )  # fmt: skip
+    )
     return tmp_path / "report.html"
 
 
@@ -427,7 +451,7 @@ def test_a_distortion_is_drawn_as_it_is() -> None:
 def test_papers_are_cited(tmp_path: Path, collection: tuple[Photos, tuple[PhotoFile, ...]]) -> None:
     photos, files = collection
     record = {
-        "recipe": {"nodes": [{"name": "features", "use": "diptych.stages.sift:Sift", "inputs": ["photo"]}]},
+        "recipe": {"nodes": [{"name": "features", "use": "diptych.stages.features.sift:Sift", "inputs": ["photo"]}]},
         "citations": ["lowe2004", "nobody1999"],
     }
     write_report(tmp_path / "r.html", photos=photos, files=files, sparse=None, record=record)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import diptych.pipeline as dp
+import diptych as dp
 import numpy as np
 import pytest
 from diptych.pipeline.report import diptych
@@ -17,7 +17,7 @@ from diptych.pipeline.report.charts import Dot, scatter
 from diptych.pipeline.report.diptych import make_diptych, seen_by
 from diptych.pipeline.report.study import write_study
 from diptych.pipeline.report.surfaces import moved_cloud, moved_mesh
-from diptych.pipeline.results import Dense
+from diptych.pipeline.results.values import Dense
 from diptych.pipeline.study.comparison import Comparison, Trial
 from diptych.pipeline.study.sharing import Sharing
 from diptych.pipeline.study.study import PhotoSet, Study

@@ -2,7 +2,7 @@ import io
 import json
 from pathlib import Path
 
-import diptych.pipeline as dp
+import diptych as dp
 import pytest
 import torch
 from diptych.learned.depth import task as depth_task

@@ -8,23 +8,23 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-import diptych.pipeline as dp
+import diptych as dp
 import numpy as np
 import pytest
+from diptych.pipeline.cache.keys import stage_ingredients
+from diptych.pipeline.cache.store import Store
 from diptych.pipeline.cli import app
-from diptych.pipeline.collection import Collection, Options
-from diptych.pipeline.graph import Graph
-from diptych.pipeline.keys import stage_ingredients
-from diptych.pipeline.planning import NodePlan
-from diptych.pipeline.store import Store
-from diptych.pipeline.tasks import tasks_of
+from diptych.pipeline.engine.collection import Collection, Options
+from diptych.pipeline.engine.graph import Graph
+from diptych.pipeline.engine.planning import NodePlan
+from diptych.pipeline.engine.tasks import tasks_of
 from diptych.stages.dense import DepthMap, View
 from diptych.stages.depth_truth import TrueDepth
+from diptych.stages.evaluation.oracles import TrueDepths, TrueMatches, TruePoses
+from diptych.stages.evaluation.truth import Truth
 from diptych.stages.failure import StageFailure
-from diptych.stages.oracles import TrueDepths, TrueMatches, TruePoses
 from diptych.stages.scene import Pairs
 from diptych.stages.stage import Stage
-from diptych.stages.truth import Truth
 from PIL import Image
 from toys import DENSE, TOY, paint
 from typer.testing import CliRunner
@@ -57,9 +57,13 @@ def write_truth(folder: Path, photos: Path, *, depths: bool = True, shift: float
     matrix = np.array([[30.0, 0, 15.5], [0, 30, 11.5], [0, 0, 1]])
     steps = np.arange(n)[:, None] * [1.0, 0.5, 0] + [shift, 0, 5]
     np.savez(
-        folder / "cameras.npz", names=names, K=np.tile(matrix, (n, 1, 1)), R=np.tile(np.eye(3), (n, 1, 1)), t=steps,
+        folder / "cameras.npz",
+        names=names,
+        K=np.tile(matrix, (n, 1, 1)),
+        R=np.tile(np.eye(3), (n, 1, 1)),
+        t=steps,
         size=[32, 24],
-    )  # fmt: skip
+    )
     if depths:
         maps = {name: np.full((24, 32), i + 1, np.float32) for i, name in enumerate(names)}
         np.savez(folder / "depth.npz", **maps)  # pyright: ignore[reportArgumentType]
@@ -165,10 +169,7 @@ def said(*arguments: object) -> str:
 @pytest.fixture
 def recipes(tmp_path: Path) -> dict[str, Path]:
     toy = "".join(f'[{node.name}]\nuse = "toys:{type(node.stage).__name__}"\n' for node in DENSE.nodes[:8])
-    written = {
-        "posed": toy.replace("toys:Line", "TruePoses"),
-        "deep": toy + '[depths]\nuse = "TrueDepths"\n',
-    }
+    written = {"posed": toy.replace("toys:Line", "TruePoses"), "deep": toy + '[depths]\nuse = "TrueDepths"\n'}
     for name, text in written.items():
         (tmp_path / f"{name}.toml").write_text(text)
     return {name: tmp_path / f"{name}.toml" for name in written}
@@ -226,17 +227,25 @@ def test_oracles_from_matches_to_depths_on_a_world_that_is_known(tmp_path: Path)
         Image.fromarray(view.image).save(tmp_path / "photos" / name)
     half = np.array([[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]])
     np.savez(
-        tmp_path / "truth" / "cameras.npz", names=names, K=np.stack([view.camera.matrix - half for view in views]),
-        R=np.stack([view.rotation for view in views]), t=np.stack([view.translation for view in views]),
+        tmp_path / "truth" / "cameras.npz",
+        names=names,
+        K=np.stack([view.camera.matrix - half for view in views]),
+        R=np.stack([view.rotation for view in views]),
+        t=np.stack([view.translation for view in views]),
         size=[160, 120],
-    )  # fmt: skip
+    )
     maps = {name: depth.astype(np.float32) for name, depth in zip(names, depths, strict=True)}
     np.savez(tmp_path / "truth" / "depth.npz", **maps)  # pyright: ignore[reportArgumentType]
     recipe = dp.Recipe.load("classical").with_(matches=TrueMatches(), sparse=TruePoses(), depths=TrueDepths())
     result = dp.run(
-        tmp_path / "photos", out=tmp_path / "out", recipe=recipe, truth=tmp_path / "truth", until="depths",
-        camera="PINHOLE,192,192,81.3,59.3", progress=False,
-    )  # fmt: skip
+        tmp_path / "photos",
+        out=tmp_path / "out",
+        recipe=recipe,
+        truth=tmp_path / "truth",
+        until="depths",
+        camera="PINHOLE,192,192,81.3,59.3",
+        progress=False,
+    )
     assert result["matches"]["0.png|1.png"].indices.shape[0] > 30
     found = dp.evaluate(tmp_path / "out", truth=tmp_path / "truth")
     assert found.registered == 4 and found.position_errors.max() < 1e-9 and found.points > 30

@@ -14,10 +14,10 @@ from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
-from diptych.pipeline import Node, Recipe
+from diptych import Node, Recipe
 from diptych.stages.dense import Around, Cloud, DepthMap, Mesh, Neighbors, View
 from diptych.stages.failure import StageFailure
-from diptych.stages.photos import decode
+from diptych.stages.images.photos import decode
 from diptych.stages.scene import Camera, Features, Matches, Pair, Pairs, Photo, Photos, Scene, Sparse, Tracks, TwoView
 from diptych.stages.stage import Context, Sizes, Stage
 from PIL import Image
@@ -173,9 +173,19 @@ class Line(Stage):
         xy = np.array([features[p].xy[k] for p, k in zip(tracks.photo, tracks.keypoint, strict=True)])
         where = np.arange(points)[:, None] + np.zeros((points, 3))
         scene = Scene(
-            photos.cameras, photos.names, photos.camera_of, np.tile(np.eye(3), (n, 1, 1)), translations, where,
-            np.zeros((points, 3)), np.ones(points), tracks.photo, tracks.track, xy, tracks.keypoint,
-        )  # fmt: skip
+            photos.cameras,
+            photos.names,
+            photos.camera_of,
+            np.tile(np.eye(3), (n, 1, 1)),
+            translations,
+            where,
+            np.zeros((points, 3)),
+            np.ones(points),
+            tracks.photo,
+            tracks.track,
+            xy,
+            tracks.keypoint,
+        )
         return Sparse((scene,))
 
 

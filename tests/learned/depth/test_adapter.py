@@ -12,7 +12,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from diptych.learned.depth.adapter import NetworkDepth
-from diptych.pipeline.parameters import make
+from diptych.pipeline.engine.parameters import make
 from diptych.stages.dense import Around, DepthMap, Reason, View
 from diptych.stages.failure import StageFailure
 from diptych.stages.stage import Context
@@ -163,9 +163,11 @@ def test_where_there_is_nothing_to_see_the_map_is_empty_and_says_why(
     lost = dataclasses.replace(views[2], near=0.0, far=0.0, missing="is lost")
     hidden = dataclasses.replace(views[2], mask=np.zeros_like(views[2].mask))
     for reference, sources, why in (
-        (lost, views[:2], "is lost"), (views[2], [], "has no neighbours"), (views[2], [lost], "has no neighbours"),
+        (lost, views[:2], "is lost"),
+        (views[2], [], "has no neighbours"),
+        (views[2], [lost], "has no neighbours"),
         (hidden, views[:2], "is masked everywhere"),
-    ):  # fmt: skip
+    ):
         result = sweep.run(Around(reference, tuple(sources)), Context())
         assert result.missing == why and not result.depth.any() and (result.reason != Reason.FOUND).all()
 
@@ -204,9 +206,11 @@ def test_files_that_are_no_networks(folder: Path, world: tuple[list[View], list[
     torch.save({"a": torch.ones(3)}, folder / "pickle.pt")
     (folder / "network.h5").write_bytes(b"anything")
     for name, code in (
-        ("absent.pt", "missing-network"), ("cut.pt", "damaged-network"), ("pickle.pt", "damaged-network"),
+        ("absent.pt", "missing-network"),
+        ("cut.pt", "damaged-network"),
+        ("pickle.pt", "damaged-network"),
         ("network.h5", "unknown-format"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(StageFailure) as failure:
             NetworkDepth(network=str(folder / name)).run(around(world[0], 2), Context())
         assert failure.value.code == code and failure.value.hint

@@ -14,10 +14,10 @@ from diptych.learned.features.aliked import Aliked
 from diptych.learned.features.disk import Disk
 from diptych.learned.features.lightglue import LightGlue
 from diptych.learned.features.xfeat import XFeat
-from diptych.pipeline.graph import Graph
-from diptych.pipeline.recipe import Recipe
+from diptych.pipeline.engine.graph import Graph
+from diptych.pipeline.engine.recipe import Recipe
 from diptych.stages.failure import StageFailure
-from diptych.stages.matching import NearestNeighbour
+from diptych.stages.matching.nearest_neighbor import NearestNeighbour
 from diptych.stages.scene import Camera, Features, Matches, Pair
 from diptych.stages.stage import Context
 

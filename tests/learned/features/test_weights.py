@@ -15,7 +15,7 @@ from diptych.learned.features.aliked import Aliked
 from diptych.learned.features.disk import Disk
 from diptych.learned.features.lightglue import LightGlue
 from diptych.learned.features.xfeat import XFeat
-from diptych.pipeline.keys import stage_ingredients
+from diptych.pipeline.cache.keys import stage_ingredients
 from diptych.stages.failure import StageFailure
 from diptych.stages.scene import Photo
 from diptych.stages.stage import Context

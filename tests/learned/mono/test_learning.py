@@ -16,7 +16,7 @@ from diptych.learned.mono.learning import MonoLearning
 from diptych.learned.mono.pictures import Picture
 from diptych.learned.mono.reading import flat, network_of, read
 from diptych.learned.weights.files import save
-from diptych.pipeline.codec import decode, encode
+from diptych.pipeline.cache.codec import decode, encode
 from diptych.stages.failure import StageFailure
 from diptych.stages.mono_weights import MonoWeights
 from diptych.stages.scene import Sparse
@@ -40,9 +40,13 @@ def scene() -> World:
 def learn(stage: MonoLearning, given: World | None = None, threads: int = 1) -> MonoWeights:
     given = given or scene()
     return stage.run(
-        views=given.views, sparse=given.sparse, photos=given.photos, neighbors=given.neighbors,
-        rng=np.random.default_rng(0), context=Context(threads=threads),
-    )  # fmt: skip
+        views=given.views,
+        sparse=given.sparse,
+        photos=given.photos,
+        neighbors=given.neighbors,
+        rng=np.random.default_rng(0),
+        context=Context(threads=threads),
+    )
 
 
 @functools.cache
@@ -63,9 +67,7 @@ def test_learning_beats_what_it_began_with_and_a_constant_on_photos_held_out() -
 def test_learns_what_lies_between_the_points_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few points a view, and its depth everywhere: without the triangles between them it learns less."""
     given = world(points=24)
-    stage = MonoLearning(
-        weights=weights(), size=96, steps=60, learning_rate=4e-3, photometric=0.0, smooth=0.0
-    )  # fmt: skip
+    stage = MonoLearning(weights=weights(), size=96, steps=60, learning_rate=4e-3, photometric=0.0, smooth=0.0)
     with_triangles = pixel_error(learn(stage, given), given)
     monkeypatch.setattr(lesson, "_FILLED", 0.0)
     assert with_triangles < 0.9 * pixel_error(learn(stage, given), given)

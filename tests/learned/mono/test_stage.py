@@ -26,9 +26,13 @@ def taught() -> MonoWeights:
     scene = world(5)
     weights = fresh_weights(Path(tempfile.mkdtemp()) / "fresh.safetensors")
     return MonoLearning(weights=weights, size=96, steps=15, learning_rate=4e-3, photometric=0.0).run(
-        views=scene.views, sparse=scene.sparse, photos=scene.photos, neighbors=scene.neighbors,
-        rng=np.random.default_rng(0), context=Context(),
-    )  # fmt: skip
+        views=scene.views,
+        sparse=scene.sparse,
+        photos=scene.photos,
+        neighbors=scene.neighbors,
+        rng=np.random.default_rng(0),
+        context=Context(),
+    )
 
 
 @functools.cache

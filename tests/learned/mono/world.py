@@ -50,20 +50,31 @@ def world(count: int = 9, size: tuple[int, int] = (96, 72), points: int = 80) ->
     total = count * points
     names = tuple(f"{i}.png" for i in range(count))
     scene = Scene(
-        cameras=(views[0].camera,), names=names, camera_of=np.zeros(count),
+        cameras=(views[0].camera,),
+        names=names,
+        camera_of=np.zeros(count),
         rotations=np.stack([view.rotation for view in views]),
         translations=np.stack([view.translation for view in views]),
-        points=np.concatenate(found), colors=np.zeros((total, 3)), errors=np.zeros(total),
-        obs_photo=np.repeat(np.arange(count), points), obs_point=np.arange(total), obs_xy=np.concatenate(xy),
+        points=np.concatenate(found),
+        colors=np.zeros((total, 3)),
+        errors=np.zeros(total),
+        obs_photo=np.repeat(np.arange(count), points),
+        obs_point=np.arange(total),
+        obs_xy=np.concatenate(xy),
         obs_keypoint=np.full(total, -1),
-    )  # fmt: skip
+    )
     photos = Photos(names, (views[0].camera,), np.zeros(count), np.full((count, 3), np.nan))
     beside = [[j for j in (i - 1, i + 1, i - 2, i + 2) if 0 <= j < count] for i in range(count)]
     rows = np.concatenate(beside)
     neighbors = Neighbors(
-        np.cumsum([0, *map(len, beside)]), rows, np.full(len(rows), points), np.full(len(rows), 3.0),
-        np.full(count, 2.0), np.full(count, 20.0), ("",) * count,
-    )  # fmt: skip
+        np.cumsum([0, *map(len, beside)]),
+        rows,
+        np.full(len(rows), points),
+        np.full(len(rows), 3.0),
+        np.full(count, 2.0),
+        np.full(count, 20.0),
+        ("",) * count,
+    )
     return World(views, depths, photos, Sparse((scene,)), neighbors)
 
 

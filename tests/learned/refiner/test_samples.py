@@ -7,8 +7,8 @@ import torch
 from diptych.learned.refiner.network import FIXED_SIZE, MOVING_SIZE, REACH
 from diptych.learned.refiner.samples import Samples, samples
 from diptych.learned.synthetic.draws import generator
-from diptych.stages.least_squares_matching import LeastSquaresMatching
-from diptych.stages.refinement import Views
+from diptych.stages.features.least_squares_matching import LeastSquaresMatching
+from diptych.stages.features.refinement import Views
 
 CPU = torch.device("cpu")
 

@@ -9,20 +9,20 @@ import torch
 from diptych.learned.refiner.network import RefinerNet
 from diptych.learned.refiner.stage import SubpixelRefiner
 from diptych.learned.weights.files import save
-from diptych.pipeline.graph import Graph
-from diptych.pipeline.recipe import Node, Recipe
+from diptych.pipeline.engine.graph import Graph
+from diptych.pipeline.engine.recipe import Node, Recipe
 from diptych.stages.failure import StageFailure
-from diptych.stages.incremental import Incremental
-from diptych.stages.keypoint_patches import KeypointPatches
-from diptych.stages.least_squares_matching import LeastSquaresMatching
-from diptych.stages.matching import NearestNeighbour
-from diptych.stages.pairs import Exhaustive
+from diptych.stages.features.keypoint_patches import KeypointPatches
+from diptych.stages.features.least_squares_matching import LeastSquaresMatching
+from diptych.stages.features.sift import Sift
+from diptych.stages.features.unrefined import Unrefined
+from diptych.stages.matching.nearest_neighbor import NearestNeighbour
+from diptych.stages.matching.pairs import Exhaustive
+from diptych.stages.matching.tracks import UnionFindTracks
+from diptych.stages.matching.two_view import PoseLibTwoView
 from diptych.stages.scene import Features
-from diptych.stages.sift import Sift
+from diptych.stages.sfm.incremental import Incremental
 from diptych.stages.stage import Context, Stage
-from diptych.stages.tracks import UnionFindTracks
-from diptych.stages.two_view import PoseLibTwoView
-from diptych.stages.unrefined import Unrefined
 
 from tests.synthetic_patches import PHOTOS, Seen, seen_twice
 

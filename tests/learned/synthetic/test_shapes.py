@@ -80,10 +80,12 @@ def test_one_origin_and_many_directions_or_the_other_way_round() -> None:
     many = torch.tensor(origin)[:, None].expand(3, 40).clone()
     for shape in all_shapes():
         t = shape.intersect(origin, (direction[0], direction[1], direction[2]))
-        each = torch.cat([
-            shape.intersect((x, y, z), (float(d[0]), float(d[1]), float(d[2])))
-            for (x, y, z), d in zip(many.T[:, :, None], direction.T, strict=True)
-        ])  # fmt: skip
+        each = torch.cat(
+            [
+                shape.intersect((x, y, z), (float(d[0]), float(d[1]), float(d[2])))
+                for (x, y, z), d in zip(many.T[:, :, None], direction.T, strict=True)
+            ]
+        )
         same = (t == each) | ((t - each).abs() < 1e-3)
         assert same.float().mean() > 0.95
 

@@ -7,9 +7,17 @@ from diptych.learned.synthetic.draws import generator
 from diptych.learned.synthetic.textures import texture
 
 FIELDS = [
-    textures.fractal, textures.dead_leaves, textures.masonry, textures.stones, textures.waves, textures.checks,
-    textures.strokes, textures.lines, textures.speckle, textures.flat,
-]  # fmt: skip
+    textures.fractal,
+    textures.dead_leaves,
+    textures.masonry,
+    textures.stones,
+    textures.waves,
+    textures.checks,
+    textures.strokes,
+    textures.lines,
+    textures.speckle,
+    textures.flat,
+]
 
 
 @pytest.mark.parametrize("number", range(6))

@@ -58,9 +58,16 @@ def test_a_study_file(photos: Path, recipe: Path, tmp_path: Path) -> None:
 
 def test_a_variant_that_fails_ends_with_status_1(photos: Path, recipe: Path, tmp_path: Path) -> None:
     said = diptych(
-        "compare", photos, "--recipe", recipe, "--vary", "features.fails_above=256,50", "--out", tmp_path / "s",
+        "compare",
+        photos,
+        "--recipe",
+        recipe,
+        "--vary",
+        "features.fails_above=256,50",
+        "--out",
+        tmp_path / "s",
         status=1,
-    )  # fmt: skip
+    )
     assert "failed: features of" in said
     assert "too bright" in said
     assert "fails_above=50 failed in 1 of 1 trials" in said

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-import diptych.pipeline as dp
+import diptych as dp
 import numpy as np
 import pytest
 from diptych.pipeline.study.compare import file_name, plan_study

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from diptych.pipeline.study.study import read_study
 from diptych.stages.failure import StageFailure
-from diptych.stages.sgm import Sgm
-from diptych.stages.sift import Sift
+from diptych.stages.features.sift import Sift
+from diptych.stages.mvs.sgm import Sgm
 
 STUDY = """
 recipe = "classical"

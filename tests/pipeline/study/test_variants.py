@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from diptych.pipeline import Node, Recipe
-from diptych.pipeline.graph import Graph
+from diptych import Node, Recipe
+from diptych.pipeline.engine.graph import Graph
 from diptych.pipeline.study.variants import axis_of, label_of, placed, product_of, split, varied, with_keypoints
 from diptych.stages.failure import StageFailure
-from diptych.stages.patchmatch import PatchMatch
-from diptych.stages.sgm import Sgm
-from diptych.stages.sift import Sift
+from diptych.stages.features.sift import Sift
+from diptych.stages.mvs.patchmatch.stage import PatchMatch
+from diptych.stages.mvs.sgm import Sgm
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,8 +50,10 @@ def test_what_is_there_already_stays_as_it_is() -> None:
 def test_several_stages_follow_each_other() -> None:
     three = varied(CLASSICAL, {"depths": ["Sgm", PatchMatch(), "PatchMatch"]})
     assert [(n.name, type(n.stage)) for n in three.nodes if n.slot == "depths"] == [
-        ("depths", Sgm), ("depths_geometric", PatchMatch), ("depths_2", PatchMatch),
-    ]  # fmt: skip
+        ("depths", Sgm),
+        ("depths_geometric", PatchMatch),
+        ("depths_2", PatchMatch),
+    ]
     Graph.of(three)
 
 
@@ -80,8 +82,11 @@ def test_a_label_may_stand_for_changes_in_several_places() -> None:
 def test_all_combinations_the_first_first() -> None:
     axes = {"depths": axis_of("depths", ["PatchMatch", "Sgm"]), "mesh": axis_of("mesh", ["Poisson", "Tsdf"])}
     assert [v.name for v in product_of(CLASSICAL, axes)] == [
-        "PatchMatch · Poisson", "PatchMatch · Tsdf", "Sgm · Poisson", "Sgm · Tsdf",
-    ]  # fmt: skip
+        "PatchMatch · Poisson",
+        "PatchMatch · Tsdf",
+        "Sgm · Poisson",
+        "Sgm · Tsdf",
+    ]
 
 
 def test_a_table_and_a_text_say_the_same() -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from diptych.stages.bundle import reprojection_errors
 from diptych.stages.failure import StageFailure
 from diptych.stages.formats.bal import read_bal, write_bal
 from diptych.stages.geometry.rotations import matrix_from_vector
 from diptych.stages.scene import Camera
+from diptych.stages.sfm.bundle import reprojection_errors
 
 # One camera at (0, 0, 5) that looks along -z, f 100, k1 0.1, k2 0.01, and a second one turned and moved.
 PROBLEM = """2 3 5

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from diptych.stages.bundle import reprojection_errors
 from diptych.stages.failure import StageFailure
 from diptych.stages.formats.bundler import read_bundler
 from diptych.stages.geometry.projection import project
+from diptych.stages.sfm.bundle import reprojection_errors
 from PIL import Image
 
 CAMERAS = "100 0.1 0.01\n1 0 0\n0 1 0\n0 0 1\n0 0 0\n" + "0 0 0\n" * 5 + "50 0 0\n1 0 0\n0 1 0\n0 0 1\n1 2 -3\n"

@@ -54,11 +54,19 @@ def world(names: tuple[str, ...]) -> tuple[Scene, dict[str, View], dict[str, Dep
     n, p = len(names), len(points)
     xy = np.stack([project(DISTORTED, points @ view.rotation.T + view.translation) for view in seen], axis=1)
     scene = Scene(
-        cameras=(DISTORTED,), names=names, camera_of=np.zeros(n), rotations=np.stack([view.rotation for view in seen]),
-        translations=np.stack([view.translation for view in seen]), points=points, colors=np.zeros((p, 3)),
-        errors=np.zeros(p), obs_photo=np.tile(np.arange(n), p), obs_point=np.repeat(np.arange(p), n),
-        obs_xy=xy.reshape(-1, 2), obs_keypoint=np.repeat(np.arange(p), n),
-    )  # fmt: skip
+        cameras=(DISTORTED,),
+        names=names,
+        camera_of=np.zeros(n),
+        rotations=np.stack([view.rotation for view in seen]),
+        translations=np.stack([view.translation for view in seen]),
+        points=points,
+        colors=np.zeros((p, 3)),
+        errors=np.zeros(p),
+        obs_photo=np.tile(np.arange(n), p),
+        obs_point=np.repeat(np.arange(p), n),
+        obs_xy=xy.reshape(-1, 2),
+        obs_keypoint=np.repeat(np.arange(p), n),
+    )
     depths = {}
     for name, view, depth in zip(names, seen, true, strict=True):
         at = (_surface(view, depth) @ view.rotation.T) + view.translation
@@ -111,9 +119,13 @@ def test_folder_holds_what_can_be_gone_on_from(tmp_path: Path) -> None:
     files = {path.relative_to(tmp_path / "dense").as_posix() for path in (tmp_path / "dense").rglob("*.*")}
     assert files == {
         *(f"sparse/{stem}.bin" for stem in ("cameras", "images", "points3D")),
-        "images/a.png", "images/left/b.jpg", "images/d.png", "stereo/patch-match.cfg", "stereo/fusion.cfg",
+        "images/a.png",
+        "images/left/b.jpg",
+        "images/d.png",
+        "stereo/patch-match.cfg",
+        "stereo/fusion.cfg",
         *(f"stereo/{kind}_maps/{n}.geometric.bin" for kind in ("depth", "normal") for n in ("a.png", "left/b.jpg")),
-    }  # fmt: skip
+    }
     assert (tmp_path / "dense/stereo/fusion.cfg").read_text() == "a.png\nleft/b.jpg\n"
     # The neighbour that is missing is not looked for.
     told = (tmp_path / "dense/stereo/patch-match.cfg").read_text()

@@ -16,7 +16,7 @@ from diptych.stages.failure import StageFailure
 from diptych.stages.formats.gltf import read_glb, write_glb
 from diptych.stages.formats.obj import read_obj, write_obj
 from diptych.stages.formats.ply import read_cloud_ply, read_mesh_ply, read_ply, write_cloud_ply, write_mesh_ply
-from diptych.stages.open3d import open3d
+from diptych.stages.peers.open3d import open3d
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,10 +64,7 @@ def same(mesh: Mesh, again: Mesh, *names: str) -> None:
         np.testing.assert_array_equal(getattr(again, name), getattr(mesh, name), err_msg=name)
 
 
-@given(
-    data=st.data(),
-    count=st.integers(0, 7),
-)
+@given(data=st.data(), count=st.integers(0, 7))
 @settings(max_examples=40, deadline=None)
 def test_cloud_as_ply(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, count: int) -> None:
     cloud = Cloud(

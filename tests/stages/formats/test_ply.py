@@ -102,8 +102,11 @@ def test_a_camera_is_drawn_as_a_pyramid_along_its_view(tmp_path: Path) -> None:
         points=np.array([[0.0, 0.0, 0.0], [10.0, 10.0, 10.0]]),
         colors=np.full((2, 3), 7),
         errors=np.zeros(2),
-        obs_photo=empty, obs_point=empty, obs_xy=empty, obs_keypoint=empty,
-    )  # fmt: skip
+        obs_photo=empty,
+        obs_point=empty,
+        obs_xy=empty,
+        obs_keypoint=empty,
+    )
     write_scene_ply(scene, tmp_path / "scene.ply", cameras=True)
     ply = read_ply(tmp_path / "scene.ply")
     assert ply.colors is not None and ply.faces is not None

@@ -1,0 +1,1 @@
+"""Recipe, graph and runner: what runs, in which order, on what."""

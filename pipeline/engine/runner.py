@@ -1,0 +1,267 @@
+"""The runner: gives the graph's tasks to Dask, on this machine's threads or on a cluster.
+
+Tasks pass digests; values go through the store. All tasks whose items are known go to the scheduler at once, so that
+matching starts while other photos are still being described; only the choices of pairs and of neighbours are waited
+for, since what comes after them depends on what they say.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import dask.threaded
+from dask.callbacks import Callback
+
+from ...stages.failure import StageFailure
+from ..cache.keys import Ingredients, stage_ingredients
+from ..cache.store import DamagedArtifact, Store
+from .collection import Collection
+from .graph import Graph, Vertex
+from .memory import Room, needs, statements
+from .progress import Reporter, Silent
+from .tasks import Outcome, Task, TaskId, Workplace, describe, listeners, perform, rooms, stopped, stored, tasks_of
+
+REPAIRS = 3
+"""How often a run starts over because something in the store turned out to be damaged."""
+
+
+PATIENCE = 10
+"""Seconds to wait for a cluster's scheduler."""
+
+
+class Scheduler(Protocol):
+    """Computes a Dask graph and calls back for every result."""
+
+    def __call__(self, tasks: dict[TaskId, Any], on_done: Callable[[Outcome], None]) -> None: ...
+
+
+@dataclass
+class Execution:
+    """What a run did.
+
+    Attributes:
+        outcomes: every task's, in the order of the graph and of the items.
+        common: the ingredients that the items of each node share.
+        notices: what a person should know of the store.
+    """
+
+    outcomes: dict[TaskId, Outcome]
+    common: dict[str, Ingredients]
+    notices: list[str]
+
+    @property
+    def failed(self) -> Outcome | None:
+        """The first task that failed."""
+        return next((outcome for outcome in self.outcomes.values() if outcome.failure), None)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the stages and the store warned of, each once."""
+        said = (sentence for outcome in self.outcomes.values() for sentence in outcome.warnings)
+        return list(dict.fromkeys([*self.notices, *said]))
+
+
+def cores() -> int:
+    """How many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def threads_scheduler(workers: int) -> Scheduler:
+    """Dask's threads on this machine."""
+
+    def compute(tasks: dict[TaskId, Any], on_done: Callable[[Outcome], None]) -> None:
+        with Callback(posttask=lambda key, result, dsk, state, worker: on_done(result)):
+            dask.threaded.get(tasks, list(tasks), num_workers=workers)
+
+    return compute
+
+
+def cluster_scheduler(address: str) -> Scheduler:
+    """A Dask cluster; its workers must reach the photos and the store under the same addresses."""
+
+    def compute(tasks: dict[TaskId, Any], on_done: Callable[[Outcome], None]) -> None:
+        try:
+            from distributed import Client, as_completed
+
+            client = Client(address, timeout=PATIENCE)
+        except ImportError as error:
+            raise StageFailure(
+                "no-cluster",
+                "Running on a cluster needs the package distributed.",
+                hint="pip install 'diptych[cluster]'",
+            ) from error
+        except (OSError, ValueError) as error:
+            raise StageFailure(
+                "no-cluster", f"There is no Dask scheduler at {address}.", hint="Start one with: dask scheduler"
+            ) from error
+        with client:
+            futures = client.get(tasks, list(tasks), sync=False)
+            for _, outcome in as_completed(futures, with_results=True):
+                on_done(outcome)
+
+    return compute
+
+
+def execute(
+    graph: Graph,
+    collection: Collection,
+    store: Store,
+    *,
+    seed: int = 0,
+    workers: int = 1,
+    device: str = "cpu",
+    memory: int | None = None,
+    cluster: str | None = None,
+    reporter: Reporter | None = None,
+) -> Execution:
+    """Run a graph on photos, taking from the store what it has.
+
+    A task that fails stops the run: what is being worked on is finished and kept, nothing new is begun.
+
+    Args:
+        memory: bytes that the tasks of this machine may need together; as many run at once as fit, at least one.
+
+    Returns:
+        Every task's outcome, also where one failed.
+
+    Raises:
+        StageFailure: the store cannot be used.
+    """
+    reporter = reporter or Silent()
+    scheduler = cluster_scheduler(cluster) if cluster else threads_scheduler(workers)
+    needed, room = needs(graph, collection.photos), Room(sys.maxsize if memory is None else memory)
+    place = Workplace(uuid.uuid4().hex, store, workers, cores(), device, needed)
+    store.sweep()
+    common = {vertex.name: stage_ingredients(vertex.stage, device) for vertex in graph.vertices}
+    notices: list[str] = []
+    with _listened(place.run, reporter):
+        if not cluster:
+            rooms[place.run] = room
+            for line in statements(graph, needed, room, workers):
+                reporter.note(line)
+        for _ in range(REPAIRS):
+            run = _Run(graph, collection, place, common, seed, reporter)
+            damaged = run.finish(scheduler)
+            if not damaged:
+                return Execution(run.outcomes, common, notices)
+            for artifact in damaged:
+                store.discard(artifact)
+                notices.append(f"The stored result {artifact[:12]} was damaged; it is computed again.")
+                reporter.warn(notices[-1])
+    raise StageFailure(
+        "store-damaged",
+        f"What is written to the store {store.address} does not stay as it is.",
+        hint="Check the disk, or choose another place with --store.",
+    )
+
+
+class _Run:
+    """One walk through the graph."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        collection: Collection,
+        place: Workplace,
+        common: Mapping[str, Ingredients],
+        seed: int,
+        reporter: Reporter,
+    ) -> None:
+        self.graph, self.collection, self.place, self.common = graph, collection, place, common
+        self.seed, self.reporter = seed, reporter
+        self.sources = collection.sources(graph, place.store)
+        self.outcomes: dict[TaskId, Outcome] = {}
+        self.choices: dict[str, Any] = {}
+
+    def finish(self, scheduler: Scheduler) -> set[str]:
+        """Run everything; gives the digests of damaged artifacts that were met."""
+        pending = list(self.graph.vertices)
+        while pending:
+            batch = self._batch(pending)
+            self._compute([task for vertex in batch for task in self._tasks(vertex)], scheduler)
+            damaged = {outcome.damaged for outcome in self.outcomes.values() if outcome.damaged}
+            if damaged or not all(outcome.is_done for outcome in self.outcomes.values()):
+                return damaged
+            pending = [vertex for vertex in pending if vertex not in batch]
+            try:
+                self._read(batch, pending)
+            except DamagedArtifact as error:
+                return {error.artifact}
+        return set()
+
+    def _batch(self, pending: list[Vertex]) -> list[Vertex]:
+        """What can go to the scheduler: everything, or what the next choice needs."""
+        for vertex in pending:
+            for choice in vertex.choices:
+                if choice not in self.choices:
+                    needed = self.graph.needed_for(choice)
+                    return [vertex for vertex in pending if vertex.name in needed]
+        return pending
+
+    def _tasks(self, vertex: Vertex) -> list[Task]:
+        names = self.collection.photos.names
+        return tasks_of(vertex, self.common[vertex.name], names, self.choices, self.sources, self.seed)
+
+    def _compute(self, tasks: list[Task], scheduler: Scheduler) -> None:
+        for vertex in dict.fromkeys(task.vertex.name for task in tasks):
+            stage = type(self.graph[vertex].stage).__name__
+            self.reporter.start(vertex, stage, sum(task.id[0] == vertex for task in tasks))
+        done: dict[TaskId, Outcome] = {}
+
+        def on_done(outcome: Outcome) -> None:
+            done[outcome.id] = outcome
+            self.reporter.done(outcome)
+
+        def upstream(task: Task) -> list[Any]:
+            return [self.outcomes.get(name) or done.get(name) for name in task.upstream]
+
+        waiting = []
+        for task in tasks:
+            # What a folder has is found here faster than a scheduler hands tasks around.
+            outcome = stored(task, self.place.store, upstream(task)) if self.place.store.is_local else None
+            if outcome:
+                on_done(outcome)
+            else:
+                waiting.append(task)
+        # Dask puts outcomes in the place of the names of tasks that are still to come.
+        named = {
+            task.id: [u or name for u, name in zip(upstream(task), task.upstream, strict=True)] for task in waiting
+        }
+        scheduler({task.id: (perform, task, self.place, named[task.id]) for task in waiting}, on_done)
+        self.outcomes |= {task.id: done[task.id] for task in tasks}
+
+    def _read(self, batch: list[Vertex], pending: list[Vertex]) -> None:
+        """Read the choices that were made, and at the end what the run was made for: that it can be read."""
+        chosen = {name for vertex in pending for name in vertex.choices}
+        for vertex in batch:
+            outcome = self.outcomes.get((vertex.name, ""))
+            if outcome and outcome.record and (vertex.name in chosen or (not pending and vertex is batch[-1])):
+                self.choices[vertex.name] = self.place.store.read(outcome.record.output, vertex.slot.type)
+
+
+@contextmanager
+def _listened(run: str, reporter: Reporter) -> Any:
+    listeners[run] = reporter.part
+    try:
+        yield
+    finally:
+        # Also after Ctrl-C: threads of the pool must not begin what nobody waits for.
+        stopped.add(run)
+        listeners.pop(run, None)
+        rooms.pop(run, None)
+
+
+def failure_of(outcome: Outcome) -> StageFailure:
+    """A task's failure with the task's name in its sentence."""
+    failure = outcome.failure
+    assert failure is not None
+    sentence = failure.sentence if failure.code.startswith("store-") else f"{describe(outcome.id)}: {failure.sentence}"
+    return StageFailure(failure.code, sentence, hint=failure.hint, **failure.facts)

@@ -1,0 +1,296 @@
+"""What the protocols share: scenes found in a folder, recipes run over each of them, rows of numbers."""
+
+from __future__ import annotations
+
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from ...stages.failure import StageFailure
+from ...stages.scene import Camera
+from ..engine.recipe import Recipe
+from ..results.record import cost_of
+from .alone import alone
+from .table import Column, Published, Row, Table
+
+if TYPE_CHECKING:
+    from ..api import Result
+
+PHOTOS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".ppm")
+"""Endings of photos in the layouts, in any case."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One scene of a benchmark.
+
+    Attributes:
+        name: its folder's.
+        path: where it lies, and its truth with it.
+        photos: the photos to work on; none where the protocol takes none.
+    """
+
+    name: str
+    path: Path
+    photos: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class How:
+    """What to run, on what, and where the results go; see :func:`diptych.pipeline.protocols.registry.bench`."""
+
+    out: Path
+    recipes: tuple[Recipe, ...] = ()
+    until: str | None = None
+    peer: bool = True
+    seed: int = 0
+    workers: int | None = None
+    memory: float | None = None
+    device: str = "cpu"
+    store: str | None = None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a protocol gives for one scene.
+
+    Attributes:
+        photos: a folder of them, and of nothing else.
+        truth: a folder with the truth.
+        camera: the calibration as :func:`diptych.pipeline.run` takes it; none where it is not given.
+        out: where the scene's results go.
+    """
+
+    photos: Path
+    truth: Path
+    camera: str | None
+    out: Path
+
+
+Peer = Callable[[Case, Inputs], dict[str, float]]
+"""Another program: gives its numbers."""
+
+Given = Literal["nothing", "calibration", "poses"]
+
+
+class Protocol(ABC):
+    """A benchmark.
+
+    Class attributes:
+        name: as it is called.
+        layout: the folders and files that its authors' data has, in words.
+        columns: of its table.
+        published: rows of its papers.
+        note: what has to be said of the measured numbers.
+    """
+
+    name: ClassVar[str]
+    layout: ClassVar[str]
+    columns: ClassVar[tuple[Column, ...]]
+    published: ClassVar[tuple[Published, ...]] = ()
+    note: ClassVar[str] = ""
+
+    @abstractmethod
+    def scene(self, place: Path) -> Case | None:
+        """The scene in a folder or file, or none where it is not laid out so."""
+
+    @abstractmethod
+    def rows(self, case: Case, how: How) -> Iterator[Row]:
+        """What every method makes of a scene."""
+
+    def scenes(self, data: Path) -> list[Case]:
+        """The scenes at a place, in the folder there, or in the folders in that.
+
+        Raises:
+            StageFailure: ``no-benchmark-data``.
+        """
+        for pattern in (".", "*", "*/*"):
+            places = [data] if pattern == "." else sorted(data.glob(pattern))
+            if cases := [case for case in map(self.scene, places) if case]:
+                return _named_apart(cases)
+        raise StageFailure(
+            "no-benchmark-data", f"{data} holds nothing in the layout of {self.name}, which is: {self.layout}."
+        )
+
+    def run(self, data: Path, how: How, say: Callable[[Row], None]) -> Table:
+        """Measure every method on every scene; one that fails does not stop the others.
+
+        Raises:
+            StageFailure: ``no-benchmark-data``.
+        """
+        rows = []
+        for case in self.scenes(data):
+            for row in self.rows(case, how):
+                say(row)
+                rows.append(row)
+        names = {row.scene for row in rows} | {"mean"}
+        published = tuple(row for row in self.published if row.scene in names)
+        return Table(self.name, self.columns, tuple(rows), published, self.note)
+
+
+class PhotoProtocol(Protocol):
+    """A benchmark that starts from photos and so runs recipes.
+
+    Class attributes:
+        until: the slot to stop after, unless another is asked for.
+    """
+
+    until: ClassVar[str]
+
+    @abstractmethod
+    def truth(self, case: Case, out: Path) -> Path:
+        """A folder that :func:`diptych.pipeline.evaluate` takes as the truth; what has to be made lies in ``out``."""
+
+    @abstractmethod
+    def score(self, result: Result, case: Case, truth: Path) -> dict[str, float]:
+        """The numbers of a finished run."""
+
+    def gives(self, case: Case) -> Given:
+        """What the protocol gives beside the photos; given poses take the place of a recipe's mapper."""
+        return "nothing"
+
+    def peers(self, case: Case) -> dict[str, Peer]:
+        """Other programs by name."""
+        return {}
+
+    def run(self, data: Path, how: How, say: Callable[[Row], None]) -> Table:
+        """The same, after a look whether every recipe comes as far as is measured.
+
+        Raises:
+            StageFailure: ``no-benchmark-data``, and as :meth:`diptych.pipeline.engine.graph.Graph.of`.
+        """
+        from ..engine.graph import Graph
+
+        for recipe in how.recipes:
+            Graph.of(recipe, how.until or self.until)
+        return super().run(data, how, say)
+
+    def stop(self, case: Case, how: How) -> str:
+        """The slot to stop after."""
+        return how.until or self.until
+
+    def rows(self, case: Case, how: How) -> Iterator[Row]:
+        """A row of every recipe, then of every peer."""
+        for recipe in how.recipes:
+            yield attempt(case, recipe.name, partial(alone, _reconstruct, self, case, recipe, how))
+        if how.peer:
+            for name, peer in self.peers(case).items():
+                yield attempt(case, name, partial(peer, case, self._given(case, how.out / case.name)))
+
+    def reconstruct(self, case: Case, recipe: Recipe, how: How) -> dict[str, float]:
+        """Run a recipe over a scene and score it; what the store has is not done again."""
+        from .. import api
+
+        given, posed = self._given(case, how.out / case.name), self.gives(case) == "poses"
+        result = api.run(
+            given.photos,
+            out=how.out / case.name / recipe.name,
+            recipe=with_range(with_true_poses(recipe), self.depths(case)) if posed else recipe,
+            until=self.stop(case, how),
+            seed=how.seed,
+            camera=given.camera,
+            truth=given.truth if posed else None,
+            workers=how.workers,
+            memory=how.memory,
+            device=how.device,
+            store=how.store or str(how.out / "store"),
+        )
+        return {**self.score(result, case, given.truth), **cost_of(result.record)}
+
+    def depths(self, case: Case) -> tuple[float, float]:
+        """The range of depths that methods are told in units of the truth; zeros where they find their own."""
+        return 0.0, 0.0
+
+    def _given(self, case: Case, out: Path) -> Inputs:
+        photos, truth = photo_folder(case, out), self.truth(case, out)
+        camera = None if self.gives(case) == "nothing" else calibration(photos, truth, out)
+        return Inputs(photos, truth, camera, out)
+
+
+def _reconstruct(protocol: PhotoProtocol, case: Case, recipe: Recipe, how: How) -> dict[str, float]:
+    return protocol.reconstruct(case, recipe, how)
+
+
+def with_true_poses(recipe: Recipe) -> Recipe:
+    """The recipe with the true cameras in the place of its last mapper; points are still its own."""
+    from ...stages.evaluation.oracles import TruePoses
+
+    mappers = [node.name for node in recipe.nodes if node.slot == "sparse"]
+    return recipe.with_(**{mappers[-1]: TruePoses()})
+
+
+def with_range(recipe: Recipe, depths: tuple[float, float]) -> Recipe:
+    """The recipe with a range of depths that is known, where its choice of neighbours takes one."""
+    near, far = depths
+    told = [node for node in recipe.nodes if node.slot == "neighbors" and {"near", "far"} <= vars(node.stage).keys()]
+    return recipe.set({f"{node.name}.{name}": at for node in told for name, at in (("near", near), ("far", far)) if at})
+
+
+def attempt(case: Case, method: str, measure: Callable[[], dict[str, float]]) -> Row:
+    """A row of numbers, or one that says why there are none."""
+    try:
+        return Row(case.name, method, measure())
+    except StageFailure as failure:
+        return Row(case.name, method, failure=str(failure), hint=failure.hint)
+
+
+def photos_in(folder: Path) -> tuple[Path, ...]:
+    """The photos in a folder by name; none where there is no such folder."""
+    if not folder.is_dir():
+        return ()
+    return tuple(sorted(file for file in folder.iterdir() if file.suffix.lower() in PHOTOS and file.is_file()))
+
+
+def photo_folder(case: Case, folder: Path) -> Path:
+    """A folder that holds the photos of a scene and no others: their own, or one with copies below ``folder``."""
+    own = case.photos[0].parent
+    if photos_in(own) == case.photos and not any(photo.suffix.lower() == ".ppm" for photo in case.photos):
+        return own
+    copies = folder / "photos"
+    copies.mkdir(parents=True, exist_ok=True)
+    for photo in case.photos:
+        if photo.suffix.lower() == ".ppm":
+            _as_png(photo, copies / f"{photo.stem}.png")
+        else:
+            shutil.copyfile(photo, copies / photo.name)
+    return copies
+
+
+def calibration(photos: Path, truth: Path, out: Path) -> str:
+    """The true intrinsics as :func:`diptych.pipeline.run` takes them: one camera for all, or a file in ``out``."""
+    from ...stages.evaluation.cameras import common_photos
+    from ...stages.formats.truth.dense import read_true_cameras
+
+    true, names = read_true_cameras(truth), tuple(photo.name for photo in photos_in(photos))
+    ours, theirs = common_photos(names, true.names)
+    cameras = {names[i]: true.camera(j) for i, j in zip(ours, theirs, strict=True)}
+    if len(set(cameras.values())) == 1:
+        return _specification(next(iter(cameras.values())))
+    out.mkdir(parents=True, exist_ok=True)
+    file = out / "cameras.csv"
+    file.write_text("".join(f'"{name}",{_specification(camera)}\n' for name, camera in cameras.items()), "utf-8")
+    return str(file)
+
+
+def _specification(camera: Camera) -> str:
+    return ",".join([camera.model, *(repr(float(number)) for number in camera.params)])
+
+
+def _as_png(photo: Path, to: Path) -> None:
+    from PIL import Image
+
+    with Image.open(photo) as image:
+        image.save(to)
+
+
+def _named_apart(cases: list[Case]) -> list[Case]:
+    """Scenes whose folders have the same name get that of the folder above before theirs."""
+    names = [case.name for case in cases]
+    return [
+        Case(f"{case.path.parent.name}-{case.name}", case.path, case.photos) if names.count(case.name) > 1 else case
+        for case in cases
+    ]

@@ -1,0 +1,1 @@
+"""What a run leaves: results by slot, run.json, files for other programs, differences of two runs."""

@@ -1,0 +1,1 @@
+"""Comparison with ground truth: cameras, depth maps, clouds and meshes."""

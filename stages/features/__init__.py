@@ -1,0 +1,1 @@
+"""Keypoints and descriptors of one photo, and their refinement over tracks."""

@@ -1,0 +1,238 @@
+"""Least squares matching: keypoints moved until their surroundings agree in brightness."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numba import njit
+
+from ..geometry.interpolation import FAST, interpolate
+from ..scene import Features, Patches, Photos, Tracks
+from ..stage import Stage
+from .refinement import Views, refined
+
+
+class LeastSquaresMatching(Stage):
+    """Move keypoints by least squares matching (Gruen 1985) with an affine change and a brightness gain and offset.
+
+    In every track one view stays, and the others are matched to it by Gauss-Newton steps of the inverse
+    compositional kind (Baker and Matthews 2004). The affine change starts from the matches around and is held near
+    that; gain and offset are eliminated. A keypoint moves if the steps converged nearby, the patches correlate, better
+    than they did, and the noise that is left makes the shift certain enough.
+
+    Args:
+        window: side of what is compared, in pixels of the patch, odd. More is surer, and blind to finer detail.
+        min_correlation: correlation that the patches must reach, up to 1.
+        max_shift: largest move, in pixels of the patch.
+        max_uncertainty: largest standard deviation of the position, in pixels of the patch.
+        max_iterations: steps after which one that has not converged is given up.
+    """
+
+    slot = "features"
+    papers = ("gruen1985", "baker2004")
+    libraries = ("numpy", "numba", "scipy")
+
+    window: int = 15
+    min_correlation: float = 0.6
+    max_shift: float = 4.0
+    max_uncertainty: float = 0.3
+    max_iterations: int = 20
+
+    def run(
+        self, name: str, photos: Photos, features: Features, patches: Sequence[Patches], tracks: Tracks
+    ) -> Features:
+        """The features of one photo with their keypoints moved; those in no track, or not sure, stay."""
+        return refined(name, photos, features, patches, tracks, self.follow)
+
+    def follow(self, views: Views, start: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Where the middles of the fixed patches lie in the moving ones.
+
+        Args:
+            start: shifts to begin with, which ``max_shift`` counts from, shape (M, 2); none if not given.
+
+        Returns:
+            shifts in steps of the moving patch (M, 2), and which of them are sure (M,).
+        """
+        begin = np.zeros((len(views.fixed), 2)) if start is None else start
+        window = _window(self.window)
+        found = _match(views.fixed, views.moving, views.affine, begin, *window, self.max_iterations, self.max_shift)
+        shift, before, after, deviation = found[:, :2], found[:, 2], found[:, 3], found[:, 4]
+        sure = (after >= self.min_correlation) & (after >= before) & (deviation <= self.max_uncertainty)
+        return shift, sure
+
+
+_NOISE = 3.0
+"""Grey values. The standard deviation of what is expected to differ beside the shift, which weighs the priors."""
+
+_STRETCH = 0.1
+"""Standard deviation of the affine change about where it starts."""
+
+_LEAST_AREA, _WIDEST = 0.3, 0.5
+"""A step that shrinks more, or an affine change farther from where it started, has lost its way."""
+
+_STILL = 0.01
+"""Pixels of the patch: a step less than this is none."""
+
+Matrix = tuple[float, float, float, float]
+"""Two by two, row by row."""
+
+
+def _window(side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places around the middle, x and y, (2, K), and roots of their weights, which fall off and sum to 1, (K,)."""
+    index = np.arange(side * side)
+    place = np.stack((index % side - side // 2, index // side - side // 2))
+    weight = np.exp(-2.0 * (place[0] ** 2 + place[1] ** 2) / side**2)
+    return place.astype(np.float32), np.sqrt(weight / weight.sum()).astype(np.float32)
+
+
+@njit(**FAST)
+def _match(
+    fixed: np.ndarray,
+    moving: np.ndarray,
+    affines: np.ndarray,
+    starts: np.ndarray,
+    place: np.ndarray,
+    root: np.ndarray,
+    iterations: int,
+    max_shift: float,
+) -> np.ndarray:
+    """Shift (2), correlation before and after, and deviation of the shift (infinite if not found), shape (M, 5)."""
+    found = np.zeros((len(fixed), 5))
+    found[:, 4] = np.inf
+    reference, patch = np.empty(fixed.shape[1:], np.float32), np.empty(moving.shape[1:], np.float32)
+    template, sampled, slopes = np.empty_like(root), np.empty_like(root), np.empty((6, len(root)), np.float32)
+    normal, step = np.empty((6, 6)), np.empty(6)
+    prior = _NOISE**2 / _STRETCH**2 / len(root)
+    for m in range(len(fixed)):
+        reference[:], patch[:] = fixed[m], moving[m]
+        variance = _linearise(reference, place, root, template, slopes)
+        for p in range(6):
+            for q in range(6):
+                normal[p, q] = _dot(slopes[p], slopes[q])
+        trace = normal[0, 0] + normal[1, 1]
+        if variance < 1.0 or normal[0, 0] * normal[1, 1] - normal[0, 1] ** 2 < 1e-6 * trace**2 + 1e-9:
+            continue
+        for p in range(2, 6):
+            normal[p, p] += prior
+        inverse = np.linalg.inv(normal)
+        start = (affines[m, 0, 0], affines[m, 0, 1], affines[m, 1, 0], affines[m, 1, 1])
+        whole, change = start, (1.0, 0.0, 0.0, 1.0)
+        x, y = starts[m]
+        correlation, still = 0.0, False
+        for iteration in range(iterations):
+            energy = _sample(patch, place, root, whole, x, y, sampled)
+            gain = _dot(sampled, template) / variance
+            correlation = gain * np.sqrt(variance / max(energy, np.float32(1e-9)))
+            if iteration == 0:
+                found[m, 2] = correlation
+            if still or gain <= 0.0:
+                break
+            _solve(inverse, slopes, sampled, gain, prior, change, step)
+            if (1.0 + step[2]) * (1.0 + step[5]) - step[3] * step[4] < _LEAST_AREA:
+                break
+            back = _inverse((1.0 + step[2], step[3], step[4], 1.0 + step[5]))
+            change = _product(change, back)
+            whole = _product(start, change)
+            x -= whole[0] * step[0] + whole[1] * step[1]
+            y -= whole[2] * step[0] + whole[3] * step[1]
+            still = step[0] ** 2 + step[1] ** 2 < _STILL**2
+            departure = max(abs(change[0] - 1.0), abs(change[1]), abs(change[2]), abs(change[3] - 1.0))
+            if (x - starts[m, 0]) ** 2 + (y - starts[m, 1]) ** 2 > max_shift**2 or departure > _WIDEST:
+                still = False
+                break
+        if still and correlation > 0.0:
+            # What is left unexplained is noise; it moves the solution by as much as the normal equations let it.
+            left = variance * (1.0 / correlation**2 - 1.0) / (0.5 * len(root))
+            a, b, c = inverse[0, 0], inverse[0, 1], inverse[1, 1]
+            found[m, 0], found[m, 1], found[m, 3] = x, y, correlation
+            found[m, 4] = np.sqrt(left * 0.5 * (a + c + np.sqrt((a - c) ** 2 + 4 * b**2)))
+    return found
+
+
+@njit(**FAST)
+def _linearise(
+    patch: np.ndarray, place: np.ndarray, root: np.ndarray, template: np.ndarray, slopes: np.ndarray
+) -> np.float32:
+    """Fill in the patch without its mean, and how it changes by shift and affine change; gives its variance.
+
+    All are times the roots of the weights. The changes are made orthogonal to a gain and an offset, which so change no
+    step.
+    """
+    middle, half = patch.shape[0] // 2, np.float32(0.5)
+    for k in range(len(root)):
+        u, v = place[0, k], place[1, k]
+        i, j = middle + int(v), middle + int(u)
+        template[k] = root[k] * patch[i, j]
+        gx = half * root[k] * (patch[i, j + 1] - patch[i, j - 1])
+        gy = half * root[k] * (patch[i + 1, j] - patch[i - 1, j])
+        slopes[0, k], slopes[1, k] = gx, gy
+        slopes[2, k], slopes[3, k], slopes[4, k], slopes[5, k] = gx * u, gx * v, gy * u, gy * v
+    _subtract(_dot(root, template), root, template)
+    variance = _dot(template, template)
+    for p in range(6):
+        _subtract(_dot(root, slopes[p]), root, slopes[p])
+        _subtract(_dot(template, slopes[p]) / max(variance, np.float32(1e-9)), template, slopes[p])
+    return variance
+
+
+@njit(**FAST)
+def _sample(
+    patch: np.ndarray, place: np.ndarray, root: np.ndarray, affine: Matrix, x: float, y: float, sampled: np.ndarray
+) -> np.float32:
+    """Fill in the brightness of a patch at shifted and changed places, as the template; gives its variance."""
+    middle = patch.shape[0] // 2
+    a, b, c, d = affine
+    for k in range(len(root)):
+        u, v = place[0, k], place[1, k]
+        sampled[k] = root[k] * interpolate(patch, middle + x + a * u + b * v, middle + y + c * u + d * v)
+    _subtract(_dot(root, sampled), root, sampled)
+    return _dot(sampled, sampled)
+
+
+@njit(**FAST)
+def _solve(
+    inverse: np.ndarray,
+    slopes: np.ndarray,
+    sampled: np.ndarray,
+    gain: np.float32,
+    prior: float,
+    change: Matrix,
+    step: np.ndarray,
+) -> None:
+    """Fill in the Gauss-Newton step: shift and affine change, drawn back to none by the prior."""
+    step[:] = 0.0
+    a, b, c, d = change
+    held = (0.0, 0.0, a - 1.0, b, c, d - 1.0)
+    for p in range(6):
+        toward = _dot(slopes[p], sampled) / gain + prior * held[p]
+        for q in range(6):
+            step[q] += inverse[q, p] * toward
+
+
+@njit(**FAST)
+def _dot(one: np.ndarray, other: np.ndarray) -> np.float32:
+    total = np.float32(0.0)
+    for k in range(len(one)):
+        total += one[k] * other[k]
+    return total
+
+
+@njit(**FAST)
+def _subtract(share: np.float32, of: np.ndarray, what: np.ndarray) -> None:
+    for k in range(len(what)):
+        what[k] -= share * of[k]
+
+
+@njit(**FAST)
+def _product(one: Matrix, other: Matrix) -> Matrix:
+    a, b, c, d = one
+    e, f, g, h = other
+    return a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h
+
+
+@njit(**FAST)
+def _inverse(of: Matrix) -> Matrix:
+    a, b, c, d = of
+    area = a * d - b * c
+    return d / area, -b / area, -c / area, a / area

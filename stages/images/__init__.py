@@ -1,0 +1,1 @@
+"""From image files to photos: formats, EXIF, decoding, calibration, undistortion."""

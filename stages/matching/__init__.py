@@ -1,0 +1,1 @@
+"""Which photos overlap, which of their keypoints match, two-view geometry, and tracks."""

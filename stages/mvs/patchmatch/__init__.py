@@ -1,0 +1,1 @@
+"""PatchMatch stereo, on a CPU by numba and on other devices by torch."""

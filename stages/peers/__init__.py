@@ -1,0 +1,1 @@
+"""Third-party libraries that need care on import."""

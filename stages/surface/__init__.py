@@ -1,0 +1,1 @@
+"""From depth maps to surfaces: fusion, clouds, meshes, textures."""
