@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def __getattr__(name: str) -> object:
-    """What stood here until version 0.2 stands in :mod:`diptych`."""
+    """What stood here before version 0.2 stands in ``diptych`` itself."""
     import diptych
     from diptych.moved import warn_moved
 

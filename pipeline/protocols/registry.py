@@ -50,7 +50,7 @@ def bench(
         until: the slot to stop after, where not the protocol's own.
         peer: also run the protocol's peers, such as COLMAP.
         out: by default ``bench/NAME``.
-        seed, workers, memory, device, store: as in :func:`diptych.pipeline.run`.
+        seed, workers, memory, device, store: as in :func:`diptych.run`.
         say: called with each row once it is there.
 
     Raises:

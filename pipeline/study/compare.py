@@ -67,14 +67,14 @@ def compare(
         vary: for every slot, node or ``node.parameter`` its alternatives: names, stages, lists of stages, or any of
             these by label. All combinations run; the first is the base.
         variants: instead of ``vary``, changes by the name of a variant.
-        recipe, settings: what varies, as in :func:`diptych.pipeline.run`.
+        recipe, settings: what varies, as in :func:`diptych.run`.
         seeds: so many, or these; the differences of a variant are paired over them.
         truth: folder of the truth, for all scenes or by their names.
         keypoints: the most that any detector may find.
         until: the slot or node to stop after.
         base: name of the variant that the others are compared with.
-        cameras, camera, masks: how photos are read, as in :func:`diptych.pipeline.run`; the same for every scene.
-        workers, memory, device, store, cluster, progress: as in :func:`diptych.pipeline.run`.
+        cameras, camera, masks: how photos are read, as in :func:`diptych.run`; the same for every scene.
+        workers, memory, device, store, cluster, progress: as in :func:`diptych.run`.
 
     Raises:
         StageFailure: the study cannot be run; a variant that fails does not raise, its trials say why.

@@ -77,8 +77,8 @@ def evaluate_dense(
     :func:`diptych.stages.geometry.alignment.align_cameras_robustly`: depths are multiplied by its scale, points are
     moved by all of it, and nothing is fitted to the surfaces themselves. So errors of the cameras count too.
 
-    A depth map is read where the pixels of the true one lie (:mod:`~.depth_resampling`). A true view
-    without a depth map counts as one that has no depth, but without any depth map none is compared. Surfaces are
+    A depth map is read where the pixels of the true one lie (:mod:`diptych.stages.evaluation.depth_resampling`). A true
+    view without a depth map counts as one that has no depth, but without any depth map none is compared. Surfaces are
     compared at 0.25, 0.5, 1 and 2 % of the median true depth. Views and maps are read one at a time.
 
     Args:
@@ -86,7 +86,8 @@ def evaluate_dense(
         views, depths: by the names of the photos.
 
     Raises:
-        StageFailure: ``truth-mismatch`` or ``degenerate-alignment``, as :func:`~.cameras.evaluate`.
+        StageFailure: ``truth-mismatch`` or ``degenerate-alignment``, as
+            :func:`diptych.stages.evaluation.cameras.evaluate`.
     """
     ours, theirs = common_photos(scene.names, tuple(view.name for view in truth.views))
     aligned = align_with_truth(scene, truth.scene)

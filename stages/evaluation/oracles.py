@@ -166,7 +166,8 @@ class TrueDepths(Stage):
         """The depth map, or an empty one that says why.
 
         Raises:
-            StageFailure: ``truth-mismatch`` or ``degenerate-alignment``, as :func:`~.cameras.evaluate`.
+            StageFailure: ``truth-mismatch`` or ``degenerate-alignment``, as
+                :func:`diptych.stages.evaluation.cameras.evaluate`.
         """
         if why := views.missing or true_depths.missing:
             return DepthMap.empty(views, why)

@@ -1,7 +1,7 @@
 """PatchMatch by torch: many pixels at once, as graphics cards want it.
 
-Functions do what their namesakes in :mod:`~.kernels` do, with the same random numbers and the same
-hypotheses in the same order. Results differ by rounding, and where rounding decides between two hypotheses.
+Functions do what their namesakes in :mod:`diptych.stages.mvs.patchmatch.kernels` do, with the same random numbers and
+the same hypotheses in the same order. Results differ by rounding, and where rounding decides between two hypotheses.
 
 While one colour is searched the other stands still, so pixels can be taken in slabs, which bounds memory. Shapes are
 of P pixels of a slab, N sources and T trials; a trial is a pixel, a plane through it and a source to look from.
