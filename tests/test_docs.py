@@ -21,7 +21,7 @@ from diptych.pipeline.cli import app
 from typer.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parents[1]
-TUTORIALS = ("first-reconstruction", "your-own-stage", "a-study")
+TUTORIALS = ("first-reconstruction", "by-hand", "your-own-stage", "a-study")
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"# ([\w-]+\.(?:py|toml))\n")

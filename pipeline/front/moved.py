@@ -112,8 +112,6 @@ class _PackageWithOldNames(SourceFileLoader):
         new = f"diptych.{_NOW_PACKAGES[module.__name__.removeprefix('diptych.')]}"
 
         def moved(name: str) -> object:
-            if name.startswith("__"):
-                raise AttributeError(name)
             found = _moved(new, name)
             warn_moved(f"{module.__name__}.{name}", f"{new}.{RENAMED.get(name, name)}")
             return found
@@ -122,4 +120,6 @@ class _PackageWithOldNames(SourceFileLoader):
 
 
 def _moved(module: str, name: str) -> object:
+    if name.startswith("__"):
+        raise AttributeError(name)
     return getattr(importlib.import_module(module), RENAMED.get(name, name))
