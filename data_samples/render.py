@@ -15,8 +15,9 @@ from diptych.stages.formats.colmap import write_colmap
 from diptych.stages.formats.depth import write_depth
 from diptych.stages.formats.normals import write_normals
 from diptych.stages.formats.ply import write_ply
-from rendering import courtyard, facade, lion, photo, renderer, room, thicket, truth, village
-from rendering.meshes import joined
+from rendering import photo, renderer, truth
+from rendering.modeling.meshes import joined
+from rendering.scenes import courtyard, facade, lion, room, thicket, village
 
 SCENES = {
     module.__name__.rpartition(".")[2]: module.build for module in (courtyard, facade, lion, room, thicket, village)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .camera_path import Views
-from .meshes import Mesh
+from .modeling.meshes import Mesh
 from .photo import srgb
 from .scene import Material, Part, SampleScene, Sky
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from .camera_path import Views
-from .meshes import Mesh
+from .modeling.meshes import Mesh, joined
+from .modeling.textures import Color
 
 
 @dataclass(frozen=True)
@@ -62,5 +64,27 @@ class SampleScene:
 
 
 def plain(red: float, green: float, blue: float) -> np.ndarray:
-    """A texture of one sRGB colour (0..1)."""
+    """A texture of one sRGB color (0..1)."""
     return (np.array([[[red, green, blue]]]) * 255 + 0.5).astype(np.uint8)
+
+
+def part(
+    name: str, mesh: Mesh | Sequence[Mesh], look: np.ndarray | Color, roughness: float = 1.0, smooth: bool = False
+) -> Part:
+    """A part of one mesh or several, with a texture or one sRGB color (0..1)."""
+    texture = look if isinstance(look, np.ndarray) else plain(*look)
+    return Part(name, mesh if isinstance(mesh, Mesh) else joined(mesh), Material(texture, roughness), smooth)
+
+
+def parts_of(
+    rngs: Iterator[np.random.Generator], makers: Sequence[Callable[..., Iterable[Part]]], *given: object
+) -> tuple:
+    """The parts (:class:`Part`) of all ``makers``, each called with the next random generator and ``given``."""
+    return tuple(part for make in makers for part in make(next(rngs), *given))
+
+
+def generators(seed: int) -> Iterator[np.random.Generator]:
+    """An endless supply of independent random generators."""
+    rng = np.random.default_rng(seed)
+    while True:
+        yield rng.spawn(1)[0]

@@ -8,7 +8,7 @@ import numpy as np
 from diptych.stages.scene import Camera, Scene
 
 from .camera_path import Views
-from .meshes import Mesh
+from .modeling.meshes import Mesh
 
 POINTS_A_VIEW = 100
 TOLERANCE = 1e-3
