@@ -51,11 +51,11 @@ def radiance(world: World, views: Views, index: int, size: tuple[int, int], samp
 
 
 def surface(world: World, views: Views, index: int, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What one ray through the centre of every pixel meets.
+    """What one ray through the center of every pixel meets.
 
     Returns:
         z-depth (H, W) and the unit normal of the triangle in the camera's frame (H, W, 3), facing the camera, both 0
-        where nothing is hit, and the surface's own colour in sRGB (H, W, 3), uint8.
+        where nothing is hit, and the surface's own color in sRGB (H, W, 3), uint8.
     """
     width, height = size
     rotation, translation = views.rotations[index], views.translations[index]

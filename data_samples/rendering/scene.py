@@ -1,4 +1,4 @@
-"""What a sample scene is: parts with materials, a sky, an exposure, and the views it is photographed from."""
+"""A sample scene: parts with materials, a sky, an exposure, and the camera views."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Material:
     """The look of a surface.
 
     Attributes:
-        texture: sRGB image (H, W, 3), uint8; a single colour is an image of one pixel.
-        roughness: 1 is matt and has no gloss at all, small values shine.
+        texture: sRGB image (H, W, 3), uint8; a single color is an image of one pixel.
+        roughness: 1 is matte without any gloss, small values shine.
     """
 
     texture: np.ndarray
@@ -27,7 +27,7 @@ class Material:
 
 @dataclass(frozen=True)
 class Part:
-    """A mesh of one material; ``smooth`` shades it with interpolated normals (the geometry stays flat triangles)."""
+    """A mesh of one material; ``smooth`` shades it with interpolated normals, the geometry stays flat triangles."""
 
     name: str
     mesh: Mesh
@@ -37,9 +37,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Sky:
-    """Sun and sky: direction towards the sun, its apparent diameter in degrees (wider softens shadows), and haze.
+    """Sun and sky.
 
-    ``sun`` is how much of a clear day's sun comes through the clouds.
+    Attributes:
+        sun_direction: towards the sun.
+        sun_diameter: apparent, in degrees; a wider sun casts softer shadows.
+        turbidity: haze of the air.
+        sun: share of a clear day's sunlight that the clouds let through.
     """
 
     sun_direction: tuple[float, float, float]

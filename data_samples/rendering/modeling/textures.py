@@ -189,7 +189,7 @@ def mosaic(rng: np.random.Generator, size: int, cells: int, palette: Sequence[Co
 
 
 def bark(rng: np.random.Generator, shape: tuple[int, int], color: Color) -> np.ndarray:
-    """Furrowed bark, its ridges along y, grey-green with algae here and there."""
+    """Furrowed bark, its ridges along y, gray-green with algae here and there."""
     ridges = 1 - np.abs(fractal(rng, shape, (shape[0] / 3, shape[1] / 22), 4))
     image = paint(color, 0.30 * np.clip(ridges, -1.2, 0.6), 0.12 * fractal(rng, shape, 7.0, 3))
     image = mix(image, (0.34, 0.38, 0.22), 0.6 * np.clip(fractal(rng, shape, shape[1] / 2) - 0.6, 0, 1))

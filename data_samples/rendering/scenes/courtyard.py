@@ -85,9 +85,8 @@ def ivy(rng: np.random.Generator) -> Iterator[Part]:
     up = 2.7 * stems[:, 1] * np.clip((along - 6.7) / 1.1, 0.12, 1)
     keep = waves(np.stack([along, up, np.zeros(count)], 1), 0.9, rng) + 1.3 * (along - 7.3) > -0.45
     lift = 0.03 + 0.09 * rng.random(count)
-    positions = LEFT_WALL.at(along, up, lift)[keep]
     green = textures.foliage(rng, 256, (0.10, 0.20, 0.07), (0.34, 0.45, 0.17))
-    yield part("ivy", leaves(positions, (1.0, -0.15, 0.25), 0.085, rng), green, 0.5)
+    yield part("ivy", leaves(LEFT_WALL.at(along, up, lift)[keep], (1.0, -0.15, 0.25), 0.085, rng), green, 0.5)
 
 
 def back_wall(rng: np.random.Generator) -> Iterator[Part]:
@@ -123,14 +122,14 @@ def door(rng: np.random.Generator) -> Iterator[Part]:
     straps = boxes((0.85, 0.012, 0.05), [left + 0.5], [y - 0.040], (0.4, 1.75))
     handle = hoop((left + 0.95, y - 0.055, 1.02), 0.06, 0.008, 8, upright=True)
     hinge = ball(0.025, 12).moved((left + 0.95, y - 0.045, 1.08))
-    grey = textures.granite(rng, (512, 512), (0.55, 0.53, 0.49), 2.0)
+    gray = textures.granite(rng, (512, 512), (0.55, 0.53, 0.49), 2.0)
     sides = (left - 0.1, left + u1 - u0 + 0.1)
     jambs = boxes((0.2, 0.20, 0.55 - 0.006), sides, [BACK - 0.02], [0.275 + 0.55 * k for k in range(4)], 0.008)
     lintel = box((wide + 0.6, 0.24, 0.26), (left + wide / 2, BACK - 0.03, top + 0.13 + 0.05), 0.01)
     step = box((wide + 0.3, 0.42, 0.11), (left + wide / 2, BACK - 0.20, 0.055), 0.012)
     yield part("door", [leaf, panel(plane, 0.004)], np.rot90(image).copy())
     yield part("door iron", [*straps, handle, hinge], textures.iron(rng, 256, IRON, 0.25), 0.5)
-    yield part("door frame", [*jambs, lintel, step], grey, 0.7)
+    yield part("door frame", [*jambs, lintel, step], gray, 0.7)
 
 
 def window(rng: np.random.Generator) -> Iterator[Part]:
@@ -148,8 +147,7 @@ def window(rng: np.random.Generator) -> Iterator[Part]:
     wood += [box((0.05, 0.03, tall), (x, BACK + 0.13, z)), box((wide, 0.03, 0.05), (x, BACK + 0.13, v0 + 0.62))]
     green = textures.wood(rng, (640, 640), (0.46, 0.38, 0.29), 0.2, flaking=(0.28, 0.40, 0.32))
     sill = box((wide + 0.25, 0.24, 0.07), (x, BACK - 0.06, v0 - 0.035), 0.008)
-    pane = panel(upright((left, BACK + 0.15, v0), wide, tall))
-    yield part("window pane", pane, (0.05, 0.06, 0.07), 0.12)
+    yield part("window pane", panel(upright((left, BACK + 0.15, v0), wide, tall)), (0.05, 0.06, 0.07), 0.12)
     yield part("window bars", bars, textures.iron(rng, 256, IRON, 0.3), 0.5, smooth=True)
     yield part("window wood", wood, green)
     yield part("window sill", sill, textures.granite(rng, (384, 384), (0.60, 0.58, 0.54), 1.8))
@@ -187,14 +185,13 @@ def limestone_wall(rng: np.random.Generator) -> Iterator[Part]:
 def coping(rng: np.random.Generator) -> Iterator[Part]:
     """Clay barrel tiles along the top of the back wall, stone slabs on the others."""
     tiles = [_barrel_tile(rng, -HALF_WIDTH + 0.09 + 0.18 * k) for k in range(50)]
-    under = box((2 * HALF_WIDTH, 0.60, 0.06), (0, BACK + 0.10, WALL))
     slabs = [
         box((0.42, 0.70, 0.08), (side * (HALF_WIDTH + 0.12), y, top + 0.04 + rng.normal(0, 0.004)), 0.012)
         for side, top in ((-1, LEFT_WALL.height), (1, RIGHT_WALL.height))
         for y in np.arange(FRONT + 0.36, BACK - 0.1, 0.72)
     ]
     yield part("roof tiles", tiles, textures.clay(rng, (256, 256), (0.60, 0.41, 0.32)), smooth=True)
-    yield part("eaves", under, (0.62, 0.57, 0.49))
+    yield part("eaves", box((2 * HALF_WIDTH, 0.60, 0.06), (0, BACK + 0.10, WALL)), (0.62, 0.57, 0.49))
     yield part("coping", slabs, textures.granite(rng, (384, 384), (0.57, 0.55, 0.51), 1.8))
 
 

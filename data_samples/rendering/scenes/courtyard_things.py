@@ -26,9 +26,9 @@ def sculpture(rng: np.random.Generator) -> Iterator[Part]:
         box((wide, wide, tall), (x, y, z), chamfer)
         for wide, tall, z, chamfer in ((0.56, 0.10, 0.06, 0.010), (0.42, 0.68, 0.45, 0.008), (0.52, 0.08, 0.83, 0.010))
     ]
-    grey = textures.granite(rng, (512, 512), (0.53, 0.52, 0.50), 2.2)
+    gray = textures.granite(rng, (512, 512), (0.53, 0.52, 0.50), 2.2)
     yield part("knot", _trefoil(0.36, 0.082).moved((x, y, 0.862), 25), marble, 0.3, smooth=True)
-    yield part("plinth", plinth, grey, 0.6)
+    yield part("plinth", plinth, gray, 0.6)
 
 
 def _trefoil(radius: float, thickness: float) -> Mesh:
@@ -153,8 +153,7 @@ def lamp_post(rng: np.random.Generator) -> Iterator[Part]:
         cables.append(tube(line, 0.006, 6))
         bulbs += [ball(0.035, 12).moved(point - (0, 0, 0.075)) for point in line[4:38:5]]
         cables += [rod(point, point - (0, 0, 0.05), 0.014) for point in line[4:38:5]]
-    paint = textures.iron(rng, 512, (0.12, 0.19, 0.17), 0.10)
-    yield part("lamp post", shaft, paint, 0.4, smooth=True)
+    yield part("lamp post", shaft, textures.iron(rng, 512, (0.12, 0.19, 0.17), 0.10), 0.4, smooth=True)
     yield part("cables", cables, (0.08, 0.08, 0.08))
     yield part("bulbs", bulbs, (0.90, 0.86, 0.74), 0.15, smooth=True)
 

@@ -44,11 +44,11 @@ def street(rng: np.random.Generator) -> Iterator[Part]:
     paving = textures.masonry(rng, setts, (18.0, 9.2), 160, palette, (0.30, 0.27, 0.22), grain=0.13, spread=0.12)
     stones = blocks(road, setts, rng, height=0.014, uneven=0.005, chamfer=0.02, relief=0.002)
     slabs = courses(rng, (18.0, 1.75), (0.55, 0.62), (0.6, 1.1), 0.014)
-    grey = textures.masonry(rng, slabs, (18.0, 1.75), 200, palette[:4], (0.32, 0.30, 0.27), grain=0.12, stains=0.14)
+    gray = textures.masonry(rng, slabs, (18.0, 1.75), 200, palette[:4], (0.32, 0.30, 0.27), grain=0.12, stains=0.14)
     pavement = blocks(walkway, slabs, rng, height=0.006, uneven=0.002, chamfer=0.006, relief=0.001, corners=3)
     kerb = boxes((0.98, 0.18, 0.16), np.arange(-8.5, 9, 1.0), [-1.71], [-0.075], 0.02)
     yield part("setts", [stones, panel(road)], paving)
-    yield part("pavement", [pavement, panel(walkway)], grey)
+    yield part("pavement", [pavement, panel(walkway)], gray)
     yield part("kerb", kerb, textures.granite(rng, (512, 512), (0.52, 0.51, 0.49), 1.6))
 
 

@@ -113,8 +113,7 @@ def frieze(rng: np.random.Generator) -> Iterator[Part]:
             leaf = np.clip(1 - (a / 0.085) ** 2 - (b / 0.034) ** 2, 0, 1) ** 0.5
             lift = np.maximum(lift, 0.03 * leaf * (1 - 0.35 * np.exp(-((b / 0.006) ** 2))))
     worn = 0.0016 * textures.fractal(rng, lift.shape, 18.0, 4)
-    stone = weathered(rng, (240, 6000), (0.76, 0.69, 0.57), 1.8)
-    yield part("frieze", relief(plane, lift + worn), stone)
+    yield part("frieze", relief(plane, lift + worn), weathered(rng, (240, 6000), (0.76, 0.69, 0.57), 1.8))
 
 
 def _flower(rng: np.random.Generator, du: np.ndarray, dv: np.ndarray) -> np.ndarray:

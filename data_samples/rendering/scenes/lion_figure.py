@@ -103,8 +103,8 @@ def lion(rng: np.random.Generator) -> Iterator[Part]:
     shape = (1024, 1024)
     stone = textures.granite(rng, shape, (0.70, 0.66, 0.58), 1.9) / 255.0
     stone = 0.5 * stone + 0.5 * np.array((0.70, 0.65, 0.56))
-    grey = np.clip(textures.fractal(rng, shape, 340.0, 7) - 0.3, 0, 1)
-    image = textures.mix(stone, (0.36, 0.35, 0.32), 0.5 * grey)
+    gray = np.clip(textures.fractal(rng, shape, 340.0, 7) - 0.3, 0, 1)
+    image = textures.mix(stone, (0.36, 0.35, 0.32), 0.5 * gray)
     image = textures.mix(image, (0.66, 0.62, 0.36), 0.6 * textures.speckles(rng, shape, 0.05, 6.0))
     image = textures.mix(image, (0.24, 0.23, 0.21), 0.8 * textures.speckles(rng, shape, 0.03, 2.0))
     seated = joined([mesh.moved((0, 0, SEAT)), globe.moved((0, 0, SEAT))])

@@ -43,10 +43,9 @@ def table(rng: np.random.Generator) -> Iterator[Part]:
         lathe([0.10, 0.085, 0.035, 0], [0, 0.06, 0.13, 0.14], 28, 20).moved((0.22, 0.09, 1.18)),
     ]  # fmt: skip
     pine = textures.wood(rng, (640, 900), (0.62, 0.50, 0.36), 0.08)
-    jars = joined([jar.moved((x, y, 0.76)) for x, y in spots]).moved(*place)
     handles = textures.clay(rng, (128, 256), (0.56, 0.60, 0.58))
     yield part("table", joined(wood).moved(*place), pine, 0.6)
-    yield part("jars", jars, handles, 0.3, smooth=True)
+    yield part("jars", joined([jar.moved((x, y, 0.76)) for x, y in spots]).moved(*place), handles, 0.3, smooth=True)
     colors = textures.foliage(rng, 64, (0.45, 0.20, 0.10), (0.75, 0.58, 0.30))
     yield part("brushes", joined(brushes).moved(*place), colors, 0.5)
     yield part("papers", joined(papers).moved(*place), sketch)
@@ -112,13 +111,12 @@ def easel(rng: np.random.Generator) -> Iterator[Part]:
     wood += [rod((0, 0.75, 0.0), (0, 0.34, 1.85), 0.018), box((0.80, 0.09, 0.03), (0, 0.09, 0.80), 0.004)]
     painting = _landscape(rng)
     canvas = panel(Plane((-0.42, 0.075, 0.82), (1, 0, 0), (0, 0.155, 0.988), 0.84, 0.65), 0.004)
-    stretcher = box((0.84, 0.025, 0.65), (0, 0.15, 1.14), 0.002)
     stool = [lathe([0, 0.17, 0.175, 0], [0.50, 0.50, 0.53, 0.54], 32, 14), rod((0, 0, 0.1), (0, 0, 0.5), 0.02)]
     for a in np.arange(5) * 2 * np.pi / 5:
         stool.append(rod((0, 0, 0.12), (0.22 * np.cos(a), 0.22 * np.sin(a), 0.03), 0.014))
     yield part("easel", joined(wood).moved(*place), textures.wood(rng, (512, 512), (0.56, 0.42, 0.28), 0.1))
     yield part("canvas", canvas.moved(*place), painting)
-    yield part("stretcher", stretcher.moved(*place), (0.78, 0.74, 0.66))
+    yield part("stretcher", box((0.84, 0.025, 0.65), (0, 0.15, 1.14), 0.002).moved(*place), (0.78, 0.74, 0.66))
     yield part("stool", joined(stool).moved((-0.35, 0.75, 0)), (0.18, 0.18, 0.19), 0.35, smooth=True)
 
 

@@ -134,9 +134,9 @@ def oddments(rng: np.random.Generator) -> Iterator[Part]:
     screen = [leaf.moved((x, y, 0.0), turn) for x, y, turn in ((2.72, -0.1, 80), (2.66, -0.72, 101), (2.72, -1.34, 80))]
     white = textures.mottled(rng, (512, 512), (0.84, 0.82, 0.78), (0.02, 90.0), (0.01, 5.0, 2))
     linen = textures.mottled(rng, (512, 512), (0.74, 0.68, 0.57), (0.05, 4.0, 2))
-    pedestal, grey = box((0.34, 0.34, 0.85), (-1.9, 2.35, 0.425), 0.008), (0.36, 0.34, 0.32)
+    pedestal, gray = box((0.34, 0.34, 0.85), (-1.9, 2.35, 0.425), 0.008), (0.36, 0.34, 0.32)
     yield part("cast", cast.moved((-1.9, 2.35, 0.85)), white, smooth=True)
-    yield part("pedestal", pedestal, textures.wood(rng, (512, 512), grey, 0.08))
+    yield part("pedestal", pedestal, textures.wood(rng, (512, 512), gray, 0.08))
     yield part("screen", screen, white)
     yield part("canvases", [_canvas(k) for k in range(5)], linen)
 

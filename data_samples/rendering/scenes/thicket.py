@@ -189,8 +189,7 @@ def stones(rng: np.random.Generator, ground: Ground) -> Iterator[Part]:
     stone = textures.granite(rng, shape, (0.50, 0.48, 0.45), 2.0) / 255.0
     stone = textures.mix(stone, (0.62, 0.62, 0.46), 0.7 * textures.speckles(rng, shape, 0.10, 9.0))
     green = np.clip(textures.fractal(rng, shape, 260.0) - 0.5, 0, 1)
-    mossy = textures.finish(textures.mix(stone, (0.28, 0.34, 0.12), 0.8 * green))
-    yield part("stones", rocks, mossy, smooth=True)
+    yield part("stones", rocks, textures.finish(textures.mix(stone, (0.28, 0.34, 0.12), 0.8 * green)), smooth=True)
 
 
 def fungi(rng: np.random.Generator, ground: Ground) -> Iterator[Part]:
