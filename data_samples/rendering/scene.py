@@ -35,6 +35,9 @@ class Part:
     smooth: bool = False
 
 
+Parts = Iterable[Part]
+
+
 @dataclass(frozen=True)
 class Sky:
     """Sun and sky.
@@ -80,9 +83,7 @@ def part(
     return Part(name, mesh if isinstance(mesh, Mesh) else joined(mesh), Material(texture, roughness), smooth)
 
 
-def parts_of(
-    rngs: Iterator[np.random.Generator], makers: Sequence[Callable[..., Iterable[Part]]], *given: object
-) -> tuple:
+def parts_of(rngs: Iterator[np.random.Generator], makers: Sequence[Callable[..., Parts]], *given: object) -> tuple:
     """The parts (:class:`Part`) of all ``makers``, each called with the next random generator and ``given``."""
     return tuple(part for make in makers for part in make(next(rngs), *given))
 

@@ -5,8 +5,6 @@ The world is in meters, x to the right and y towards the back wall as one enters
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from ..camera_path import Lens, walk
@@ -15,20 +13,9 @@ from ..modeling.masonry import blocks, courses, pierced
 from ..modeling.meshes import Mesh, Plane, joined, lattice, level, panel, relief, upright, waves
 from ..modeling.plants import leaves
 from ..modeling.shapes import ball, box, boxes, hoop, rod
-from ..scene import Part, SampleScene, Sky, generators, part, parts_of
-from .courtyard_things import (
-    BACK,
-    HALF_WIDTH,
-    IRON,
-    boulder,
-    chair,
-    crates,
-    flower_bed,
-    lamp_post,
-    pots,
-    sculpture,
-    table,
-)  # fmt: skip
+from ..scene import Parts, SampleScene, Sky, generators, part, parts_of
+from . import courtyard_things as things
+from .courtyard_things import BACK, HALF_WIDTH, IRON
 
 FRONT, WALL = -2.5, 3.1
 LEFT_WALL = Plane((-HALF_WIDTH, FRONT, 0), (0, 1, 0), (0, 0, 1), BACK - FRONT, 2.6)
@@ -45,8 +32,8 @@ def build() -> SampleScene:
     """The courtyard and a walk of twelve photos through it."""
     rngs = generators(seed=2)
     parts = parts_of(rngs, (
-        floor, brick_wall, ivy, back_wall, dado, door, window, posters, limestone_wall, coping, sculpture, chair, table,
-        crates, pots, flower_bed, lamp_post, boulder,
+        floor, brick_wall, ivy, back_wall, dado, door, window, posters, limestone_wall, coping, things.sculpture,
+        things.chair, things.table, things.crates, things.pots, things.flower_bed, things.lamp_post, things.boulder,
     ))  # fmt: skip
     views = walk(
         next(rngs), Lens(), target=(0.0, 3.7, 0.95), azimuths=[*np.linspace(-42.0, 42.0, 8), 27.0, 9.0, -9.0, -27.0],
@@ -57,7 +44,7 @@ def build() -> SampleScene:
     return SampleScene("courtyard", parts, sky, views, exposure=5.0)
 
 
-def floor(rng: np.random.Generator) -> Iterator[Part]:
+def floor(rng: np.random.Generator) -> Parts:
     """Worn flagstones on sand."""
     size = (FLOOR.width, FLOOR.height)
     slabs = courses(rng, size, (0.34, 0.52), (0.38, 0.85), 0.022)
@@ -67,7 +54,7 @@ def floor(rng: np.random.Generator) -> Iterator[Part]:
     yield part("floor", [stones, panel(FLOOR, 0.002)], texture)
 
 
-def brick_wall(rng: np.random.Generator) -> Iterator[Part]:
+def brick_wall(rng: np.random.Generator) -> Parts:
     """Old hand-made bricks on the left, in running bond."""
     size = (LEFT_WALL.width, LEFT_WALL.height)
     bricks = courses(rng, size, (0.074, 0.078), (0.215, 0.24), 0.012, bond=True)
@@ -77,7 +64,7 @@ def brick_wall(rng: np.random.Generator) -> Iterator[Part]:
     yield part("brick wall", [wall, panel(LEFT_WALL, 0.001)], texture)
 
 
-def ivy(rng: np.random.Generator) -> Iterator[Part]:
+def ivy(rng: np.random.Generator) -> Parts:
     """Ivy that climbs the brick wall from the far corner."""
     count = 2400
     stems = rng.uniform(0, 1, (count, 2))
@@ -89,13 +76,13 @@ def ivy(rng: np.random.Generator) -> Iterator[Part]:
     yield part("ivy", leaves(LEFT_WALL.at(along, up, lift)[keep], (1.0, -0.15, 0.25), 0.085, rng), green, 0.5)
 
 
-def back_wall(rng: np.random.Generator) -> Iterator[Part]:
+def back_wall(rng: np.random.Generator) -> Parts:
     """Plain plaster with a door and a window let into it."""
     texture = textures.plaster(rng, (780, 2260), (0.84, 0.80, 0.72))
     yield part("plaster", pierced(BACK_WALL, [DOOR, WINDOW], 0.16), texture)
 
 
-def dado(rng: np.random.Generator) -> Iterator[Part]:
+def dado(rng: np.random.Generator) -> Parts:
     """Glazed tiles along the foot of the plaster that do not lie quite flat, under a ledge."""
     side = 0.15
     for name, u0, u1 in (("left", 0.0, DOOR[0] - 0.2), ("right", DOOR[2] + 0.2, BACK_WALL.width)):
@@ -110,7 +97,7 @@ def dado(rng: np.random.Generator) -> Iterator[Part]:
         yield part(f"ledge {name}", ledge, (0.20, 0.30, 0.50), 0.35)
 
 
-def door(rng: np.random.Generator) -> Iterator[Part]:
+def door(rng: np.random.Generator) -> Parts:
     """A boarded door whose paint flakes, in a granite frame, with iron straps."""
     u0, _, u1, top = DOOR
     left, y, wide = -HALF_WIDTH + u0, BACK + 0.10, u1 - u0
@@ -132,7 +119,7 @@ def door(rng: np.random.Generator) -> Iterator[Part]:
     yield part("door frame", [*jambs, lintel, step], gray, 0.7)
 
 
-def window(rng: np.random.Generator) -> Iterator[Part]:
+def window(rng: np.random.Generator) -> Parts:
     """A barred window with wooden shutters folded open and a stone sill."""
     u0, v0, u1, v1 = WINDOW
     left, right, wide, tall = -HALF_WIDTH + u0, -HALF_WIDTH + u1, u1 - u0, v1 - v0
@@ -153,7 +140,7 @@ def window(rng: np.random.Generator) -> Iterator[Part]:
     yield part("window sill", sill, textures.granite(rng, (384, 384), (0.60, 0.58, 0.54), 1.8))
 
 
-def posters(rng: np.random.Generator) -> Iterator[Part]:
+def posters(rng: np.random.Generator) -> Parts:
     """Two printed sheets on the plaster, their corners lifting."""
     sheets = (
         ("poster one", (4.55, 1.12), (0.72, 1.02), "DIPTYCH", (0.20, 0.36, 0.42),
@@ -172,7 +159,7 @@ def posters(rng: np.random.Generator) -> Iterator[Part]:
         yield part(name, relief(plane, lift), image)
 
 
-def limestone_wall(rng: np.random.Generator) -> Iterator[Part]:
+def limestone_wall(rng: np.random.Generator) -> Parts:
     """Rough-hewn limestone blocks on the right."""
     size = (RIGHT_WALL.width, RIGHT_WALL.height)
     stones = courses(rng, size, (0.17, 0.33), (0.25, 0.65), 0.02)
@@ -182,7 +169,7 @@ def limestone_wall(rng: np.random.Generator) -> Iterator[Part]:
     yield part("limestone wall", [wall, panel(RIGHT_WALL, 0.008)], texture)
 
 
-def coping(rng: np.random.Generator) -> Iterator[Part]:
+def coping(rng: np.random.Generator) -> Parts:
     """Clay barrel tiles along the top of the back wall, stone slabs on the others."""
     tiles = [_barrel_tile(rng, -HALF_WIDTH + 0.09 + 0.18 * k) for k in range(50)]
     slabs = [

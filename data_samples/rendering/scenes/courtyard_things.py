@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from ..modeling import textures
 from ..modeling.meshes import Mesh, directions, joined, lattice, waves
 from ..modeling.plants import blade, leaves
 from ..modeling.shapes import ball, box, boxes, hoop, lathe, rod, tube
-from ..scene import Part, part
+from ..scene import Parts, part
 
 HALF_WIDTH, BACK = 4.5, 6.0
 IRON = (0.13, 0.15, 0.15)
 
 
-def sculpture(rng: np.random.Generator) -> Iterator[Part]:
+def sculpture(rng: np.random.Generator) -> Parts:
     """A trefoil knot of veined marble on a speckled granite plinth."""
     x, y = 0.45, 3.55
     veins = np.abs(textures.fractal(rng, (512, 1024), 260.0, 6, 0.6))
@@ -39,7 +37,7 @@ def _trefoil(radius: float, thickness: float) -> Mesh:
     return mesh.moved((0, 0, -mesh.vertices[:, 2].min()))
 
 
-def chair(rng: np.random.Generator) -> Iterator[Part]:
+def chair(rng: np.random.Generator) -> Parts:
     """A folding bistro chair: thin iron legs, ash slats."""
     iron = []
     for side in (-0.20, 0.20):
@@ -55,7 +53,7 @@ def chair(rng: np.random.Generator) -> Iterator[Part]:
     yield part("chair slats", joined(slats).moved(*place), ash, 0.6)
 
 
-def table(rng: np.random.Generator) -> Iterator[Part]:
+def table(rng: np.random.Generator) -> Parts:
     """A mosaic table on three bent legs with a jug and a bowl of lemons."""
     place, on_table = (-1.05, 3.05, 0.013), (-1.05 - 0.10, 3.05 - 0.10, 0.013 + 0.724)
     t = np.linspace(0, 1, 14)
@@ -101,13 +99,14 @@ def _jug() -> Mesh:
 
 
 def _lemon(rng: np.random.Generator) -> Mesh:
+    """A ball with pointed ends along x and an uneven skin."""
     lemon = ball(0.034, 20)
     x, y, z = lemon.vertices.T
     lemon = Mesh(np.stack([x * (1 + 0.28 * (np.abs(x) / 0.034) ** 3), y, z], 1), lemon.faces, lemon.uv)
     return lemon.displaced(0.0006 * waves(lemon.vertices, 0.02, rng))
 
 
-def crates(rng: np.random.Generator) -> Iterator[Part]:
+def crates(rng: np.random.Generator) -> Parts:
     """Stacked fruit crates, open between their slats, and a barrel."""
     stack = [
         _crate(0.62, 0.42, 0.30).moved((2.55, 4.25, 0.013), -24),
@@ -130,6 +129,7 @@ def crates(rng: np.random.Generator) -> Iterator[Part]:
 
 
 def _crate(width: float, depth: float, height: float) -> Mesh:
+    """Corner posts, three slats a side, and a bottom of four boards."""
     x, y = width / 2, depth / 2
     rows = np.linspace(0.055, height - 0.05, 3)
     posts = boxes((0.04, 0.04, height), (-x + 0.03, x - 0.03), (-y + 0.03, y - 0.03), [height / 2])
@@ -139,7 +139,7 @@ def _crate(width: float, depth: float, height: float) -> Mesh:
     return joined(posts + long + short + bottom)
 
 
-def lamp_post(rng: np.random.Generator) -> Iterator[Part]:
+def lamp_post(rng: np.random.Generator) -> Parts:
     """A slender cast-iron lamp post in front of everything, with a cable of bulbs to the back wall."""
     at = (0.84, 0.85, 0.013)
     shaft = lathe(
@@ -158,7 +158,7 @@ def lamp_post(rng: np.random.Generator) -> Iterator[Part]:
     yield part("bulbs", bulbs, (0.90, 0.86, 0.74), 0.15, smooth=True)
 
 
-def pots(rng: np.random.Generator) -> Iterator[Part]:
+def pots(rng: np.random.Generator) -> Parts:
     """Terracotta pots with agaves, and an amphora by the door."""
     pot = lathe(
         [0, 0.15, 0.20, 0.235, 0.262, 0.262, 0.232, 0.225, 0], [0, 0, 0.22, 0.36, 0.365, 0.42, 0.42, 0.37, 0.36], 40, 32
@@ -187,7 +187,7 @@ def pots(rng: np.random.Generator) -> Iterator[Part]:
     yield part("amphora", amphora.moved((-0.55, 5.35, 0.013), 30), pale, smooth=True)
 
 
-def flower_bed(rng: np.random.Generator) -> Iterator[Part]:
+def flower_bed(rng: np.random.Generator) -> Parts:
     """A raised bed at the left with bushes, behind an iron railing on its kerb."""
     x0, x1, y0, y1, rim = -HALF_WIDTH + 0.02, -2.75, 2.35, 5.05, 0.34
     kerb = boxes((0.20, 0.445, rim), [x1], np.arange(y0 + 0.225, y1, 0.45), [rim / 2], 0.012)
@@ -217,7 +217,7 @@ def flower_bed(rng: np.random.Generator) -> Iterator[Part]:
     yield part("railing", railing, textures.iron(rng, 256, IRON, 0.2), 0.4, smooth=True)
 
 
-def boulder(rng: np.random.Generator) -> Iterator[Part]:
+def boulder(rng: np.random.Generator) -> Parts:
     """A weathered boulder with two smaller rocks."""
     rocks = []
     for (x, y), radius, flat in (((1.66, 4.55), 0.33, 0.75), ((1.22, 4.22), 0.12, 0.65), ((2.0, 4.95), 0.17, 0.7)):

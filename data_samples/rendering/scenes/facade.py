@@ -5,8 +5,6 @@ The world is in meters, x to the right along the front and y into the house, z u
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from ..camera_path import Lens, walk
@@ -15,7 +13,7 @@ from ..modeling.masonry import blocks, courses, pierced
 from ..modeling.meshes import directions, level, panel, upright, waves
 from ..modeling.plants import leaves
 from ..modeling.shapes import box, boxes, lathe, rod, tube
-from ..scene import Part, SampleScene, Sky, generators, part, parts_of
+from ..scene import Parts, SampleScene, Sky, generators, part, parts_of
 from .facade_openings import door, portal, windows
 from .facade_wall import HALF_WIDTH, frieze, medallions, moldings, wall, weathered
 
@@ -28,15 +26,15 @@ def build() -> SampleScene:
     ))  # fmt: skip
     azimuths = np.array([-40, -31, -22, -13, -4, 5, 14, 23, 32, 41.0])
     views = walk(
-        next(rngs), Lens(), target=(0.0, 0.0, 2.35), azimuths=list(azimuths),
-        radii=list(8.4 + 0.5 * np.cos(np.radians(4 * azimuths))),
+        next(rngs), Lens(), target=(0.0, 0.0, 2.35), azimuths=azimuths,
+        radii=8.4 + 0.5 * np.cos(np.radians(4 * azimuths)),
         heights=[1.6, 1.75, 1.5, 1.9, 1.6, 2.6, 1.7, 1.55, 2.3, 1.65], sway=0.12,
     )  # fmt: skip
     sky = Sky(sun_direction=(-0.60, -0.62, 0.50), sun_diameter=1.0, turbidity=3.0)
     return SampleScene("facade", parts, sky, views, exposure=4.6)
 
 
-def street(rng: np.random.Generator) -> Iterator[Part]:
+def street(rng: np.random.Generator) -> Parts:
     """Granite setts, a kerb, and a pavement of slabs along the wall."""
     road, walkway = level((-9.0, -11.0, -0.13), 18.0, 9.2), level((-9.0, -1.62, 0.0), 18.0, 1.75)
     setts = courses(rng, (18.0, 9.2), (0.11, 0.15), (0.12, 0.22), 0.014)
@@ -52,7 +50,7 @@ def street(rng: np.random.Generator) -> Iterator[Part]:
     yield part("kerb", kerb, textures.granite(rng, (512, 512), (0.52, 0.51, 0.49), 1.6))
 
 
-def lanterns(rng: np.random.Generator) -> Iterator[Part]:
+def lanterns(rng: np.random.Generator) -> Parts:
     """Two wrought-iron lanterns on brackets beside the portal."""
     iron, panes = [], []
     s = np.linspace(0, 1, 24)
@@ -76,7 +74,7 @@ def lanterns(rng: np.random.Generator) -> Iterator[Part]:
     yield part("lamps", panes, (0.86, 0.80, 0.62), 0.2, smooth=True)
 
 
-def tubs(rng: np.random.Generator) -> Iterator[Part]:
+def tubs(rng: np.random.Generator) -> Parts:
     """Clipped box balls in stone tubs beside the steps, and a bench under a window."""
     tub = lathe([0, 0.22, 0.25, 0.24, 0.33, 0.36, 0.36, 0.31, 0], [0, 0, 0.06, 0.1, 0.38, 0.42, 0.5, 0.5, 0.46], 40, 50)
     places = [(-2.25, -0.85, 0.0), (2.3, -0.8, 0.0), (-5.1, -0.75, 0.0)]
@@ -96,7 +94,7 @@ def tubs(rng: np.random.Generator) -> Iterator[Part]:
     yield part("box balls", greens, textures.foliage(rng, 256, (0.08, 0.17, 0.05), (0.27, 0.38, 0.13)), 0.55)
 
 
-def neighbors(rng: np.random.Generator) -> Iterator[Part]:
+def neighbors(rng: np.random.Generator) -> Parts:
     """The plastered houses on both sides, a little set back, and the ground under everything."""
     lefts = (1.6, 4.4, 7.2, 10.4, 13.2)
     for name, x0, color, top in (

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from ..modeling import textures
@@ -11,7 +9,7 @@ from ..modeling.masonry import blocks
 from ..modeling.meshes import Mesh, Plane, joined, lattice, panel, relief, upright
 from ..modeling.plants import leaves
 from ..modeling.shapes import arched, ball, box, boxes, hoop, lathe, prism, rod, tube
-from ..scene import Part, part
+from ..scene import Parts, part
 from .facade_wall import DOOR_HALF, HEAD, SILL, SPRING, WINDOW_HALF, WINDOWS, rounded, weathered
 
 OUTER = DOOR_HALF + 0.42
@@ -24,7 +22,7 @@ WIDE, TALL = 2 * WINDOW_HALF, HEAD - SILL
 """Size of a window."""
 
 
-def portal(rng: np.random.Generator) -> Iterator[Part]:
+def portal(rng: np.random.Generator) -> Parts:
     """Jambs and an arch of wedge stones, a shell over the door, two columns with an entablature, and steps."""
     arch = _arch(rng)
     jambs = boxes(
@@ -102,7 +100,7 @@ def _balustrade() -> list[Mesh]:
     return rail + boxes((0.18, 0.18, 0.42), (-SPAN / 2 + 0.02, SPAN / 2 - 0.02), [-0.70], [4.01], 0.012)
 
 
-def door(rng: np.random.Generator) -> Iterator[Part]:
+def door(rng: np.random.Generator) -> Parts:
     """Two leaves with raised panels, iron studs and rings."""
     plane = upright((-DOOR_HALF, 0.32, 0.0), 2 * DOOR_HALF, SPRING)
     fields = [
@@ -121,7 +119,7 @@ def door(rng: np.random.Generator) -> Iterator[Part]:
     yield part("studs", [*studs, *pulls], textures.iron(rng, 128, (0.12, 0.12, 0.12), 0.2), 0.4)
 
 
-def windows(rng: np.random.Generator) -> Iterator[Part]:
+def windows(rng: np.random.Generator) -> Parts:
     """Framed windows with leaded panes, pediments on consoles, and window boxes in bloom."""
     glass = [panel(upright((x - WINDOW_HALF, 0.20, SILL), WIDE, TALL)) for x in WINDOWS]
     flower_boxes = [box((0.96, 0.20, 0.17), (x, -0.19, SILL + 0.085), 0.01) for x in WINDOWS]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from ..modeling import textures
 from ..modeling.masonry import blocks, courses, cut
 from ..modeling.meshes import Mesh, arc_length, joined, lattice, panel, relief, upright
 from ..modeling.shapes import boxes
-from ..scene import Part, part
+from ..scene import Parts, part
 
 HALF_WIDTH, BASE, TOP = 6.0, 1.42, 4.95
 WALL = upright((-HALF_WIDTH, 0, 0), 2 * HALF_WIDTH, TOP + 0.8)
@@ -23,7 +22,7 @@ WINDOW_HALF, SILL, HEAD = 0.52, 1.85, 3.55
 SANDSTONE = [(0.73, 0.67, 0.57), (0.69, 0.63, 0.53), (0.77, 0.71, 0.62), (0.66, 0.60, 0.51), (0.71, 0.64, 0.56)]
 
 
-def wall(rng: np.random.Generator) -> Iterator[Part]:
+def wall(rng: np.random.Generator) -> Parts:
     """Bossed stones below, fine ashlar above, with the openings left out."""
     size = (WALL.width, WALL.height)
     door_hole = (HALF_WIDTH - DOOR_HALF - 0.45, 0.0, HALF_WIDTH + DOOR_HALF + 0.45, SPRING + DOOR_HALF + 0.42)
@@ -64,7 +63,7 @@ def molding_profile(*corners: tuple[float, float]) -> np.ndarray:
     return np.concatenate(rows)
 
 
-def moldings(rng: np.random.Generator) -> Iterator[Part]:
+def moldings(rng: np.random.Generator) -> Parts:
     """The plinth, the string course, the architrave under the frieze, and the cornice with its dentils."""
     left, right = -HALF_WIDTH - 0.05, HALF_WIDTH + 0.05
     gap = DOOR_HALF + 0.45
@@ -95,7 +94,7 @@ def rounded(distance: np.ndarray, radius: float) -> np.ndarray:
     return np.sqrt(np.clip(radius**2 - distance**2, 0, None))
 
 
-def frieze(rng: np.random.Generator) -> Iterator[Part]:
+def frieze(rng: np.random.Generator) -> Parts:
     """A running scroll with a different flower in every bend, carved five centimeters deep."""
     height, wave = 0.46, 1.05
     plane = upright((-HALF_WIDTH, -0.02, TOP - 0.48), 2 * HALF_WIDTH, height)
@@ -125,7 +124,7 @@ def _flower(rng: np.random.Generator, du: np.ndarray, dv: np.ndarray) -> np.ndar
     return np.maximum(0.9 * bloom, 1.3 * rounded(r, 0.032) / 0.032)
 
 
-def medallions(rng: np.random.Generator) -> Iterator[Part]:
+def medallions(rng: np.random.Generator) -> Parts:
     """Two round reliefs between portal and windows: a sun and a knot of ribbons."""
     side = 0.84
     v, u = np.mgrid[:150, :150] / 149 * 2 - 1

@@ -5,8 +5,6 @@ The world is in meters, z up; the gravel is z = 0 and the lion, which looks to -
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from ..camera_path import Lens, walk
@@ -15,7 +13,7 @@ from ..modeling.masonry import blocks, courses
 from ..modeling.meshes import Mesh, lattice, level, panel, upright, waves
 from ..modeling.plants import leaves
 from ..modeling.shapes import box, boxes, lathe
-from ..scene import Part, SampleScene, Sky, generators, part, parts_of
+from ..scene import Parts, SampleScene, Sky, generators, part, parts_of
 from .lion_figure import lion
 
 
@@ -25,14 +23,14 @@ def build() -> SampleScene:
     parts = parts_of(rngs, (lion, plinth, ground, garden, wall))
     turns = np.linspace(-82, 82, 12)
     views = walk(
-        next(rngs), Lens(), target=(0.0, 0.0, 1.42), azimuths=list(turns),
-        radii=list(3.55 + 0.15 * np.cos(turns / 20)), heights=[1.6, 2.05] * 6, sway=0.05,
+        next(rngs), Lens(), target=(0.0, 0.0, 1.42), azimuths=turns,
+        radii=3.55 + 0.15 * np.cos(turns / 20), heights=[1.6, 2.05] * 6, sway=0.05,
     )  # fmt: skip
     sky = Sky(sun_direction=(0.52, -0.60, 0.62), sun_diameter=2.0, turbidity=4.0)
     return SampleScene("lion", parts, sky, views, exposure=4.6)
 
 
-def plinth(rng: np.random.Generator) -> Iterator[Part]:
+def plinth(rng: np.random.Generator) -> Parts:
     """A stepped plinth of granite with framed panels."""
     stone = textures.granite(rng, (900, 900), (0.60, 0.57, 0.52), 2.2)
     stains = textures.fractal(rng, (900, 900), 300.0, 6)
@@ -51,7 +49,7 @@ def plinth(rng: np.random.Generator) -> Iterator[Part]:
     yield part("plinth", pieces, stone)
 
 
-def ground(rng: np.random.Generator) -> Iterator[Part]:
+def ground(rng: np.random.Generator) -> Parts:
     """Raked gravel with pebbles and fallen leaves, and a ring of brick about the plinth."""
     axis = np.linspace(-9, 9, 361)
     x, y = np.meshgrid(axis, axis)
@@ -77,7 +75,7 @@ def ground(rng: np.random.Generator) -> Iterator[Part]:
     yield part("fallen leaves", fallen, brown)
 
 
-def garden(rng: np.random.Generator) -> Iterator[Part]:
+def garden(rng: np.random.Generator) -> Parts:
     """A clipped hedge around, trees behind it, and four urns with flowers."""
     turn = np.linspace(0, 2 * np.pi, 90)
     ring = np.stack([6.3 * np.cos(turn), 6.3 * np.sin(turn), 0 * turn], 1)
@@ -111,7 +109,7 @@ def garden(rng: np.random.Generator) -> Iterator[Part]:
     yield part("blossom", blossom, textures.foliage(rng, 64, (0.60, 0.18, 0.42), (0.90, 0.55, 0.72)))
 
 
-def wall(rng: np.random.Generator) -> Iterator[Part]:
+def wall(rng: np.random.Generator) -> Parts:
     """A garden wall of brick in the far background on the open side, and meadow beyond."""
     plane = upright((-12.0, 13.0, 0.0), 24.0, 2.4)
     bricks = courses(rng, (24.0, 2.4), (0.074, 0.078), (0.215, 0.24), 0.012, bond=True)

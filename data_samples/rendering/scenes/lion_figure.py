@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 
 import numpy as np
 
 from ..modeling import textures
 from ..modeling.freeform import Field, blended, boxed, capsule, carved, ellipsoid, mirrored, surface_net
 from ..modeling.meshes import joined, waves
-from ..scene import Part, part
+from ..scene import Parts, part
 
 SEAT = 0.86
 """Height of the plinth."""
@@ -92,7 +91,7 @@ def mane(phase: np.ndarray) -> Field:
     return distance
 
 
-def lion(rng: np.random.Generator) -> Iterator[Part]:
+def lion(rng: np.random.Generator) -> Parts:
     """The figure in weathered stone: body, mane in locks, face, and the ball."""
     figure = blended([body(), mane(rng.uniform(0, 2 * np.pi, 3)), head()], 0.014)
     mesh = surface_net(figure, (-0.5, -0.85, -0.03), (0.5, 0.85, 1.55), 0.0105)

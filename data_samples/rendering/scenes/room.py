@@ -6,8 +6,6 @@ the roof are left out, only its bars throw their shadows: the room is lit as by 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from ..camera_path import Lens, walk
@@ -15,7 +13,7 @@ from ..modeling import textures
 from ..modeling.masonry import blocks, pierced
 from ..modeling.meshes import Mesh, Plane, level, panel, relief, upright, waves
 from ..modeling.shapes import ball, box, boxes, rod
-from ..scene import Part, SampleScene, Sky, generators, part, parts_of
+from ..scene import Parts, SampleScene, Sky, generators, part, parts_of
 from .room_furniture import easel, sofa, stove, table
 from .room_things import BACK, HALF_WIDTH, oddments, pictures, plant, shelves
 
@@ -37,7 +35,7 @@ def build() -> SampleScene:
     return SampleScene("room", parts, sky, views, exposure=11.5)
 
 
-def floor(rng: np.random.Generator) -> Iterator[Part]:
+def floor(rng: np.random.Generator) -> Parts:
     """Oak parquet laid in a herringbone, and a woven rug."""
     long, wide = 0.48, 0.08
     i, j, kind = (a.ravel() for a in np.meshgrid(np.arange(-16, 17), np.arange(-50, 51), (0, 1), indexing="ij"))
@@ -91,7 +89,7 @@ def weave(rng: np.random.Generator) -> np.ndarray:
     return textures.finish(image * np.exp(knots + 0.08 * textures.fractal(rng, (height, width), 300.0))[..., None])
 
 
-def walls(rng: np.random.Generator) -> Iterator[Part]:
+def walls(rng: np.random.Generator) -> Parts:
     """White plaster with next to nothing on it, skirting boards, a window and a door."""
     near, deep = FRONT - 1, BACK - FRONT + 1
     hole, doorway = (deep - 1.5 - 1.6, 0.95, deep - 1.5, 2.35), (2.7, 0.0, 3.6, 2.1)
@@ -126,7 +124,7 @@ def walls(rng: np.random.Generator) -> Iterator[Part]:
     yield part("meadow", panel(level((-300, -300, -0.4), 600, 600)), (0.34, 0.40, 0.22))
 
 
-def roof(rng: np.random.Generator) -> Iterator[Part]:
+def roof(rng: np.random.Generator) -> Parts:
     """Iron bars and two beams of the glass roof."""
     x, near, z = HALF_WIDTH, FRONT - 1, HIGH + 0.02
     bars = [rod((at, near, z), (at, BACK, z), 0.018) for at in np.linspace(-x, x, 11)]

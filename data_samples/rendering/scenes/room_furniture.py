@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from ..modeling import textures
 from ..modeling.meshes import Mesh, Plane, joined, lattice, panel, waves
 from ..modeling.shapes import box, boxes, hoop, lathe, rod, tube
-from ..scene import Part, part
+from ..scene import Parts, part
 
 
-def table(rng: np.random.Generator) -> Iterator[Part]:
+def table(rng: np.random.Generator) -> Parts:
     """A work table with jars of brushes, papers, a lamp, and a chair of bent wood."""
     place = (1.25, 0.35, 0.0), 12.0
     wood = [
@@ -22,11 +20,9 @@ def table(rng: np.random.Generator) -> Iterator[Part]:
         *boxes((0.025, 0.58, 0.09), (-0.6, 0.6), [0], [0.67], 0.004),
     ]
     jar = lathe(
-        [0, 0.042, 0.045, 0.045, 0.038, 0.04, 0.034, 0.034, 0],
-        [0, 0, 0.02, 0.11, 0.125, 0.135, 0.13, 0.02, 0.015],
-        28,
-        40,
-    )
+        [0, 0.042, 0.045, 0.045, 0.038, 0.04, 0.034, 0.034, 0], [0, 0, 0.02, 0.11, 0.125, 0.135, 0.13, 0.02, 0.015],
+        28, 40,
+    )  # fmt: skip
     spots = ((-0.48, 0.18), (-0.36, 0.25), (-0.53, 0.03))
     brushes = [_brush(rng, np.array([*spot, 0.77])) for spot in spots for _ in range(7)]
     papers = []
@@ -75,7 +71,7 @@ def _chair() -> list[Mesh]:
     ]  # fmt: skip
 
 
-def sofa(rng: np.random.Generator) -> Iterator[Part]:
+def sofa(rng: np.random.Generator) -> Parts:
     """A couch with cushions on the left, under the window."""
     place = (-2.5, 1.0, 0.0), 90.0
     couch = [box((1.9, 0.85, 0.22), (0, 0, 0.22), 0.03), box((1.9, 0.20, 0.60), (0, 0.36, 0.50), 0.05)]
@@ -104,7 +100,7 @@ def _cushion(rng: np.random.Generator, size: tuple[float, float, float]) -> Mesh
     return lattice(np.stack(halves), np.stack([np.stack([a, b], -1) * 0.5] * 2))
 
 
-def easel(rng: np.random.Generator) -> Iterator[Part]:
+def easel(rng: np.random.Generator) -> Parts:
     """An easel with a painted landscape, and a rolling stool."""
     place = (-0.95, 1.75, 0.0), 14.0
     wood = [rod((x, 0.0, 0.0), (0.35 * x, 0.32, 1.95), 0.018) for x in (-0.38, 0.38)]
@@ -137,7 +133,7 @@ def _landscape(rng: np.random.Generator) -> np.ndarray:
     return textures.finish(textures.mix(image, (0.80, 0.30, 0.14), poppies))
 
 
-def stove(rng: np.random.Generator) -> Iterator[Part]:
+def stove(rng: np.random.Generator) -> Parts:
     """An iron stove on the right with its pipe, and a pile of logs."""
     x, y = 2.45, 1.15
     body = [

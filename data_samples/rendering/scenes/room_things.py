@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from ..modeling import plants, textures
 from ..modeling.freeform import blended, boxed, capsule, ellipsoid, surface_net
 from ..modeling.meshes import Mesh, Plane, panel, upright, waves
 from ..modeling.shapes import ball, box, boxes, lathe
-from ..scene import Part, part
+from ..scene import Parts, part
 
 HALF_WIDTH, BACK = 3.0, 2.9
 
@@ -21,7 +19,7 @@ CLOTH = ((0.45, 0.12, 0.10), (0.12, 0.22, 0.34), (0.16, 0.30, 0.20), (0.62, 0.50
          (0.22, 0.20, 0.22), (0.66, 0.34, 0.14))  # fmt: skip
 
 
-def shelves(rng: np.random.Generator) -> Iterator[Part]:
+def shelves(rng: np.random.Generator) -> Parts:
     """A bookcase on the right of the back wall, full but for a few gaps."""
     deep, middle = 0.32, (LEFT + RIGHT) / 2
     boards = boxes((RIGHT - LEFT, deep, 0.028), [middle], [Y], (0.09, 0.47, 0.83, 1.17, 1.51, 1.85), 0.003)
@@ -78,7 +76,7 @@ def spines(rng: np.random.Generator) -> np.ndarray:
     return textures.finish(image * np.exp(0.04 * textures.fractal(rng, (900, 900), 5.0, 2))[..., None])
 
 
-def pictures(rng: np.random.Generator) -> Iterator[Part]:
+def pictures(rng: np.random.Generator) -> Parts:
     """Three framed prints on walls that are otherwise bare."""
     frames = []
     lines = ["a dark room", "with one small hole", "and a white wall", "opposite"]
@@ -100,7 +98,7 @@ def pictures(rng: np.random.Generator) -> Iterator[Part]:
     yield part("frames", frames, textures.wood(rng, (256, 256), (0.24, 0.17, 0.11), 0.2), 0.4)
 
 
-def plant(rng: np.random.Generator) -> Iterator[Part]:
+def plant(rng: np.random.Generator) -> Parts:
     """A fig tree in a basket in the corner, and a fern on the sill."""
     stem, crown = plants.tree(rng, 1.75, 0.48, 0.15, 260)
     basket = lathe([0, 0.17, 0.21, 0.22, 0.205, 0], [0, 0, 0.16, 0.32, 0.33, 0.30], 48, 60)
@@ -118,7 +116,7 @@ def plant(rng: np.random.Generator) -> Iterator[Part]:
     yield part("fern pot", pot, textures.clay(rng, (128, 256), (0.64, 0.40, 0.30)), smooth=True)
 
 
-def oddments(rng: np.random.Generator) -> Iterator[Part]:
+def oddments(rng: np.random.Generator) -> Parts:
     """A plaster torso on a stand, a folding screen without pattern, and a stack of canvases against the wall."""
     torso = blended([
         ellipsoid((0, 0, 0.30), (0.16, 0.11, 0.20)), ellipsoid((0, 0, 0.10), (0.15, 0.115, 0.12)),

@@ -5,7 +5,6 @@ The world is in meters, z up; the ground lies near z = 0 and rises towards +y.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import deepcopy
 
 import numpy as np
@@ -15,7 +14,7 @@ from ..modeling import plants, textures
 from ..modeling.meshes import Mesh, directions, lattice, waves
 from ..modeling.plants import leaves
 from ..modeling.shapes import ball, lathe, tube
-from ..scene import Part, SampleScene, Sky, generators, part, parts_of
+from ..scene import Parts, SampleScene, Sky, generators, part, parts_of
 
 
 class Ground:
@@ -44,7 +43,7 @@ def build() -> SampleScene:
     ground = Ground(next(rngs))
     parts = parts_of(rngs, (floor, trunks, log, ferns, grass, stones, fungi, saplings, backdrop), ground)
     views = walk(
-        next(rngs), Lens(), target=(0.0, 1.3, 0.62), azimuths=list(np.linspace(-40, 40, 10)),
+        next(rngs), Lens(), target=(0.0, 1.3, 0.62), azimuths=np.linspace(-40, 40, 10),
         radii=[4.1, 3.9, 4.0, 4.2, 4.0, 3.9, 4.1, 4.0, 4.2, 4.0],
         heights=[1.35, 1.55, 1.3, 1.7, 1.45, 1.6, 1.3, 1.75, 1.4, 1.5], sway=0.06,
     )  # fmt: skip
@@ -52,7 +51,7 @@ def build() -> SampleScene:
     return SampleScene("thicket", parts, sky, views, exposure=7.0)
 
 
-def floor(rng: np.random.Generator, ground: Ground) -> Iterator[Part]:
+def floor(rng: np.random.Generator, ground: Ground) -> Parts:
     """Dark soil under brown leaves, twigs across them, and cushions of moss."""
     axis = np.linspace(-7, 7, 281)
     x, y = np.meshgrid(axis, axis + 2)
@@ -94,7 +93,7 @@ def stem(rng: np.random.Generator, foot: tuple[float, float, float], height: flo
     return mesh.displaced(np.where((up > path[0, 2]) & (up < path[-1, 2]), rough, 0.0)).moved(foot, rng.uniform(0, 360))
 
 
-def trunks(rng: np.random.Generator, ground: Ground) -> Iterator[Part]:
+def trunks(rng: np.random.Generator, ground: Ground) -> Parts:
     """Four oaks, three slender birches, and ivy that climbs the thickest oak."""
     oaks = [stem(rng, ground.at(x, y), h, r) for x, y, h, r in (
         (-1.15, 2.1, 3.6, 0.21), (1.75, 2.9, 3.8, 0.26), (0.25, 4.3, 3.6, 0.17), (-2.9, 3.9, 3.4, 0.20)
@@ -114,7 +113,7 @@ def trunks(rng: np.random.Generator, ground: Ground) -> Iterator[Part]:
     yield part("ivy", ivy, textures.foliage(rng, 256, (0.07, 0.17, 0.06), (0.24, 0.36, 0.12)), 0.4)
 
 
-def log(rng: np.random.Generator, ground: Ground) -> Iterator[Part]:
+def log(rng: np.random.Generator, ground: Ground) -> Parts:
     """A fallen trunk across the middle, half under moss, with branches that stand up."""
     s = np.linspace(0, 1, 130)
     line = np.array([-1.9, -0.15]) + s[:, None] * np.array([3.1, 1.25])
@@ -156,7 +155,7 @@ def planted(
     ]
 
 
-def ferns(rng: np.random.Generator, ground: Ground) -> Iterator[Part]:
+def ferns(rng: np.random.Generator, ground: Ground) -> Parts:
     """Ferns in four sizes, in clumps."""
     kinds = [plants.fern(rng, n, size) for n, size in ((13, 0.55), (11, 0.42), (15, 0.68), (9, 0.34))]
     spots = np.concatenate([scattered(rng, 44, (-3.2, 0.9), (3.2, 5.0)), scattered(rng, 9, (-2.4, -0.9), (2.2, 0.2))])
@@ -165,7 +164,7 @@ def ferns(rng: np.random.Generator, ground: Ground) -> Iterator[Part]:
     yield part("ferns two", every[26:], textures.foliage(rng, 128, (0.22, 0.34, 0.08), (0.50, 0.56, 0.20)), 0.6)
 
 
-def grass(rng: np.random.Generator, ground: Ground) -> Iterator[Part]:
+def grass(rng: np.random.Generator, ground: Ground) -> Parts:
     """Tufts of wood-rush and some dry stalks."""
     kinds = [plants.tuft(rng, n, size) for n, size in ((22, 0.30), (16, 0.22), (26, 0.40), (12, 0.16))]
     every = planted(rng, ground, kinds, scattered(rng, 190, (-3.6, -1.4), (3.6, 4.6)), 1.2)
@@ -173,7 +172,7 @@ def grass(rng: np.random.Generator, ground: Ground) -> Iterator[Part]:
     yield part("dry grass", every[150:], textures.foliage(rng, 128, (0.46, 0.38, 0.20), (0.72, 0.62, 0.38)), 0.7)
 
 
-def stones(rng: np.random.Generator, ground: Ground) -> Iterator[Part]:
+def stones(rng: np.random.Generator, ground: Ground) -> Parts:
     """Boulders with lichen, half sunk."""
     rocks = []
     for x, y, radius in (
@@ -192,7 +191,7 @@ def stones(rng: np.random.Generator, ground: Ground) -> Iterator[Part]:
     yield part("stones", rocks, textures.finish(textures.mix(stone, (0.28, 0.34, 0.12), 0.8 * green)), smooth=True)
 
 
-def fungi(rng: np.random.Generator, ground: Ground) -> Iterator[Part]:
+def fungi(rng: np.random.Generator, ground: Ground) -> Parts:
     """Toadstools in a troop."""
     cap = lathe([0, 0.012, 0.045, 0.050, 0.042, 0.020, 0], [0.075, 0.07, 0.062, 0.070, 0.092, 0.104, 0.106], 28, 30)
     foot = lathe([0, 0.014, 0.009, 0.008, 0], [0, 0, 0.03, 0.075, 0.076], 16, 14)
@@ -207,7 +206,7 @@ def fungi(rng: np.random.Generator, ground: Ground) -> Iterator[Part]:
     yield part("feet", [foot.moved(*place) for place in places], white, smooth=True)
 
 
-def saplings(rng: np.random.Generator, ground: Ground) -> Iterator[Part]:
+def saplings(rng: np.random.Generator, ground: Ground) -> Parts:
     """Young trees and brambles between the trunks."""
     sticks, green = [], []
     for x, y, height, crown in (
@@ -229,7 +228,7 @@ def saplings(rng: np.random.Generator, ground: Ground) -> Iterator[Part]:
     yield part("sapling leaves", green, textures.foliage(rng, 256, (0.14, 0.27, 0.06), (0.42, 0.52, 0.16)), 0.55)
 
 
-def backdrop(rng: np.random.Generator, _: Ground) -> Iterator[Part]:
+def backdrop(rng: np.random.Generator, _: Ground) -> Parts:
     """Bushes and trunks farther off, and crowns above that dapple the light."""
     x, y, radius = (rng.uniform(*limits, 12) for limits in ((-7, 7), (5.6, 9.0), (0.1, 0.2)))
     far = [stem(rng, (*place, 0.3), 4.5, r) for *place, r in zip(x, y, radius, strict=True)]

@@ -6,7 +6,6 @@ The world is in meters, x to the east and y to the north, z up; the middle of th
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from ..camera_path import Lens, flight
 from ..modeling import plants, textures
 from ..modeling.meshes import Mesh, joined, upright
 from ..modeling.shapes import box, boxes, prism, rod, tube
-from ..scene import Part, SampleScene, Sky, generators, part, parts_of
+from ..scene import Parts, SampleScene, Sky, generators, part, parts_of
 from .village_ground import Terrain, plots, surface, terrain
 from .village_houses import buildings, church
 
@@ -32,7 +31,7 @@ def build() -> SampleScene:
     return SampleScene("village", parts, sky, views, exposure=4.4)
 
 
-def trees(rng: np.random.Generator, ground: Terrain, homes: list[np.ndarray]) -> Iterator[Part]:
+def trees(rng: np.random.Generator, ground: Terrain, homes: list[np.ndarray]) -> Parts:
     """Trees in gardens and along the roads, and a wood in the north."""
     stems, green, dark = [], [], []
     sizes = ((6.5, 2.3), (8.0, 2.8), (5.0, 2.0), (10.0, 3.3), (7.0, 2.4))
@@ -59,7 +58,7 @@ def trees(rng: np.random.Generator, ground: Terrain, homes: list[np.ndarray]) ->
     yield part("spruces", dark, textures.foliage(rng, 256, (0.07, 0.15, 0.09), (0.20, 0.30, 0.17)), 0.7)
 
 
-def hedges(rng: np.random.Generator, ground: Terrain, homes: list[np.ndarray]) -> Iterator[Part]:
+def hedges(rng: np.random.Generator, ground: Terrain, homes: list[np.ndarray]) -> Parts:
     """Clipped hedges and board fences behind the houses, and rows of vegetables."""
     green, beds, boards = [], [], []
     for number, home in enumerate(homes):
@@ -90,7 +89,7 @@ def _behind(ground: Terrain, home: np.ndarray, u: np.ndarray, side: int, reach: 
     return ground.along(np.stack([x + c * u - s * side * reach, y + s * u + c * side * reach], 1))
 
 
-def things(rng: np.random.Generator, ground: Terrain, homes: list[np.ndarray]) -> Iterator[Part]:
+def things(rng: np.random.Generator, ground: Terrain, homes: list[np.ndarray]) -> Parts:
     """Cars by the road and in yards, hay bales on a field, and a power line across the village."""
     path, half = ground.roads[0]
     spots = []

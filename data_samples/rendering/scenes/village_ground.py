@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,7 +11,7 @@ from scipy.interpolate import RegularGridInterpolator
 
 from ..modeling import textures
 from ..modeling.meshes import arc_length, lattice, waves
-from ..scene import Part, part
+from ..scene import Parts, part
 
 HALF = 110.0
 """Half the side of the terrain in meters."""
@@ -78,7 +77,7 @@ def distance_to(path: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return cv2.distanceTransform(line, cv2.DIST_L2, 5) * (2 * HALF / shape[0])
 
 
-def surface(rng: np.random.Generator, ground: Terrain, homes: list[np.ndarray]) -> Iterator[Part]:
+def surface(rng: np.random.Generator, ground: Terrain, homes: list[np.ndarray]) -> Parts:
     """The ground with its image: meadows, plowed and green fields, roads, gravel yards and lawns."""
     shape = (PIXELS, PIXELS)
     per_meter = PIXELS / (2 * HALF)

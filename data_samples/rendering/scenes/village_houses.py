@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from ..modeling import textures
 from ..modeling.masonry import courses
 from ..modeling.meshes import TILE, Mesh, Plane, joined, upright
 from ..modeling.shapes import ball, box, boxes, lathe, prism, rod, tube
-from ..scene import Part, part
+from ..scene import Parts, part
 from .village_ground import Terrain
 
 Pieces = dict[str, list[Mesh]]
@@ -141,7 +139,7 @@ def painted(rng: np.random.Generator, color: textures.Color) -> np.ndarray:
     return textures.mottled(rng, (1024, 1024), color, (0.06, 400.0, 6), (0.06, 30.0, 4))
 
 
-def buildings(rng: np.random.Generator, ground: Terrain, homes: list[np.ndarray]) -> Iterator[Part]:
+def buildings(rng: np.random.Generator, ground: Terrain, homes: list[np.ndarray]) -> Parts:
     """All houses, in five colors of plaster and three of roof."""
     pieces: Pieces = {}
     for number, (x, y, length, width, turn) in enumerate(homes):
@@ -163,7 +161,7 @@ def buildings(rng: np.random.Generator, ground: Terrain, homes: list[np.ndarray]
         yield part(name, meshes, *looks[name])
 
 
-def church(rng: np.random.Generator, ground: Terrain, _: list[np.ndarray]) -> Iterator[Part]:
+def church(rng: np.random.Generator, ground: Terrain, _: list[np.ndarray]) -> Parts:
     """A church with a nave, a tower with a slated spire, and a walled yard with graves."""
     at = ground.on(-14.0, -22.0)
     nave = house(rng, 17.0, 8.5, 6.5, np.radians(48), "plain")
