@@ -72,6 +72,11 @@ class Plane:
     width: float
     height: float
 
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height in meters."""
+        return self.width, self.height
+
     def at(self, u: np.ndarray, v: np.ndarray, lift: np.ndarray | float = 0.0) -> np.ndarray:
         """Points (..., 3) at (u, v) meters in the rectangle, ``lift`` meters above it."""
         normal = np.cross(self.u, self.v)

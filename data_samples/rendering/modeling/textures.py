@@ -6,16 +6,20 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.random import Generator
 from PIL import Image, ImageDraw, ImageFont
 from scipy.spatial import KDTree
 
 Color = tuple[float, float, float]
+"""sRGB, 0..1."""
+
+Shape = tuple[int, int]
+"""Height and width in pixels."""
 
 
 def fractal(
-    rng: np.random.Generator, shape: tuple[int, int], cell: float | tuple[float, float], octaves: int = 6,
-    gain: float = 0.55,
-) -> np.ndarray:  # fmt: skip
+    rng: Generator, shape: Shape, cell: float | tuple[float, float], octaves: int = 6, gain: float = 0.55
+) -> np.ndarray:
     """Fractal noise (H, W) of zero mean and unit spread; ``cell`` is its longest period in pixels, (y, x)."""
     cy, cx = (cell, cell) if isinstance(cell, (int, float)) else cell
     total = np.zeros(shape, np.float32)
@@ -36,7 +40,7 @@ def finish(image: np.ndarray) -> np.ndarray:
     return (np.clip(image, 0.02, 0.98) * 255 + 0.5).astype(np.uint8)
 
 
-def mottled(rng: np.random.Generator, shape: tuple[int, int], color: Color, *layers: tuple) -> np.ndarray:
+def mottled(rng: Generator, shape: Shape, color: Color, *layers: tuple) -> np.ndarray:
     """A texture of one color whose brightness varies by layers (amplitude, *arguments of :func:`fractal`)."""
     return finish(paint(color, *(layer[0] * fractal(rng, shape, *layer[1:]) for layer in layers)))
 
@@ -47,7 +51,7 @@ def mix(below: np.ndarray, above: np.ndarray | Color, amount: np.ndarray) -> np.
     return below * (1 - a) + np.asarray(above, np.float32) * a
 
 
-def speckles(rng: np.random.Generator, shape: tuple[int, int], density: float, radius: float) -> np.ndarray:
+def speckles(rng: Generator, shape: Shape, density: float, radius: float) -> np.ndarray:
     """Soft-edged random grains: a mask (H, W) in 0..1 that covers about ``density`` of the surface."""
     noise = cv2.GaussianBlur(rng.standard_normal(shape).astype(np.float32), (0, 0), radius)
     threshold = np.quantile(noise, 1 - density)
@@ -55,7 +59,7 @@ def speckles(rng: np.random.Generator, shape: tuple[int, int], density: float, r
 
 
 def speckled(
-    rng: np.random.Generator, image: np.ndarray, opacity: float, grains: Sequence[tuple[Color, float, float]]
+    rng: Generator, image: np.ndarray, opacity: float, grains: Sequence[tuple[Color, float, float]]
 ) -> np.ndarray:
     """A float image (H, W, 3) under :func:`speckles`, given as (color, density, radius)."""
     for color, density, radius in grains:
@@ -64,7 +68,7 @@ def speckled(
 
 
 def masonry(
-    rng: np.random.Generator, rectangles: np.ndarray, size: tuple[float, float], per_meter: float,
+    rng: Generator, rectangles: np.ndarray, size: tuple[float, float], per_meter: float,
     palette: Sequence[Color], joint: Color, *,
     grain: float = 0.10, spread: float = 0.10, pits: float = 0.02, stains: float = 0.10,
 ) -> np.ndarray:  # fmt: skip
@@ -91,7 +95,7 @@ def masonry(
     return finish(image * np.exp(stains * fractal(rng, shape, per_meter * 1.2, 7))[..., None])
 
 
-def granite(rng: np.random.Generator, shape: tuple[int, int], base: Color, grain: float) -> np.ndarray:
+def granite(rng: Generator, shape: Shape, base: Color, grain: float) -> np.ndarray:
     """Speckled stone: light, dark and tinted grains of about ``grain`` pixels."""
     return finish(speckled(rng, paint(base, 0.08 * fractal(rng, shape, shape[1] / 4)), 0.8, (
         ((0.80, 0.78, 0.74), 0.20, grain * 1.3), ((0.30, 0.29, 0.28), 0.14, grain * 1.1),
@@ -100,7 +104,7 @@ def granite(rng: np.random.Generator, shape: tuple[int, int], base: Color, grain
     )))  # fmt: skip
 
 
-def marble(rng: np.random.Generator, shape: tuple[int, int], base: Color) -> np.ndarray:
+def marble(rng: Generator, shape: Shape, base: Color) -> np.ndarray:
     """Polished marble: clouds of the base color, pale and dark veins that branch along lines of a warped noise."""
     warp = fractal(rng, shape, shape[0] / 1.5, 5)
     image = paint(base, 0.14 * fractal(rng, shape, shape[0] / 4), 0.05 * fractal(rng, shape, 9.0, 3))
@@ -114,9 +118,7 @@ def marble(rng: np.random.Generator, shape: tuple[int, int], base: Color) -> np.
     return finish(image)
 
 
-def wood(
-    rng: np.random.Generator, shape: tuple[int, int], color: Color, contrast: float = 0.2, flaking: Color | None = None
-) -> np.ndarray:
+def wood(rng: Generator, shape: Shape, color: Color, contrast: float = 0.2, flaking: Color | None = None) -> np.ndarray:
     """Planks' surface with the grain along x; ``flaking`` is a coat of paint that has partly come off."""
     height, width = shape
     bend = fractal(rng, shape, (130.0, width / 1.5), 3)
@@ -134,7 +136,7 @@ def wood(
     return finish(image)
 
 
-def plaster(rng: np.random.Generator, shape: tuple[int, int], color: Color, cracks: int = 5) -> np.ndarray:
+def plaster(rng: Generator, shape: Shape, color: Color, cracks: int = 5) -> np.ndarray:
     """Plain lime plaster: almost without texture, with faint clouds, a few hair cracks and dirt under the top edge."""
     clouds, spots = 0.018 * fractal(rng, shape, shape[0] / 3), 0.010 * fractal(rng, shape, 40.0)
     image = paint(color, clouds, spots, 0.008 * fractal(rng, shape, 4.0, 2))
@@ -149,7 +151,7 @@ def plaster(rng: np.random.Generator, shape: tuple[int, int], color: Color, crac
     return finish(image * np.exp(-0.22 * fade * runs)[..., None])
 
 
-def tiles(rng: np.random.Generator, columns: int, rows: int) -> np.ndarray:
+def tiles(rng: Generator, columns: int, rows: int) -> np.ndarray:
     """Hand-painted glazed tiles, 56 pixels each: blue and ochre motifs on white, no two alike."""
     side = 56
     y, x = np.mgrid[:side, :side] / (side - 1) * 2 - 1
@@ -175,7 +177,7 @@ def tiles(rng: np.random.Generator, columns: int, rows: int) -> np.ndarray:
     return finish(image)
 
 
-def mosaic(rng: np.random.Generator, size: int, cells: int, palette: Sequence[Color]) -> np.ndarray:
+def mosaic(rng: Generator, size: int, cells: int, palette: Sequence[Color]) -> np.ndarray:
     """Broken-tile mosaic (trencadis): Voronoi cells of glazed shards with pale grout."""
     seeds = rng.uniform(-0.05, 1.05, (cells, 2))
     y, x = np.mgrid[:size, :size] / size
@@ -188,7 +190,7 @@ def mosaic(rng: np.random.Generator, size: int, cells: int, palette: Sequence[Co
     return finish(mix(image, (0.74, 0.71, 0.66), 10 * (0.13 - gap)))
 
 
-def bark(rng: np.random.Generator, shape: tuple[int, int], color: Color) -> np.ndarray:
+def bark(rng: Generator, shape: Shape, color: Color) -> np.ndarray:
     """Furrowed bark, its ridges along y, gray-green with algae here and there."""
     ridges = 1 - np.abs(fractal(rng, shape, (shape[0] / 3, shape[1] / 22), 4))
     image = paint(color, 0.30 * np.clip(ridges, -1.2, 0.6), 0.12 * fractal(rng, shape, 7.0, 3))
@@ -196,7 +198,7 @@ def bark(rng: np.random.Generator, shape: tuple[int, int], color: Color) -> np.n
     return finish(mix(image, (0.58, 0.58, 0.52), 0.7 * speckles(rng, shape, 0.04, 4.0)))
 
 
-def birch(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+def birch(rng: Generator, shape: Shape) -> np.ndarray:
     """White bark with dark dashes across and black scars."""
     image = paint((0.80, 0.77, 0.71), 0.05 * fractal(rng, shape, (20.0, shape[1])), 0.04 * fractal(rng, shape, 9.0, 3))
     dashes = fractal(rng, shape, (7.0, shape[1] / 3), 3)
@@ -204,7 +206,7 @@ def birch(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     return finish(mix(image, (0.12, 0.10, 0.09), 0.9 * speckles(rng, shape, 0.03, 11.0)))
 
 
-def clay(rng: np.random.Generator, shape: tuple[int, int], color: Color) -> np.ndarray:
+def clay(rng: Generator, shape: Shape, color: Color) -> np.ndarray:
     """Fired clay with turning marks around and white efflorescence."""
     marks = fractal(rng, shape, (8.0, shape[1] * 2.0), 3)
     image = paint(color, 0.06 * marks, 0.08 * fractal(rng, shape, shape[0] / 3), 0.05 * fractal(rng, shape, 6.0, 3))
@@ -213,14 +215,14 @@ def clay(rng: np.random.Generator, shape: tuple[int, int], color: Color) -> np.n
     return finish(mix(image, 0.6 * image, speckles(rng, shape, 0.02, 1.5)))
 
 
-def foliage(rng: np.random.Generator, size: int, dark: Color, light: Color) -> np.ndarray:
+def foliage(rng: Generator, size: int, dark: Color, light: Color) -> np.ndarray:
     """Many greens to pick from: leaves take their color at a random place of it."""
     noise = fractal(rng, (size, size), size / 6, 6)
     image = mix(paint(dark, 0.05 * noise), light, 0.5 + 0.35 * noise)
     return finish(mix(image, (0.55, 0.47, 0.16), 2 * (fractal(rng, (size, size), size / 10, 3) - 1.9)))
 
 
-def iron(rng: np.random.Generator, size: int, color: Color, rust: float) -> np.ndarray:
+def iron(rng: Generator, size: int, color: Color, rust: float) -> np.ndarray:
     """Painted iron with rust coming through on a share ``rust`` of it."""
     noise = fractal(rng, (size, size), size / 5, 6)
     image = paint(color, 0.10 * fractal(rng, (size, size), size / 12, 4))
@@ -228,9 +230,7 @@ def iron(rng: np.random.Generator, size: int, color: Color, rust: float) -> np.n
     return finish(mix(image, spots, 3 * (noise - np.quantile(noise, 1 - rust))))
 
 
-def poster(
-    rng: np.random.Generator, shape: tuple[int, int], title: str, lines: Sequence[str], ink: Color
-) -> np.ndarray:
+def poster(rng: Generator, shape: Shape, title: str, lines: Sequence[str], ink: Color) -> np.ndarray:
     """A printed poster: a title, a picture of overlapping discs and hatching, and lines of small print."""
     height, width = shape
     sheet = Image.new("RGB", (width, height), (236, 228, 208))

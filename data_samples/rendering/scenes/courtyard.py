@@ -46,20 +46,22 @@ def build() -> SampleScene:
 
 def floor(rng: np.random.Generator) -> Parts:
     """Worn flagstones on sand."""
-    size = (FLOOR.width, FLOOR.height)
-    slabs = courses(rng, size, (0.34, 0.52), (0.38, 0.85), 0.022)
+    slabs = courses(rng, FLOOR.size, (0.34, 0.52), (0.38, 0.85), 0.022)
     palette = [(0.58, 0.55, 0.50), (0.54, 0.52, 0.49), (0.61, 0.57, 0.51), (0.50, 0.49, 0.47)]
-    texture = textures.masonry(rng, slabs, size, 280, palette, (0.40, 0.36, 0.29), grain=0.11, spread=0.07, stains=0.12)
+    texture = textures.masonry(
+        rng, slabs, FLOOR.size, 280, palette, (0.40, 0.36, 0.29), grain=0.11, spread=0.07, stains=0.12
+    )
     stones = blocks(FLOOR, slabs, rng, height=0.012, uneven=0.003, chamfer=0.012, relief=0.0022, corners=4)
     yield part("floor", [stones, panel(FLOOR, 0.002)], texture)
 
 
 def brick_wall(rng: np.random.Generator) -> Parts:
     """Old hand-made bricks on the left, in running bond."""
-    size = (LEFT_WALL.width, LEFT_WALL.height)
-    bricks = courses(rng, size, (0.074, 0.078), (0.215, 0.24), 0.012, bond=True)
+    bricks = courses(rng, LEFT_WALL.size, (0.074, 0.078), (0.215, 0.24), 0.012, bond=True)
     palette = [(0.55, 0.33, 0.26), (0.60, 0.38, 0.30), (0.49, 0.29, 0.24), (0.64, 0.46, 0.37), (0.42, 0.29, 0.26)]
-    texture = textures.masonry(rng, bricks, size, 340, palette, (0.66, 0.62, 0.55), grain=0.13, spread=0.13, pits=0.03)
+    texture = textures.masonry(
+        rng, bricks, LEFT_WALL.size, 340, palette, (0.66, 0.62, 0.55), grain=0.13, spread=0.13, pits=0.03
+    )
     wall = blocks(LEFT_WALL, bricks, rng, height=0.010, uneven=0.004, chamfer=0.006, relief=0.001)
     yield part("brick wall", [wall, panel(LEFT_WALL, 0.001)], texture)
 
@@ -161,10 +163,11 @@ def posters(rng: np.random.Generator) -> Parts:
 
 def limestone_wall(rng: np.random.Generator) -> Parts:
     """Rough-hewn limestone blocks on the right."""
-    size = (RIGHT_WALL.width, RIGHT_WALL.height)
-    stones = courses(rng, size, (0.17, 0.33), (0.25, 0.65), 0.02)
+    stones = courses(rng, RIGHT_WALL.size, (0.17, 0.33), (0.25, 0.65), 0.02)
     palette = [(0.72, 0.67, 0.57), (0.67, 0.61, 0.51), (0.76, 0.72, 0.64), (0.62, 0.58, 0.52)]
-    texture = textures.masonry(rng, stones, size, 280, palette, (0.58, 0.54, 0.47), grain=0.12, spread=0.07, pits=0.03)
+    texture = textures.masonry(
+        rng, stones, RIGHT_WALL.size, 280, palette, (0.58, 0.54, 0.47), grain=0.12, spread=0.07, pits=0.03
+    )
     wall = blocks(RIGHT_WALL, stones, rng, height=0.035, uneven=0.010, chamfer=0.022, relief=0.006, corners=5)
     yield part("limestone wall", [wall, panel(RIGHT_WALL, 0.008)], texture)
 

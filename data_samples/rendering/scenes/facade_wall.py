@@ -24,7 +24,7 @@ SANDSTONE = [(0.73, 0.67, 0.57), (0.69, 0.63, 0.53), (0.77, 0.71, 0.62), (0.66, 
 
 def wall(rng: np.random.Generator) -> Parts:
     """Bossed stones below, fine ashlar above, with the openings left out."""
-    size = (WALL.width, WALL.height)
+    size = WALL.size
     door_hole = (HALF_WIDTH - DOOR_HALF - 0.45, 0.0, HALF_WIDTH + DOOR_HALF + 0.45, SPRING + DOOR_HALF + 0.42)
     holes = [(HALF_WIDTH + x - WINDOW_HALF, SILL, HALF_WIDTH + x + WINDOW_HALF, HEAD) for x in WINDOWS]
     low = courses(rng, (size[0], BASE - 0.12), (0.40, 0.46), (0.62, 1.05), 0.03, bond=True)
