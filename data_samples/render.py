@@ -1,7 +1,7 @@
-"""Make a sample scene: ``python data_samples/render.py --scene facade``.
+"""Render a sample scene: ``python data_samples/render.py --scene facade``.
 
-Needs the development extra ``render`` (Mitsuba 3). Photos and truth go to a cache folder, whose name is printed; those
-of the courtyard replace the shipped ones beside this script.
+Needs the development extra ``render`` (Mitsuba 3). Writes photos and truth to a cache folder and prints its name; those
+of the courtyard replace the committed ones beside this script.
 """
 
 from __future__ import annotations
@@ -15,19 +15,18 @@ from diptych.stages.formats.colmap import write_colmap
 from diptych.stages.formats.depth import write_depth
 from diptych.stages.formats.normals import write_normals
 from diptych.stages.formats.ply import write_ply
-from rendering import courtyard, facade, lion, photo, renderer, room, thicket, truth, village
-from rendering.meshes import joined
+from rendering import photo, renderer, truth
+from rendering.modeling.meshes import joined
+from rendering.scenes import courtyard, facade, lion, room, thicket, village
 
 SCENES = {
     module.__name__.rpartition(".")[2]: module.build for module in (courtyard, facade, lion, room, thicket, village)
 }
 
-SHIPPED = ("courtyard",)
-
 
 def folder_of(scene: str) -> Path:
-    """Where a scene goes if nothing else is said."""
-    if scene in SHIPPED:
+    """The default output folder of a scene."""
+    if scene == "courtyard":
         return Path(__file__).parent / scene
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "diptych" / "scenes" / scene
@@ -37,13 +36,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Path-trace a sample scene: photos, cameras, depth, normals and mesh.")
     parser.add_argument("--scene", choices=SCENES, default="courtyard")
     parser.add_argument("--out", type=Path, help="folder to write to (default: a cache folder)")
-    parser.add_argument(
-        "--samples", type=int, default=16, help="light paths a pixel to the sun and to the sky each, by 16"
-    )
+    paths = "light paths per pixel to the sun and as many to the sky, a multiple of 16"
+    parser.add_argument("--samples", type=int, default=16, help=paths)
     parser.add_argument("--size", type=int, nargs=2, default=(960, 640), metavar=("WIDTH", "HEIGHT"))
-    parser.add_argument(
-        "--views", type=int, nargs="*", help="photos of only these views, counted from 0; of none where none is named"
-    )
+    only = "render photos of these views only, counted from 0; without numbers, of none"
+    parser.add_argument("--views", type=int, nargs="*", help=only)
     given = parser.parse_args()
 
     scene = SCENES[given.scene]()

@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 from diptych.stages.images.containers import read_container
 from diptych.stages.images.exif import focal_in_pixels, read_exif
-from rendering import photo, plants, room, village
+from rendering import photo
 from rendering.camera_path import Lens, flight
-from rendering.freeform import blended, boxed, capsule, carved, ellipsoid, mirrored, surface_net
-from rendering.meshes import Mesh, Plane, arched, courses, cut, panel, prism, relief
+from rendering.modeling import plants
+from rendering.modeling.freeform import blended, boxed, capsule, carved, ellipsoid, mirrored, surface_net
+from rendering.modeling.masonry import courses, cut
+from rendering.modeling.meshes import Mesh, Plane, panel, relief
+from rendering.modeling.shapes import arched, prism
+from rendering.scenes import room, village_ground
 
 WALL = Plane((-2.0, 0.0, 0.0), (1, 0, 0), (0, 0, 1), 4.0, 3.0)
 
@@ -142,15 +146,15 @@ def test_plants_grow_where_they_should() -> None:
 
 def test_houses_of_the_village_keep_off_each_other_and_the_roads() -> None:
     rng = np.random.default_rng(5)
-    ground = village.terrain(rng)
-    homes = village.plots(rng, ground)
+    ground = village_ground.terrain(rng)
+    homes = village_ground.plots(rng, ground)
     places = np.array([home[:2] for home in homes])
     apart = np.linalg.norm(places[:, None] - places[None], axis=2) + 1e9 * np.eye(len(homes))
     assert len(homes) > 20 and apart.min() > 8.5
     for path, half in ground.roads:
         nearest = np.linalg.norm(places[:, None] - path[None], axis=2).min(axis=1)
         assert (nearest > half + 3.0).all()
-    corner = np.array([[village.HALF, -village.HALF]])
+    corner = np.array([[village_ground.HALF, -village_ground.HALF]])
     assert ground.at(corner)[0] == pytest.approx(ground.heights[0, -1])
 
 

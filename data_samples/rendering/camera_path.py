@@ -1,4 +1,4 @@
-"""Where the photographer stands, and the one camera in hand."""
+"""The pinhole camera and the poses that a scene is photographed from."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy as np
 class Lens:
     """A pinhole camera for a photo of any size: focal length and principal point in units of the photo's width.
 
-    The principal point is given as an offset from the centre, since no real lens sits exactly in front of it.
+    The principal point is given as an offset from the center of the photo.
     """
 
     focal: float = 0.9702
     offset: tuple[float, float] = (0.0036, -0.0022)
 
     def matrix(self, width: int, height: int) -> np.ndarray:
-        """K (3, 3) in pixels; the centre of the top-left pixel is (0.5, 0.5)."""
+        """K (3, 3) in pixels; the center of the top-left pixel is (0.5, 0.5)."""
         f = self.focal * width
         cx, cy = width / 2 + self.offset[0] * width, height / 2 + self.offset[1] * width
         return np.array([[f, 0.0, cx], [0.0, f, cy], [0.0, 0.0, 1.0]])
@@ -57,18 +57,17 @@ def walk(
     rng: np.random.Generator,
     lens: Lens,
     target: Sequence[float],
-    azimuths: Sequence[float],
-    radii: Sequence[float],
+    azimuths: Sequence[float] | np.ndarray,
+    radii: Sequence[float] | np.ndarray,
     heights: Sequence[float],
     sway: float = 0.06,
 ) -> Views:
     """A hand-held walk around ``target``: azimuth in degrees (0 is towards -y), distance and eye height of each step.
 
-    ``sway`` is the spread in metres of the steps and, doubled, of the point looked at; the camera rolls by a degree.
+    ``sway`` is the standard deviation in meters of the positions, twice that for the points looked at; the camera
+    rolls by about a degree.
     """
-    count = len(azimuths)
-    angle = np.radians(azimuths)
-    reach = np.asarray(radii, float)
+    count, angle, reach = len(azimuths), np.radians(azimuths), np.asarray(radii, float)
     centers = np.stack([np.sin(angle) * reach, -np.cos(angle) * reach, np.asarray(heights, float)], axis=1)
     centers[:, :2] += np.asarray(target, float)[:2]
     centers += sway * rng.standard_normal((count, 3))
@@ -83,11 +82,12 @@ def flight(
     ys: Sequence[float],
     altitude: float,
     tilt: float,
-    sway: float = 0.5,
+    sway: float,
 ) -> Views:
-    """A drone's grid flown in strips along x, looking to +y and ``tilt`` degrees off the plumb line.
+    """A drone's grid flown in strips along x, looking to +y and ``tilt`` degrees off the vertical.
 
-    ``sway`` is the spread in metres of the positions and of the points looked at; the camera rolls by half a degree.
+    ``sway`` is the standard deviation in meters of the positions and of the points looked at; the camera rolls by
+    about half a degree.
     """
     strips = [list(xs) if row % 2 == 0 else list(xs)[::-1] for row in range(len(ys))]
     over = np.array([(x, y, altitude) for strip, y in zip(strips, ys, strict=True) for x in strip], float)

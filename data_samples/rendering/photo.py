@@ -12,7 +12,7 @@ from PIL.TiffImagePlugin import IFDRational
 from .camera_path import Lens
 
 SENSOR_WIDTH = 13.2
-"""Width of the imagined sensor in millimetres (the one-inch type, 13.2 x 8.8 mm)."""
+"""Width of the imagined sensor in millimeters (the one-inch type, 13.2 x 8.8 mm)."""
 
 FULL_WELL = 8.0
 """Where the sensor saturates; white on the photo is 1."""
@@ -33,9 +33,9 @@ def develop(radiance: np.ndarray, exposure: float, rng: np.random.Generator) -> 
     return (srgb(filmic(np.maximum(light, 0))) * 255 + 0.5).astype(np.uint8)
 
 
-def filmic(light: np.ndarray, shoulder: float = 0.45) -> np.ndarray:
-    """A straight line up to ``shoulder``, then an exponential roll-off to 1, with the same slope where they meet."""
-    rest = 1 - shoulder
+def filmic(light: np.ndarray) -> np.ndarray:
+    """A straight line up to 0.45, then an exponential roll-off to 1, with the same slope where they meet."""
+    shoulder, rest = 0.45, 1 - 0.45
     return np.where(light < shoulder, light, 1 - rest * np.exp(-np.maximum(light - shoulder, 0) / rest))
 
 
@@ -44,7 +44,7 @@ def srgb(linear: np.ndarray) -> np.ndarray:
     return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055)
 
 
-def save(path: Path, pixels: np.ndarray, lens: Lens, number: int, quality: int = 92) -> None:
+def save(path: Path, pixels: np.ndarray, lens: Lens, number: int) -> None:
     """Write the JPEG with the EXIF that a camera would write: focal lengths rounded, as cameras do."""
     height, width = pixels.shape[:2]
     exif = Image.Exif()
@@ -68,4 +68,4 @@ def save(path: Path, pixels: np.ndarray, lens: Lens, number: int, quality: int =
             0xA405: round(lens.focal * width * np.hypot(36, 24) / np.hypot(width, height)),
         }
     )
-    Image.fromarray(pixels).save(path, quality=quality, subsampling=0, exif=exif)
+    Image.fromarray(pixels).save(path, quality=92, subsampling=0, exif=exif)

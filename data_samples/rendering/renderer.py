@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .camera_path import Views
-from .meshes import Mesh
+from .modeling.meshes import Mesh
 from .photo import srgb
 from .scene import Material, Part, SampleScene, Sky
 
@@ -51,11 +51,11 @@ def radiance(world: World, views: Views, index: int, size: tuple[int, int], samp
 
 
 def surface(world: World, views: Views, index: int, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What one ray through the centre of every pixel meets.
+    """What one ray through the center of every pixel meets.
 
     Returns:
         z-depth (H, W) and the unit normal of the triangle in the camera's frame (H, W, 3), facing the camera, both 0
-        where nothing is hit, and the surface's own colour in sRGB (H, W, 3), uint8.
+        where nothing is hit, and the surface's own color in sRGB (H, W, 3), uint8.
     """
     width, height = size
     rotation, translation = views.rotations[index], views.translations[index]
@@ -115,9 +115,13 @@ def _shape(part: Part) -> Any:
     props = mi.Properties()
     props["bsdf"] = mi.load_dict(_bsdf(part.material))
     shape = mi.Mesh(
-        part.name, len(mesh.vertices), len(mesh.faces), props=props,
-        has_vertex_normals=part.smooth, has_vertex_texcoords=True,
-    )  # fmt: skip
+        part.name,
+        len(mesh.vertices),
+        len(mesh.faces),
+        props=props,
+        has_vertex_normals=part.smooth,
+        has_vertex_texcoords=True,
+    )
     values = mi.traverse(shape)
     values["vertex_positions"] = np.float32(mesh.vertices).ravel()
     values["faces"] = np.uint32(mesh.faces).ravel()

@@ -1,13 +1,15 @@
-"""What a sample scene is: parts with materials, a sky, an exposure, and the views it is photographed from."""
+"""A sample scene: parts with materials, a sky, an exposure, and the camera views."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from .camera_path import Views
-from .meshes import Mesh
+from .modeling.meshes import Mesh, joined
+from .modeling.textures import Color
 
 
 @dataclass(frozen=True)
@@ -15,8 +17,8 @@ class Material:
     """The look of a surface.
 
     Attributes:
-        texture: sRGB image (H, W, 3), uint8; a single colour is an image of one pixel.
-        roughness: 1 is matt and has no gloss at all, small values shine.
+        texture: sRGB image (H, W, 3), uint8; a single color is an image of one pixel.
+        roughness: 1 is matte without any gloss, small values shine.
     """
 
     texture: np.ndarray
@@ -25,7 +27,7 @@ class Material:
 
 @dataclass(frozen=True)
 class Part:
-    """A mesh of one material; ``smooth`` shades it with interpolated normals (the geometry stays flat triangles)."""
+    """A mesh of one material; ``smooth`` shades it with interpolated normals, the geometry stays flat triangles."""
 
     name: str
     mesh: Mesh
@@ -33,11 +35,18 @@ class Part:
     smooth: bool = False
 
 
+Parts = Iterable[Part]
+
+
 @dataclass(frozen=True)
 class Sky:
-    """Sun and sky: direction towards the sun, its apparent diameter in degrees (wider softens shadows), and haze.
+    """Sun and sky.
 
-    ``sun`` is how much of a clear day's sun comes through the clouds.
+    Attributes:
+        sun_direction: towards the sun.
+        sun_diameter: apparent, in degrees; a wider sun casts softer shadows.
+        turbidity: haze of the air.
+        sun: share of a clear day's sunlight that the clouds let through.
     """
 
     sun_direction: tuple[float, float, float]
@@ -62,5 +71,25 @@ class SampleScene:
 
 
 def plain(red: float, green: float, blue: float) -> np.ndarray:
-    """A texture of one sRGB colour (0..1)."""
+    """A texture of one sRGB color (0..1)."""
     return (np.array([[[red, green, blue]]]) * 255 + 0.5).astype(np.uint8)
+
+
+def part(
+    name: str, mesh: Mesh | Sequence[Mesh], look: np.ndarray | Color, roughness: float = 1.0, smooth: bool = False
+) -> Part:
+    """A part of one mesh or several, with a texture or one sRGB color (0..1)."""
+    texture = look if isinstance(look, np.ndarray) else plain(*look)
+    return Part(name, mesh if isinstance(mesh, Mesh) else joined(mesh), Material(texture, roughness), smooth)
+
+
+def parts_of(rngs: Iterator[np.random.Generator], makers: Sequence[Callable[..., Parts]], *given: object) -> tuple:
+    """The parts (:class:`Part`) of all ``makers``, each called with the next random generator and ``given``."""
+    return tuple(part for make in makers for part in make(next(rngs), *given))
+
+
+def generators(seed: int) -> Iterator[np.random.Generator]:
+    """An endless supply of independent random generators."""
+    rng = np.random.default_rng(seed)
+    while True:
+        yield rng.spawn(1)[0]

@@ -8,11 +8,11 @@ import numpy as np
 from diptych.stages.scene import Camera, Scene
 
 from .camera_path import Views
-from .meshes import Mesh
+from .modeling.meshes import Mesh
 
 POINTS_A_VIEW = 100
 TOLERANCE = 1e-3
-"""How far, relative to the depth, a point may lie from a surface that is seen and still count as seen itself."""
+"""A point is seen if its depth differs from the depth map by at most this share of it."""
 
 
 def true_scene(
@@ -26,7 +26,7 @@ def true_scene(
     """The exact cameras, and surface points under random pixels with their exact projections.
 
     Args:
-        depths, colors: z-depth (H, W) and RGB (H, W, 3) of the surface under the pixel centres of every view.
+        depths, colors: z-depth (H, W) and RGB (H, W, 3) of the surface under the pixel centers of every view.
     """
     width, height = size
     k = views.lens.matrix(width, height)

@@ -6,30 +6,32 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.random import Generator
 from PIL import Image, ImageDraw, ImageFont
 from scipy.spatial import KDTree
 
 Color = tuple[float, float, float]
+"""sRGB, 0..1."""
+
+Shape = tuple[int, int]
+"""Height and width in pixels."""
 
 
 def fractal(
-    rng: np.random.Generator, shape: tuple[int, int], cell: float | tuple[float, float], octaves: int = 6,
-    gain: float = 0.55,
-) -> np.ndarray:  # fmt: skip
+    rng: Generator, shape: Shape, cell: float | tuple[float, float], octaves: int = 6, gain: float = 0.55
+) -> np.ndarray:
     """Fractal noise (H, W) of zero mean and unit spread; ``cell`` is its longest period in pixels, (y, x)."""
     cy, cx = (cell, cell) if isinstance(cell, (int, float)) else cell
     total = np.zeros(shape, np.float32)
     for octave in range(octaves):
         rows, columns = (int(np.ceil(shape[k] / c * 2**octave)) + 3 for k, c in ((0, cy), (1, cx)))
-        if rows > shape[0] or columns > shape[1]:
-            rows, columns = min(rows, shape[0]), min(columns, shape[1])
-        grid = rng.standard_normal((rows, columns)).astype(np.float32)
+        grid = rng.standard_normal((min(rows, shape[0]), min(columns, shape[1]))).astype(np.float32)
         total += gain**octave * cv2.resize(grid, shape[::-1], interpolation=cv2.INTER_CUBIC)
     return (total - total.mean()) / total.std()
 
 
 def paint(color: Color, *layers: np.ndarray) -> np.ndarray:
-    """A float image (H, W, 3) of one colour, its brightness multiplied by exp of the sum of the layers (H, W)."""
+    """A float image (H, W, 3) of one color, its brightness multiplied by exp of the sum of the layers (H, W)."""
     return np.asarray(color, np.float32) * np.exp(sum(layers, np.zeros_like(layers[0])))[..., None]
 
 
@@ -38,24 +40,38 @@ def finish(image: np.ndarray) -> np.ndarray:
     return (np.clip(image, 0.02, 0.98) * 255 + 0.5).astype(np.uint8)
 
 
+def mottled(rng: Generator, shape: Shape, color: Color, *layers: tuple) -> np.ndarray:
+    """A texture of one color whose brightness varies by layers (amplitude, *arguments of :func:`fractal`)."""
+    return finish(paint(color, *(layer[0] * fractal(rng, shape, *layer[1:]) for layer in layers)))
+
+
 def mix(below: np.ndarray, above: np.ndarray | Color, amount: np.ndarray) -> np.ndarray:
     """``above`` over ``below`` with opacity ``amount`` (H, W)."""
     a = np.clip(amount, 0, 1)[..., None]
     return below * (1 - a) + np.asarray(above, np.float32) * a
 
 
-def speckles(rng: np.random.Generator, shape: tuple[int, int], density: float, radius: float) -> np.ndarray:
+def speckles(rng: Generator, shape: Shape, density: float, radius: float) -> np.ndarray:
     """Soft-edged random grains: a mask (H, W) in 0..1 that covers about ``density`` of the surface."""
     noise = cv2.GaussianBlur(rng.standard_normal(shape).astype(np.float32), (0, 0), radius)
     threshold = np.quantile(noise, 1 - density)
     return np.clip((noise - threshold) / (0.25 * noise.std()), 0, 1)
 
 
+def speckled(
+    rng: Generator, image: np.ndarray, opacity: float, grains: Sequence[tuple[Color, float, float]]
+) -> np.ndarray:
+    """A float image (H, W, 3) under :func:`speckles`, given as (color, density, radius)."""
+    for color, density, radius in grains:
+        image = mix(image, color, opacity * speckles(rng, image.shape[:2], density, radius))
+    return image
+
+
 def masonry(
-    rng: np.random.Generator,
+    rng: Generator,
     rectangles: np.ndarray,
     size: tuple[float, float],
-    per_metre: float,
+    per_meter: float,
     palette: Sequence[Color],
     joint: Color,
     *,
@@ -64,59 +80,63 @@ def masonry(
     pits: float = 0.02,
     stains: float = 0.10,
 ) -> np.ndarray:
-    """The texture of a wall or pavement of ``rectangles`` (N, 4) in metres on a surface of ``size`` (width, height).
+    """The texture of a wall or pavement of ``rectangles`` (N, 4) in meters on a surface of ``size`` (width, height).
 
-    Every block takes a colour of the palette, its own brightness (``spread``) and its own piece of ``grain``; ``pits``
+    Every block takes a color of the palette, its own brightness (``spread``) and its own piece of ``grain``; ``pits``
     is the share of dark holes and ``stains`` the weathering that runs over all.
     """
-    shape = round(size[1] * per_metre), round(size[0] * per_metre)
+    shape = round(size[1] * per_meter), round(size[0] * per_meter)
     index = np.full(shape, -1, np.int32)
-    corners = np.round(rectangles * per_metre).astype(int)
+    corners = np.round(rectangles * per_meter).astype(int)
     for k, (u0, v0, u1, v1) in enumerate(corners):
         index[max(shape[0] - v1, 0) : shape[0] - v0, u0:u1] = k
     colors = np.asarray(palette, np.float32)[rng.integers(len(palette), size=len(rectangles))]
     colors = colors * np.exp(spread * rng.standard_normal((len(rectangles), 1)))
     colors = colors * np.exp(0.015 * rng.standard_normal((len(rectangles), 3)))
     image = np.where((index >= 0)[..., None], colors[index], np.asarray(joint, np.float32)).astype(np.float32)
-    image *= np.exp(grain * fractal(rng, shape, per_metre * 0.10) + grain * fractal(rng, shape, per_metre * 0.012, 2))[
-        ..., None
-    ]
-    cloudy = fractal(rng, shape, per_metre * 0.05, 4)
+    grains = grain * fractal(rng, shape, per_meter * 0.10) + grain * fractal(rng, shape, per_meter * 0.012, 2)
+    image *= np.exp(grains)[..., None]
+    cloudy = fractal(rng, shape, per_meter * 0.05, 4)
     image = mix(image, 0.72 * image, (index >= 0) * np.clip(cloudy - 0.8, 0, 1))
-    image = mix(image, 0.35 * image, speckles(rng, shape, pits, per_metre * 0.0025))
-    image = mix(image, 1.25 * image, 0.8 * speckles(rng, shape, pits, per_metre * 0.003))
-    return finish(image * np.exp(stains * fractal(rng, shape, per_metre * 1.2, 7))[..., None])
+    image = mix(image, 0.35 * image, speckles(rng, shape, pits, per_meter * 0.0025))
+    image = mix(image, 1.25 * image, 0.8 * speckles(rng, shape, pits, per_meter * 0.003))
+    return finish(image * np.exp(stains * fractal(rng, shape, per_meter * 1.2, 7))[..., None])
 
 
-def granite(rng: np.random.Generator, shape: tuple[int, int], base: Color, grain: float) -> np.ndarray:
+def granite(rng: Generator, shape: Shape, base: Color, grain: float) -> np.ndarray:
     """Speckled stone: light, dark and tinted grains of about ``grain`` pixels."""
-    image = paint(base, 0.08 * fractal(rng, shape, shape[1] / 4))
-    for color, density, scale in (
-        ((0.80, 0.78, 0.74), 0.20, 1.3), ((0.30, 0.29, 0.28), 0.14, 1.1), ((0.60, 0.53, 0.46), 0.12, 1.8),
-        ((0.14, 0.14, 0.14), 0.05, 0.8), ((0.92, 0.91, 0.88), 0.05, 0.7),
-    ):  # fmt: skip
-        image = mix(image, color, 0.8 * speckles(rng, shape, density, grain * scale))
-    return finish(image)
+    return finish(
+        speckled(
+            rng,
+            paint(base, 0.08 * fractal(rng, shape, shape[1] / 4)),
+            0.8,
+            (
+                ((0.80, 0.78, 0.74), 0.20, grain * 1.3),
+                ((0.30, 0.29, 0.28), 0.14, grain * 1.1),
+                ((0.60, 0.53, 0.46), 0.12, grain * 1.8),
+                ((0.14, 0.14, 0.14), 0.05, grain * 0.8),
+                ((0.92, 0.91, 0.88), 0.05, grain * 0.7),
+            ),
+        )
+    )
 
 
-def marble(rng: np.random.Generator, shape: tuple[int, int], base: Color) -> np.ndarray:
-    """Polished marble: clouds of the base colour, pale and dark veins that branch along lines of a warped noise."""
+def marble(rng: Generator, shape: Shape, base: Color) -> np.ndarray:
+    """Polished marble: clouds of the base color, pale and dark veins that branch along lines of a warped noise."""
     warp = fractal(rng, shape, shape[0] / 1.5, 5)
     image = paint(base, 0.14 * fractal(rng, shape, shape[0] / 4), 0.05 * fractal(rng, shape, 9.0, 3))
     for color, cell, width, opacity in (
-        ((0.90, 0.86, 0.80), 2.5, 0.05, 0.7), ((0.25, 0.20, 0.20), 3.5, 0.03, 0.7),
+        ((0.90, 0.86, 0.80), 2.5, 0.05, 0.7),
+        ((0.25, 0.20, 0.20), 3.5, 0.03, 0.7),
         ((0.93, 0.90, 0.86), 7.0, 0.06, 0.5),
-    ):  # fmt: skip
+    ):
         noise = fractal(rng, shape, shape[0] / cell, 6) + 0.5 * warp
-        image = mix(
-            image, color, opacity * np.clip(1 - np.abs(noise) / width, 0, 1) * np.clip(0.6 + 0.6 * warp, 0.1, 1)
-        )
+        vein = np.clip(1 - np.abs(noise) / width, 0, 1)
+        image = mix(image, color, opacity * vein * np.clip(0.6 + 0.6 * warp, 0.1, 1))
     return finish(image)
 
 
-def wood(
-    rng: np.random.Generator, shape: tuple[int, int], color: Color, contrast: float = 0.2, flaking: Color | None = None
-) -> np.ndarray:
+def wood(rng: Generator, shape: Shape, color: Color, contrast: float = 0.2, flaking: Color | None = None) -> np.ndarray:
     """Planks' surface with the grain along x; ``flaking`` is a coat of paint that has partly come off."""
     height, width = shape
     bend = fractal(rng, shape, (130.0, width / 1.5), 3)
@@ -134,14 +154,10 @@ def wood(
     return finish(image)
 
 
-def plaster(rng: np.random.Generator, shape: tuple[int, int], color: Color, cracks: int = 5) -> np.ndarray:
+def plaster(rng: Generator, shape: Shape, color: Color, cracks: int = 5) -> np.ndarray:
     """Plain lime plaster: almost without texture, with faint clouds, a few hair cracks and dirt under the top edge."""
-    image = paint(
-        color,
-        0.018 * fractal(rng, shape, shape[0] / 3),
-        0.010 * fractal(rng, shape, 40.0),
-        0.008 * fractal(rng, shape, 4.0, 2),
-    )
+    clouds, spots = 0.018 * fractal(rng, shape, shape[0] / 3), 0.010 * fractal(rng, shape, 40.0)
+    image = paint(color, clouds, spots, 0.008 * fractal(rng, shape, 4.0, 2))
     lines = np.zeros(shape, np.float32)
     for _ in range(cracks):
         steps = np.cumsum(rng.normal((2.0, 5.0), (7.0, 4.0), size=(rng.integers(25, 70), 2)), axis=0)
@@ -153,8 +169,9 @@ def plaster(rng: np.random.Generator, shape: tuple[int, int], color: Color, crac
     return finish(image * np.exp(-0.22 * fade * runs)[..., None])
 
 
-def tiles(rng: np.random.Generator, columns: int, rows: int, side: int) -> np.ndarray:
-    """Hand-painted glazed tiles, ``side`` pixels each: blue and ochre motifs on white, no two alike."""
+def tiles(rng: Generator, columns: int, rows: int) -> np.ndarray:
+    """Hand-painted glazed tiles, 56 pixels each: blue and ochre motifs on white, no two alike."""
+    side = 56
     y, x = np.mgrid[:side, :side] / (side - 1) * 2 - 1
     radius, angle = np.hypot(x, y), np.arctan2(y, x)
     image = np.empty((rows * side, columns * side, 3), np.float32)
@@ -178,7 +195,7 @@ def tiles(rng: np.random.Generator, columns: int, rows: int, side: int) -> np.nd
     return finish(image)
 
 
-def mosaic(rng: np.random.Generator, size: int, cells: int, palette: Sequence[Color]) -> np.ndarray:
+def mosaic(rng: Generator, size: int, cells: int, palette: Sequence[Color]) -> np.ndarray:
     """Broken-tile mosaic (trencadis): Voronoi cells of glazed shards with pale grout."""
     seeds = rng.uniform(-0.05, 1.05, (cells, 2))
     y, x = np.mgrid[:size, :size] / size
@@ -191,15 +208,15 @@ def mosaic(rng: np.random.Generator, size: int, cells: int, palette: Sequence[Co
     return finish(mix(image, (0.74, 0.71, 0.66), 10 * (0.13 - gap)))
 
 
-def bark(rng: np.random.Generator, shape: tuple[int, int], color: Color) -> np.ndarray:
-    """Furrowed bark, its ridges along y, grey-green with algae here and there."""
+def bark(rng: Generator, shape: Shape, color: Color) -> np.ndarray:
+    """Furrowed bark, its ridges along y, gray-green with algae here and there."""
     ridges = 1 - np.abs(fractal(rng, shape, (shape[0] / 3, shape[1] / 22), 4))
     image = paint(color, 0.30 * np.clip(ridges, -1.2, 0.6), 0.12 * fractal(rng, shape, 7.0, 3))
     image = mix(image, (0.34, 0.38, 0.22), 0.6 * np.clip(fractal(rng, shape, shape[1] / 2) - 0.6, 0, 1))
     return finish(mix(image, (0.58, 0.58, 0.52), 0.7 * speckles(rng, shape, 0.04, 4.0)))
 
 
-def birch(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+def birch(rng: Generator, shape: Shape) -> np.ndarray:
     """White bark with dark dashes across and black scars."""
     image = paint((0.80, 0.77, 0.71), 0.05 * fractal(rng, shape, (20.0, shape[1])), 0.04 * fractal(rng, shape, 9.0, 3))
     dashes = fractal(rng, shape, (7.0, shape[1] / 3), 3)
@@ -207,7 +224,7 @@ def birch(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     return finish(mix(image, (0.12, 0.10, 0.09), 0.9 * speckles(rng, shape, 0.03, 11.0)))
 
 
-def clay(rng: np.random.Generator, shape: tuple[int, int], color: Color) -> np.ndarray:
+def clay(rng: Generator, shape: Shape, color: Color) -> np.ndarray:
     """Fired clay with turning marks around and white efflorescence."""
     marks = fractal(rng, shape, (8.0, shape[1] * 2.0), 3)
     image = paint(color, 0.06 * marks, 0.08 * fractal(rng, shape, shape[0] / 3), 0.05 * fractal(rng, shape, 6.0, 3))
@@ -216,14 +233,14 @@ def clay(rng: np.random.Generator, shape: tuple[int, int], color: Color) -> np.n
     return finish(mix(image, 0.6 * image, speckles(rng, shape, 0.02, 1.5)))
 
 
-def foliage(rng: np.random.Generator, size: int, dark: Color, light: Color) -> np.ndarray:
-    """Many greens to pick from: leaves take their colour at a random place of it."""
+def foliage(rng: Generator, size: int, dark: Color, light: Color) -> np.ndarray:
+    """Many greens to pick from: leaves take their color at a random place of it."""
     noise = fractal(rng, (size, size), size / 6, 6)
     image = mix(paint(dark, 0.05 * noise), light, 0.5 + 0.35 * noise)
     return finish(mix(image, (0.55, 0.47, 0.16), 2 * (fractal(rng, (size, size), size / 10, 3) - 1.9)))
 
 
-def iron(rng: np.random.Generator, size: int, color: Color, rust: float) -> np.ndarray:
+def iron(rng: Generator, size: int, color: Color, rust: float) -> np.ndarray:
     """Painted iron with rust coming through on a share ``rust`` of it."""
     noise = fractal(rng, (size, size), size / 5, 6)
     image = paint(color, 0.10 * fractal(rng, (size, size), size / 12, 4))
@@ -231,9 +248,7 @@ def iron(rng: np.random.Generator, size: int, color: Color, rust: float) -> np.n
     return finish(mix(image, spots, 3 * (noise - np.quantile(noise, 1 - rust))))
 
 
-def poster(
-    rng: np.random.Generator, shape: tuple[int, int], title: str, lines: Sequence[str], ink: Color
-) -> np.ndarray:
+def poster(rng: Generator, shape: Shape, title: str, lines: Sequence[str], ink: Color) -> np.ndarray:
     """A printed poster: a title, a picture of overlapping discs and hatching, and lines of small print."""
     height, width = shape
     sheet = Image.new("RGB", (width, height), (236, 228, 208))
@@ -257,7 +272,5 @@ def poster(
     small = ImageFont.load_default(size=width / 17)
     for k, line in enumerate(lines):
         draw.text((margin, height * (0.76 + 0.052 * k)), line, (34, 32, 36), font=small)
-    image = np.asarray(sheet, np.float32) / 255
-    return finish(
-        image * np.exp(0.03 * fractal(rng, shape, width / 2) + 0.015 * fractal(rng, shape, 3.0, 2))[..., None]
-    )
+    paper = 0.03 * fractal(rng, shape, width / 2) + 0.015 * fractal(rng, shape, 3.0, 2)
+    return finish(np.asarray(sheet, np.float32) / 255 * np.exp(paper)[..., None])

@@ -57,66 +57,54 @@ def mirrored(piece: Field) -> Field:
 
 
 def carved(body: Field, tool: Field, blend: float) -> Field:
-    """What is left of a body where a tool cuts into it, with a softened edge."""
+    """A body with a tool cut out of it; ``blend`` is the radius of the softened edge."""
     inverse = blended([lambda points: -body(points), tool], blend)
     return lambda points: -inverse(points)
 
 
 def surface_net(field: Field, low: Sequence[float], high: Sequence[float], step: float) -> Mesh:
-    """The zero level of a field inside a box, by surface nets (Gibson 1998): a vertex a cell, a quad a crossed edge.
+    """Mesh the zero level of a field inside a box by surface nets (Gibson 1998): a vertex per cell, a quad per edge.
 
-    Texture coordinates are laid on by :func:`boxed`.
+    Texture coordinates are 0; :func:`boxed` adds them.
     """
     axes = [np.arange(a, b + step, step) for a, b in zip(low, high, strict=True)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
-    shape = grid.shape[:3]
-    value = np.concatenate([field(part) for part in np.array_split(grid.reshape(-1, 3), 64)]).reshape(shape)
-    total, count = np.zeros((*(n - 1 for n in shape), 3)), np.zeros([n - 1 for n in shape])
+    value = np.concatenate([field(part) for part in np.array_split(grid.reshape(-1, 3), 64)]).reshape(grid.shape[:3])
+    cells = [n - 1 for n in value.shape]
+    total, count = np.zeros((*cells, 3)), np.zeros(cells)
     for axis in range(3):
-        ahead = np.take(value, range(1, shape[axis]), axis), np.take(value, range(shape[axis] - 1), axis)
-        crossed = (ahead[0] < 0) != (ahead[1] < 0)
-        share = np.where(crossed, ahead[1] / np.where(crossed, ahead[1] - ahead[0], 1), 0)
-        here = np.take(grid, range(shape[axis] - 1), axis).copy()
-        here[..., axis] += share * step
-        others = [k for k in range(3) if k != axis]
-        for i, j in itertools.product((0, 1), repeat=2):
-            window = [slice(None)] * 3
-            window[others[0]], window[others[1]] = (
-                slice(i, i + shape[others[0]] - 1),
-                slice(j, j + shape[others[1]] - 1),
-            )
-            part = tuple(window)
-            total += np.where(crossed[part][..., None], here[part], 0)
-            count += crossed[part]
+        before, after = np.delete(value, -1, axis), np.delete(value, 0, axis)
+        crossed = (before < 0) != (after < 0)
+        point = np.delete(grid, -1, axis)
+        point[..., axis] += np.where(crossed, before / np.where(crossed, before - after, 1), 0) * step
+        point = np.where(crossed[..., None], point, 0)
+        # Every edge belongs to four cells, one step apart along the two other axes.
+        for offset in itertools.product(*((0,) if k == axis else (0, 1) for k in range(3))):
+            window = tuple(slice(o, o + n) for o, n in zip(offset, cells, strict=True))
+            total += point[window]
+            count += crossed[window]
     held = count > 0
     index = np.full(held.shape, -1)
     index[held] = np.arange(held.sum())
-    vertices = total[held] / count[held][:, None]
     faces = []
     for axis in range(3):
-        b, c = (axis + 1) % 3, (axis + 2) % 3
-        inner = [slice(None)] * 3
-        inner[b], inner[c] = slice(1, shape[b] - 1), slice(1, shape[c] - 1)
-        sign = np.take(value[tuple(inner)], range(shape[axis] - 1), axis) < 0
-        after = np.take(value[tuple(inner)], range(1, shape[axis]), axis) < 0
-        at = np.argwhere(sign != after)
-        outward = sign[tuple(at.T)]
-        offset = np.eye(3, dtype=int)
-        corners = np.stack(
-            [index[tuple((at + i * offset[b] + j * offset[c]).T)] for i, j in ((0, 0), (1, 0), (1, 1), (0, 1))], 1
-        )
+        b, c = np.roll(np.eye(3, dtype=int), -axis - 1, axis=0)[:2]
+        inside = value[tuple(slice(None) if k == axis else slice(1, -1) for k in range(3))] < 0
+        before, after = np.delete(inside, -1, axis), np.delete(inside, 0, axis)
+        at = np.argwhere(before != after)
+        corners = np.stack([index[tuple((at + step).T)] for step in (0 * b, b, b + c, c)], 1)
+        outward = before[tuple(at.T)]
         corners[~outward] = corners[~outward][:, ::-1]
         faces += [corners[:, [0, 1, 2]], corners[:, [0, 2, 3]]]
-    return Mesh(vertices, np.concatenate(faces), np.zeros((len(vertices), 2)))
+    return Mesh(total[held] / count[held][:, None], np.concatenate(faces), np.zeros((held.sum(), 2)))
 
 
 def boxed(mesh: Mesh, tile: float) -> Mesh:
-    """The mesh with a texture of ``tile`` metres laid on from the three axes, each triangle from its steepest one."""
+    """Project a texture of ``tile`` meters onto a mesh along x, y or z, whichever each triangle faces most."""
     a, b, c = (mesh.vertices[mesh.faces[:, k]] for k in range(3))
     axis = np.abs(np.cross(b - a, c - a)).argmax(axis=1)
-    keys, corner = np.unique(
-        np.stack([mesh.faces, np.repeat(axis[:, None], 3, 1)], -1).reshape(-1, 2), axis=0, return_inverse=True
-    )
+    corners = np.stack([mesh.faces, np.repeat(axis[:, None], 3, 1)], -1).reshape(-1, 2)
+    keys, corner = np.unique(corners, axis=0, return_inverse=True)
     vertices = mesh.vertices[keys[:, 0]]
     plane = np.array([[1, 2], [0, 2], [0, 1]])[keys[:, 1]]
     uv = np.take_along_axis(vertices, plane, axis=1) / tile + 0.37 * keys[:, 1:]

@@ -1,0 +1,1 @@
+"""Meshes, shapes, plants and textures that the scenes are built of."""
