@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..learned.mono.weights import MonoWeights
 from ..stages.dense import Cloud, DepthMap, Mesh, Neighbors, View
 from ..stages.failure import StageFailure
-from ..stages.mono_weights import MonoWeights
 from ..stages.scene import Scene, Sparse
 from .cache.store import Store
 from .engine import registry

@@ -28,7 +28,7 @@ class _Plain(TyperGroup):
         try:
             return super().invoke(ctx)
         except StageFailure as failure:
-            typer.echo(f"error: {failure}", err=True)
+            typer.echo(f"error: {failure.message}", err=True)
             if failure.hint:
                 typer.echo(f"hint: {failure.hint}", err=True)
             raise typer.Exit(2) from None
@@ -494,7 +494,7 @@ def stages() -> None:
     """List the slots, what can fill each, and every parameter with its default."""
     import dataclasses
 
-    from ..stages.stage import SLOTS
+    from ..stages.slots import SLOTS
     from .engine import registry
     from .engine.parameters import describe, types_of
 
@@ -505,7 +505,7 @@ def stages() -> None:
         except StageFailure as failure:
             absent.append(failure)
     for slot in (slot for slot in SLOTS.values() if not slot.source):
-        typer.secho(f"{slot.name}  ({slot.type.__name__}, per {slot.extent})", bold=True)
+        typer.secho(f"{slot.name}  ({slot.type.__name__}, per {slot.per})", bold=True)
         for name, cls in found:
             if cls.slot == slot.name:
                 typer.echo(f"  {name}: {_first_line(cls)}")

@@ -1,4 +1,4 @@
-"""What a person sees of a run while it goes: bars on a terminal, lines in a log, or nothing."""
+"""Progress of a run: bars on a terminal, lines in a log, or nothing."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from typing import Any, Protocol, TextIO
 
 from .tasks import Outcome, TaskId
 
-EVERY = 30.0
+LOG_INTERVAL = 30.0
 """Seconds between two lines of a log on the same node."""
 
 
 class Reporter(Protocol):
-    """Hears what happens in a run. Its methods are called from several threads."""
+    """Receives the events of a run. Its methods are called from several threads."""
 
     def start(self, node: str, stage: str, total: int) -> None:
-        """A node of so many items is about to be worked on."""
+        """A node with ``total`` items starts."""
 
     def part(self, task: TaskId, done: int, total: int) -> None:
-        """A task is being worked on, and so far along."""
+        """A task has done ``done`` of ``total`` steps."""
 
     def done(self, outcome: Outcome) -> None:
-        """A task came to its end."""
+        """A task has ended."""
 
     def note(self, sentence: str) -> None:
-        """A person may like to know this."""
+        """Show a sentence of information."""
 
     def warn(self, sentence: str) -> None:
-        """A person should know this."""
+        """Show a warning."""
 
     def close(self) -> None:
-        """The run is over."""
+        """The run has ended."""
 
 
 class Silent:
@@ -59,24 +59,24 @@ class Silent:
 
 
 def reporter_for(stream: TextIO | None = None) -> Reporter:
-    """Bars where the stream is a terminal, else lines."""
+    """A reporter for a stream: :class:`Bars` for a terminal, else :class:`Lines`."""
     chosen = stream if stream is not None else sys.stderr
     return Bars(chosen) if chosen.isatty() else Lines(chosen)
 
 
 @dataclass
-class _Node:
-    """How far a node is.
+class _NodeProgress:
+    """The progress of a node.
 
     Attributes:
         stage: name of the stage.
         total: number of items.
-        began: when the first item that the store did not have was begun.
-        moved: when it was last heard to be further.
-        finished, ran: items that are there, and those of them that the store did not have.
-        parts: how far along each item is that is being worked on.
-        said: when a line was last said of it.
-        bar: which bar shows it.
+        began: time at which the first item that was not in the store started.
+        moved: time of the last progress.
+        finished, ran: numbers of finished items, and of those that were not in the store.
+        parts: the finished share of every running item.
+        logged: time of the last line in the log.
+        bar: id of its bar.
     """
 
     stage: str
@@ -86,7 +86,7 @@ class _Node:
     finished: int = 0
     ran: int = 0
     parts: dict[str, float] = field(default_factory=dict)
-    said: float = 0.0
+    logged: float = 0.0
     bar: Any = None
 
     def state(self) -> str:
@@ -95,11 +95,11 @@ class _Node:
 
     @property
     def reached(self) -> float:
-        """Items that are there, with the parts of those that are being worked on."""
+        """Number of finished items, with the finished shares of running ones."""
         return self.finished + sum(self.parts.values())
 
     def left(self, now: float) -> float | None:
-        """Seconds until it is done at the pace of what was worked on; None while that is not known."""
+        """Estimated seconds until the node is finished; None before the first progress."""
         worked = self.ran + sum(self.parts.values())
         if not worked:
             return None
@@ -107,17 +107,17 @@ class _Node:
         return max(0.0, pace * (self.total - self.reached) - (now - self.moved))
 
 
-class _Counting:
+class _Counter:
     """Counts the items of every node, under a lock."""
 
     def __init__(self) -> None:
-        self.nodes: dict[str, _Node] = {}
+        self.nodes: dict[str, _NodeProgress] = {}
         self.lock = threading.Lock()
         self.warned: set[str] = set()
 
     def start(self, node: str, stage: str, total: int) -> None:
         with self.lock:
-            self.nodes[node] = _Node(stage, total)
+            self.nodes[node] = _NodeProgress(stage, total)
             self.show_start(node, self.nodes[node])
 
     def part(self, task: TaskId, done: int, total: int) -> None:
@@ -154,13 +154,13 @@ class _Counting:
                 self.warned.add(sentence)
                 self.show_warning(sentence)
 
-    def show_start(self, name: str, node: _Node) -> None:
+    def show_start(self, name: str, node: _NodeProgress) -> None:
         pass
 
-    def show_part(self, task: TaskId, node: _Node) -> None:
+    def show_part(self, task: TaskId, node: _NodeProgress) -> None:
         pass
 
-    def show_done(self, name: str, node: _Node) -> None:
+    def show_done(self, name: str, node: _NodeProgress) -> None:
         pass
 
     def show_note(self, sentence: str) -> None:
@@ -173,41 +173,41 @@ class _Counting:
         pass
 
 
-class Lines(_Counting):
-    """One line when a node is finished, and one now and then while a long one goes on."""
+class Lines(_Counter):
+    """One line when a node is finished, and one every :data:`LOG_INTERVAL` seconds before."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
         self.stream = stream
 
-    def show_part(self, task: TaskId, node: _Node) -> None:
-        self._now_and_then(task[0], node)
+    def show_part(self, task: TaskId, node: _NodeProgress) -> None:
+        self._log_interval(task[0], node)
 
-    def show_done(self, name: str, node: _Node) -> None:
+    def show_done(self, name: str, node: _NodeProgress) -> None:
         if node.finished == node.total:
-            self._say(f"{name}: {node.stage}, {node.state()}, {_duration(node.moved - node.began)}")
+            self._print(f"{name}: {node.stage}, {node.state()}, {_duration(node.moved - node.began)}")
         else:
-            self._now_and_then(name, node)
+            self._log_interval(name, node)
 
     def show_note(self, sentence: str) -> None:
-        self._say(sentence)
+        self._print(sentence)
 
     def show_warning(self, sentence: str) -> None:
-        self._say(f"warning: {sentence}")
+        self._print(f"warning: {sentence}")
 
-    def _now_and_then(self, name: str, node: _Node) -> None:
+    def _log_interval(self, name: str, node: _NodeProgress) -> None:
         now = time.monotonic()
         left = node.left(now)
-        if left is not None and now - max(node.said, node.began) > EVERY:
-            node.said = now
-            self._say(f"{name}: {node.stage}, {node.state()}, about {_duration(left)} left")
+        if left is not None and now - max(node.logged, node.began) > LOG_INTERVAL:
+            node.logged = now
+            self._print(f"{name}: {node.stage}, {node.state()}, about {_duration(left)} left")
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         print(text, file=self.stream, flush=True)
 
 
-class Bars(_Counting):
-    """A bar for every node, with what is being worked on and the time left."""
+class Bars(_Counter):
+    """A bar for every node, with the running item and the time left."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
@@ -216,10 +216,10 @@ class Bars(_Counting):
         from rich.text import Text
 
         class Left(ProgressColumn):
-            """The time that is left; rich's own column knows nothing of items that the store had."""
+            """The time left; unlike rich's own column it does not count items that were in the store."""
 
             def render(self, task: Any) -> Text:
-                node: _Node = task.fields["node"]
+                node: _NodeProgress = task.fields["node"]
                 left = node.left(time.monotonic())
                 return Text(f"{_duration(left)} left" if left else "", "dim")
 
@@ -235,16 +235,16 @@ class Bars(_Counting):
         )
         self.progress.start()
 
-    def show_start(self, name: str, node: _Node) -> None:
+    def show_start(self, name: str, node: _NodeProgress) -> None:
         node.bar = self.progress.add_task(
             name, start=False, total=node.total, stage=node.stage, state=node.state(), item="", node=node
         )
 
-    def show_part(self, task: TaskId, node: _Node) -> None:
+    def show_part(self, task: TaskId, node: _NodeProgress) -> None:
         self.progress.start_task(node.bar)
         self.progress.update(node.bar, completed=node.reached, item=_escape(task[1].replace("|", " + ")))
 
-    def show_done(self, name: str, node: _Node) -> None:
+    def show_done(self, name: str, node: _NodeProgress) -> None:
         finished = node.finished == node.total
         self.progress.start_task(node.bar)
         self.progress.update(node.bar, completed=node.reached, state=node.state())

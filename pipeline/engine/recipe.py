@@ -32,12 +32,12 @@ class Node:
 class Recipe:
     """An ordered list of stages.
 
-    A stage's input is the output of the latest earlier node that fills the slot of that name; so a refiner that takes
-    ``features`` and fills ``features`` stands after the extractor, and what follows sees what it made.
+    An input of a stage is the output of the last node before it that fills the slot of that name. So a refiner that
+    takes ``features`` and fills ``features`` follows the extractor, and later stages take the refined features.
 
     Args:
         stages: stages, which get the names of their slots, or nodes with names of their own.
-        name: what the recipe is called in records.
+        name: the name of the recipe in records.
 
     Raises:
         StageFailure: ``duplicate-node``.
@@ -90,7 +90,7 @@ class Recipe:
         return self.with_(**stages)
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
-        """Every node with its stage's name and all its parameters, as :meth:`from_dict` reads it."""
+        """Every node with the name of its stage and all parameters, for :meth:`from_dict`."""
         from ..cache.keys import parameters_of
 
         return {
@@ -144,7 +144,7 @@ def _built_in() -> Any:
 
 
 def _free(stage: Stage, taken: Mapping[str, Node]) -> str:
-    """The slot's name, numbered where it is taken."""
+    """The name of the slot, with a number if it is taken."""
     numbers = (f"{stage.slot}_{i}" for i in range(2, len(taken) + 3))
     return next(name for name in (stage.slot, *numbers) if name not in taken)
 

@@ -82,8 +82,9 @@ if TYPE_CHECKING:
     from diptych.stages.sfm.colmap_mapping import ColmapIncremental as ColmapIncremental
     from diptych.stages.sfm.incremental import Incremental as Incremental
     from diptych.stages.sfm.known_poses import TriangulateKnownPoses as TriangulateKnownPoses
+    from diptych.stages.slots import Slot as Slot
+    from diptych.stages.slots import register_slot as register_slot
     from diptych.stages.stage import Context as Context
-    from diptych.stages.stage import Slot as Slot
     from diptych.stages.stage import Stage as Stage
     from diptych.stages.surface.cloud import MergedCloud as MergedCloud
     from diptych.stages.surface.fusion import ConsistentPoints as ConsistentPoints
@@ -113,7 +114,8 @@ _API = {
     "diptych.pipeline.study.study": ("read_study",),
     "diptych.pipeline.training": ("train",),
     "diptych.stages.failure": ("StageFailure",),
-    "diptych.stages.stage": ("Context", "Slot", "Stage"),
+    "diptych.stages.slots": ("Slot", "register_slot"),
+    "diptych.stages.stage": ("Context", "Stage"),
 }
 _MODULES = {name: module for module, names in _API.items() for name in names} | BUILT_IN
 """The module of every public name."""

@@ -70,7 +70,7 @@ class Bal(Protocol):
             found = alone(_solve, case.path, how.peer, how.workers)
         except StageFailure as failure:
             for solver in (OURS, PEER) if how.peer else (OURS,):
-                yield Row(case.name, solver, failure=str(failure), hint=failure.hint)
+                yield Row(case.name, solver, failure=failure.message, hint=failure.hint)
         else:
             for solver, values in found.items():
                 yield Row(case.name, solver, values)

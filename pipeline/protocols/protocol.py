@@ -235,7 +235,7 @@ def attempt(case: Case, method: str, measure: Callable[[], dict[str, float]]) ->
     try:
         return Row(case.name, method, measure())
     except StageFailure as failure:
-        return Row(case.name, method, failure=str(failure), hint=failure.hint)
+        return Row(case.name, method, failure=failure.message, hint=failure.hint)
 
 
 def photos_in(folder: Path) -> tuple[Path, ...]:

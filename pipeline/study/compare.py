@@ -14,7 +14,7 @@ from typing import Any
 from ...stages.failure import StageFailure
 from ..api import Result, Settings, open_store, photo_options, writing
 from ..cache.codec import digest
-from ..cache.sourcecode import still
+from ..cache.sourcecode import freeze_code
 from ..cache.store import Store
 from ..engine.collection import Collection
 from ..engine.graph import Graph
@@ -114,7 +114,7 @@ def plan_study(study: Study) -> StudyPlan:
     return planned(study, photos)
 
 
-@still()
+@freeze_code()
 def run_study(
     study: Study,
     *,

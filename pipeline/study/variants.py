@@ -9,7 +9,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ...stages.failure import StageFailure
-from ...stages.stage import SLOTS, Stage
+from ...stages.slots import SLOTS
+from ...stages.stage import Stage
 from ..cache.keys import parameters_of
 from ..engine import registry
 from ..engine.graph import Graph

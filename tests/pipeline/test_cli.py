@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from diptych.pipeline.cli import app
 from diptych.stages.formats.colmap import read_colmap
-from diptych.stages.stage import SLOTS
+from diptych.stages.slots import SLOTS
 from PIL import Image
 from toys import paint
 from typer.testing import CliRunner

@@ -468,7 +468,7 @@ def test_a_cluster_that_is_not_there_is_told(
     photos: Path, toy: dp.Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr("diptych.pipeline.engine.runner.PATIENCE", 1)
+    monkeypatch.setattr("diptych.pipeline.engine.runner.CONNECT_TIMEOUT", 1)
     with pytest.raises(StageFailure, match="no-cluster"):
         dp.run(photos, out=tmp_path / "out", recipe=toy, cluster="tcp://127.0.0.1:9", progress=False)
 

@@ -148,5 +148,5 @@ def test_only_so_much_is_said() -> None:
     old = Sparse((scene(),), tuple((name, "dark") for name in names))
     new = replace(old, missing=tuple((name, "blurred") for name in names))
     said = value_differences(old, new)
-    assert (len(said), said[-1]) == (7, "and 34 differences more")
+    assert (len(said), said[-1]) == (7, "and 34 more differences")
     assert said[0] == "missing[0][1]: dark against blurred"
