@@ -164,6 +164,12 @@ class Outcome:
     trace: str = ""
     damaged: str = ""
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For a pickle without the exception of the stage, which may be impossible to pickle; ``trace`` has its text."""
+        failure = self.failure
+        bare = failure and StageFailure(failure.code, failure.sentence, hint=failure.hint, **failure.facts)
+        return {**vars(self), "failure": bare}
+
     @property
     def is_done(self) -> bool:
         """Whether there is a result."""

@@ -25,6 +25,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 if TYPE_CHECKING:
     __version__: str
+    from diptych import testing as testing
     from diptych.learned.depth.adapter import NetworkDepth as NetworkDepth
     from diptych.learned.depth.stage import DepthNet as DepthNet
     from diptych.learned.features.aliked import Aliked as Aliked
@@ -120,7 +121,7 @@ _API = {
 _MODULES = {name: module for module, names in _API.items() for name in names} | BUILT_IN
 """The module of every public name."""
 
-__all__ = [*_MODULES, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = [*_MODULES, "__version__", "testing"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 sys.meta_path.insert(0, MovedModules())
 
@@ -130,6 +131,8 @@ def __getattr__(name: str) -> object:
         from diptych.stages.provenance import diptych_version
 
         return diptych_version()
+    if name == "testing":
+        return importlib.import_module("diptych.testing")
     if name in RENAMED:
         warn_moved(f"diptych.{name}", f"diptych.{RENAMED[name]}")
         name = RENAMED[name]

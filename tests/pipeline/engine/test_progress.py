@@ -57,7 +57,7 @@ def test_the_time_left_follows_the_views_that_were_worked_on(clock: list[float])
 
 
 def test_the_time_left_runs_down_within_a_view(clock: list[float]) -> None:
-    node = progress._Node("PatchMatch", 3)
+    node = progress._NodeProgress("PatchMatch", 3)
     assert node.left(clock[0]) is None
     node.began, node.moved, node.finished, node.ran, node.parts = 900.0, 1000.0, 1, 1, {"b": 0.25}
     assert node.left(1000.0) == pytest.approx(80 * 1.75)
