@@ -165,7 +165,7 @@ class Outcome:
     damaged: str = ""
 
     def __getstate__(self) -> dict[str, Any]:
-        """For a pickle without the exception of the stage, which may be impossible to pickle; ``trace`` has its text."""
+        """Leave out the exception of the stage, which may not survive pickling; ``trace`` holds its text."""
         failure = self.failure
         bare = failure and StageFailure(failure.code, failure.sentence, hint=failure.hint, **failure.facts)
         return {**vars(self), "failure": bare}

@@ -81,14 +81,14 @@ def _check_signature(stage: Stage, inputs: Mapping[str, Any]) -> Signature:
     node = Node(stage.slot, stage)
     try:
         signature = read_signature(node)
+        known = {parameter.slot.name for parameter in signature.parameters}
+        missing = {parameter.slot.name for parameter in signature.parameters if not parameter.optional} - inputs.keys()
+        assert not missing, f"{name}.run also takes {', '.join(sorted(missing))}."
+        assert inputs.keys() <= known, f"{name}.run does not take {', '.join(sorted(inputs.keys() - known))}."
         given = [parameter for parameter in signature.parameters if parameter.slot.name in inputs]
         check_per(node, signature.slot, ((parameter.slot, parameter.form) for parameter in given))
     except StageFailure as failure:
         raise AssertionError(str(failure)) from failure
-    known = {parameter.slot.name for parameter in signature.parameters}
-    needed = {parameter.slot.name for parameter in signature.parameters if not parameter.optional}
-    assert not needed - inputs.keys(), f"{name}.run also takes {', '.join(sorted(needed - inputs.keys()))}."
-    assert inputs.keys() <= known, f"{name}.run does not take {', '.join(sorted(inputs.keys() - known))}."
     return signature
 
 
@@ -105,7 +105,10 @@ def _check_parameters(stage: Stage, name: str) -> None:
     """Check that another value of any parameter moves the key."""
     key = _key(stage)
     for parameter, kind in types_of(type(stage)).items():
-        for value in _other_values(getattr(stage, parameter), kind):
+        old = getattr(stage, parameter)
+        for value in _other_values(old, kind):
+            if repr(value) == repr(old):
+                continue
             try:
                 moved = _key(dataclasses.replace(stage, **{parameter: value}))  # pyright: ignore[reportArgumentType]
             except (StageFailure, ValueError, TypeError, OSError):
@@ -185,7 +188,8 @@ _CHANGES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (int, lambda value: value - 1),
     (int, lambda value: 2 * value),
     (float, lambda value: value * 1.01 + 0.01),
-    (float, lambda value: value * 0.99),
+    (float, lambda value: value * 0.99 - 0.001),
+    (float, lambda _: 1.0),
     (str, lambda value: f"{value}-other"),
     (Path, lambda value: value / "other"),
     (np.ndarray, lambda value: value + 1),
