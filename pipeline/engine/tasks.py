@@ -18,6 +18,7 @@ from ...stages.images.photos import PhotoFile
 from ...stages.scene import Pair
 from ...stages.stage import Context
 from ...stages.threads import one_blas_thread
+from ...stages.wording import plural
 from ..cache.keys import Ingredients, key_of, seed_of, task_ingredients
 from ..cache.store import DamagedArtifact, KeyRecord, Store
 from .collection import SourceItem
@@ -92,7 +93,7 @@ def tasks_of(
     if neighbors is not None and len(neighbors) != len(names):
         raise StageFailure(
             "wrong-neighbors",
-            f"{vertex.neighbors} speaks of {len(neighbors)} photos, and there are {len(names)}.",
+            f"{vertex.neighbors} has {plural(len(neighbors), 'entry', 'entries')} for {plural(len(names), 'photo')}.",
             hint="Neighbors has an entry for every photo, in their order, also for those that have none.",
         )
     everything = {"run": [""], "photo": list(names), "pair": [f"{names[i]}|{names[j]}" for i, j in couples]}

@@ -109,7 +109,8 @@ def _shared(a: Any, b: Any) -> Iterator[str]:
     for field, words in COUNTED[type(a)].items():
         old, new = _rows(getattr(a, field)), _rows(getattr(b, field))
         if old != new:
-            yield f"{len(old & new):,} {words} are in both"
+            shared = len(old & new)
+            yield f"{shared:,} of the {words} {'is' if shared == 1 else 'are'} in both"
 
 
 def _rows(array: np.ndarray) -> set[bytes]:

@@ -117,7 +117,7 @@ def test_diff_tells_causes_counts_and_by_how_much(photos: Path, recipe: Path, fi
     assert "  two_views: only A has this node" in lines
     assert ["features", "·", "4", "·", "·"] in [line.split() for line in lines]
     assert ["two_views", "·", "·", "6", "·"] in [line.split() for line in lines]
-    assert lines[-2] == "  features of a.png: 4 against 5 keypoints; 4 keypoints are in both"
+    assert lines[-2] == "  features of a.png: 4 against 5 keypoints; 4 of the keypoints are in both"
 
 
 @pytest.mark.parametrize(

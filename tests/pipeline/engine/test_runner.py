@@ -150,7 +150,7 @@ class Forgetful(Likeness):
 def test_neighbors_of_other_photos_are_refused(photos: Path, dense: dp.Recipe, tmp_path: Path) -> None:
     with pytest.raises(StageFailure, match="wrong-neighbors") as caught:
         dp.run(photos, out=tmp_path / "out", recipe=dense.with_(neighbors=Forgetful()), progress=False)
-    assert caught.value.sentence == "neighbors speaks of 3 photos, and there are 4."
+    assert caught.value.sentence == "neighbors has 3 entries for 4 photos."
 
 
 def test_an_edited_photo_runs_only_the_views_that_see_it(
