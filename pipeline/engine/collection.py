@@ -80,7 +80,7 @@ class Collection:
         """
         for vertex in graph.vertices:
             for slot in vertex.sources:
-                if slot in TRUTH and (why := self._lack(slot)):
+                if slot in TRUTH and (why := self._missing(slot)):
                     raise StageFailure(
                         "no-truth",
                         f"The node {vertex.name!r} ({type(vertex.stage).__name__}) takes {TRUTH[slot]}, {why}.",
@@ -138,7 +138,7 @@ class Collection:
         assert self.options.truth is not None
         return Truth.read(self.options.truth, self.photos.names)
 
-    def _lack(self, slot: str) -> str:
+    def _missing(self, slot: str) -> str:
         """Why the truth does not fill a slot, as a clause; empty where it does."""
         folder = self.options.truth
         if folder is None:
@@ -150,5 +150,5 @@ class Collection:
                 raise
             return f"and in {folder} there is no truth in a known form"
         if slot == "true_depths" and not known.has_depths:
-            return f"and the truth in {folder} knows the cameras of these photos but not their depth"
+            return f"and the truth in {folder} has the cameras of these photos but not their depth"
         return ""

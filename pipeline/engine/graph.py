@@ -1,4 +1,4 @@
-"""The graph: a recipe's stages wired by the signatures of their ``run``, checked before anything runs."""
+"""The graph: the stages of a recipe, connected by the signatures of ``run`` and checked before a run starts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Vertex:
-    """A node of the recipe in its place in the graph.
+    """A node of the recipe with its edges.
 
     Attributes:
         node: name and stage.
@@ -75,7 +75,7 @@ class Vertex:
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The nodes whose results say what its tasks are: they have to be read before the tasks can be listed."""
+        """The nodes that choose its pairs or neighbors: their results are needed to list its tasks."""
         return tuple(name for name in (self.pairs, self.neighbors) if name)
 
 
@@ -87,7 +87,7 @@ class Graph:
 
     @staticmethod
     def of(recipe: Recipe, until: str | None = None) -> Graph:
-        """Wire and check a recipe; with ``until``, only what that slot or node needs.
+        """Connect and check the stages of a recipe; with ``until``, only those that a slot or node needs.
 
         Raises:
             StageFailure: naming the node whose inputs, output or place do not fit.
@@ -102,7 +102,7 @@ class Graph:
         return next(vertex for vertex in self.vertices if vertex.name == name)
 
     def until(self, target: str) -> Graph:
-        """What is needed to fill a slot for the last time, or to run a node.
+        """The part of the graph that a node, or the last node of a slot, needs.
 
         Raises:
             StageFailure: ``unknown-slot``.
@@ -115,7 +115,7 @@ class Graph:
         return Graph(tuple(vertex for vertex in self.vertices if vertex.name in needed))
 
     def needed_for(self, name: str) -> set[str]:
-        """The names of a vertex and of all that it needs, directly or not."""
+        """The names of a vertex and of all its direct and indirect inputs."""
         needed: set[str] = set()
         pending = [name]
         while pending:
@@ -131,7 +131,7 @@ class Graph:
         return next((vertex for vertex in reversed(self.vertices) if vertex.slot.name == slot), None)
 
     def text(self) -> str:
-        """One line per vertex: name, stage, how often it runs, where its inputs come from and how much of them."""
+        """One line per vertex: name, stage, how often it runs, and its inputs with their forms."""
         width = max((len(vertex.name) for vertex in self.vertices), default=0)
         return "\n".join(
             f"{vertex.name:<{width}}  {type(vertex.stage).__name__} ({OFTEN[vertex.per]})"
@@ -140,7 +140,7 @@ class Graph:
         )
 
     def mermaid(self) -> str:
-        """The graph as a Mermaid flowchart; a dotted arrow comes from what chooses the pairs or neighbors."""
+        """The graph as a Mermaid flowchart; dotted arrows start at nodes that choose pairs or neighbors."""
         lines = ["flowchart TD"]
         for source in dict.fromkeys(e.source for v in self.vertices for e in v.inputs if e.slot.source):
             lines.append(f"    {source}[/{source}/]")
@@ -205,7 +205,7 @@ def _neighbors(node: Node, inputs: tuple[Input, ...], before: Mapping[str, Verte
 
 
 def _latest(node: Node, slot: str, what: str, before: Mapping[str, Vertex]) -> str:
-    """The latest node that fills the slot which a node cannot do without because of ``what`` it does."""
+    """The latest node that fills a slot; ``what`` says in the failure why the node needs it."""
     filled = [vertex.name for vertex in before.values() if vertex.slot.name == slot]
     if not filled:
         raise misfit(node, "missing-input", f"{what}, and no earlier node fills {slot!r}", "Put one before it.")

@@ -1,4 +1,4 @@
-"""Tasks: one vertex of the graph with one item that it runs on, and how a worker does such a task."""
+"""Tasks: a task runs the stage of one vertex on one item, and stores the result."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What a worker has to know of a run.
+    """The settings of a run for its workers.
 
     Attributes:
         run: a name for this run, unique among those of a process.

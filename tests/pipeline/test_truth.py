@@ -192,7 +192,7 @@ def test_cameras_are_no_depth(photos: Path, recipes: dict[str, Path], tmp_path: 
     cameras = write_truth(tmp_path / "truth", photos, depths=False)
     told = said("run", photos, "--out", tmp_path / "out", "--recipe", recipes["deep"], "--truth", cameras)
     assert "(TrueDepths) takes the true depth maps, and the truth in" in " ".join(told.split())
-    assert "knows the cameras of these photos but not their depth. [no-truth]" in " ".join(told.split())
+    assert "has the cameras of these photos but not their depth. [no-truth]" in " ".join(told.split())
 
 
 def test_a_folder_without_a_truth_is_no_truth(photos: Path, tmp_path: Path) -> None:
