@@ -8,6 +8,8 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from html import escape
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -92,24 +94,34 @@ class Vertex:
         return tuple(name for name in (self.pairs, self.neighbors) if name)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Graph:
     """The vertices in an order in which they can run."""
 
     vertices: tuple[Vertex, ...]
 
     @staticmethod
-    def of(recipe: Recipe, until: str | None = None) -> Graph:
-        """Wire and check a recipe; with ``until``, only what that slot or node needs.
+    def of(recipe: str | Path | Recipe, until: str | None = None) -> Graph:
+        """Wire and check a recipe, given as for :meth:`diptych.pipeline.engine.recipe.Recipe.load`.
+
+        Args:
+            recipe: a built-in name, a TOML file or a recipe.
+            until: slot or node; the graph is cut down to what it needs.
 
         Raises:
             StageFailure: naming the node whose inputs, output or place do not fit.
         """
         vertices: dict[str, Vertex] = {}
-        for node in recipe.nodes:
+        for node in Recipe.load(recipe).nodes:
             vertices[node.name] = _vertex(node, vertices)
         graph = Graph(tuple(vertices.values()))
         return graph if until is None else graph.until(until)
+
+    def __repr__(self) -> str:
+        return f"Graph({', '.join(str(vertex.node) for vertex in self.vertices)})"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.text())}</pre>"
 
     def __getitem__(self, name: str) -> Vertex:
         return next(vertex for vertex in self.vertices if vertex.name == name)

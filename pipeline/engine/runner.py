@@ -8,7 +8,6 @@ for, since what comes after them depends on what they say.
 from __future__ import annotations
 
 import os
-import sys
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
@@ -23,8 +22,9 @@ from ..cache.keys import Ingredients, stage_ingredients
 from ..cache.store import DamagedArtifact, Store
 from .collection import Collection
 from .graph import Graph, Vertex
-from .memory import Room, needs, statements
-from .progress import Reporter, Silent
+from .memory import Room, allowed, needs, statements
+from .options import RunOptions
+from .progress import Reporter
 from .tasks import Outcome, Task, TaskId, Workplace, describe, listeners, perform, rooms, stopped, stored, tasks_of
 
 REPAIRS = 3
@@ -111,23 +111,11 @@ def cluster_scheduler(address: str) -> Scheduler:
 
 
 def execute(
-    graph: Graph,
-    collection: Collection,
-    store: Store,
-    *,
-    seed: int = 0,
-    workers: int = 1,
-    device: str = "cpu",
-    memory: int | None = None,
-    cluster: str | None = None,
-    reporter: Reporter | None = None,
+    graph: Graph, collection: Collection, store: Store, options: RunOptions, reporter: Reporter | None = None
 ) -> Execution:
     """Run a graph on photos, taking from the store what it has.
 
     A task that fails stops the run: what is being worked on is finished and kept, nothing new is begun.
-
-    Args:
-        memory: bytes that the tasks of this machine may need together; as many run at once as fit, at least one.
 
     Returns:
         Every task's outcome, also where one failed.
@@ -135,12 +123,13 @@ def execute(
     Raises:
         StageFailure: the store cannot be used.
     """
-    reporter = reporter or Silent()
+    reporter = reporter or Reporter()
+    workers, cluster = options.workers or cores(), options.cluster
     scheduler = cluster_scheduler(cluster) if cluster else threads_scheduler(workers)
-    needed, room = needs(graph, collection.photos), Room(sys.maxsize if memory is None else memory)
-    place = Workplace(uuid.uuid4().hex, store, workers, cores(), device, needed)
+    needed, room = needs(graph, collection.photos), Room(allowed(options.memory))
+    place = Workplace(uuid.uuid4().hex, store, workers, cores(), options.device, needed)
     store.sweep()
-    common = {vertex.name: stage_ingredients(vertex.stage, device) for vertex in graph.vertices}
+    common = {vertex.name: stage_ingredients(vertex.stage, options.device) for vertex in graph.vertices}
     notices: list[str] = []
     with _listened(place.run, reporter):
         if not cluster:
@@ -148,7 +137,7 @@ def execute(
             for line in statements(graph, needed, room, workers):
                 reporter.note(line)
         for _ in range(REPAIRS):
-            run = _Run(graph, collection, place, common, seed, reporter)
+            run = _Run(graph, collection, place, common, options.seed, reporter)
             damaged = run.finish(scheduler)
             if not damaged:
                 return Execution(run.outcomes, common, notices)
