@@ -286,7 +286,7 @@ def test_a_failure_is_said_though_out_is_full_as_well(
     def refuse(path: Path, record: dict[str, object]) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("diptych.pipeline.api.write_record", refuse)
+    monkeypatch.setattr("diptych.pipeline.reconstruction.write_record", refuse)
     for recipe, code in ((toy, "not-writable"), (toy.with_(features=Corners(fails_above=130)), "too-bright")):
         with pytest.raises(StageFailure, match=code):
             dp.run(photos, out=tmp_path / "out", recipe=recipe, progress=False)
