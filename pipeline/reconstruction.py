@@ -12,7 +12,7 @@ from .engine.collection import Collection
 from .engine.graph import Graph
 from .engine.options import PhotoOptions, RunOptions
 from .engine.planning import check_memory
-from .engine.progress import Reporter, reporter_for
+from .engine.progress import LOGGER, Reporter, reporter_for
 from .engine.recipe import Recipe
 from .engine.runner import Execution, cores, execute, failure_of
 from .results.citations import bibtex, citations
@@ -38,6 +38,7 @@ def _reconstruct(
 ) -> Result:
     began = time.perf_counter()
     graph = Graph.of(recipe, options.until)
+    cited = bibtex(citations(type(vertex.stage) for vertex in graph.vertices))
     warnings: dict[str, None] = {}
 
     def warn(sentence: str) -> None:
@@ -70,11 +71,14 @@ def _reconstruct(
             failure=failure,
             outputs=outputs,
         )
-        if cited := bibtex(citations(type(vertex.stage) for vertex in graph.vertices)):
+        if cited:
             (out / "references.bib").write_text(cited, "utf-8")
         if failure or sparse:
             _write_report(out, collection, results, record)
         write_record(out / "run.json", record)
+    ran = sum(task["status"] == "ran" for task in record["tasks"])
+    stored = sum(task["status"] == "hit" for task in record["tasks"])
+    LOGGER.info("%s: %d tasks ran, %d came from the store, %.1f s", out, ran, stored, record["seconds"])
     if failure:
         raise failure
     return Result(out, record, store)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import sys
 from typing import Annotated, Any
 
@@ -21,6 +22,7 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except StageFailure as failure:
+            logging.getLogger("diptych").error("%s", failure)
             typer.echo(f"error: {failure}", err=True)
             if failure.hint:
                 typer.echo(f"hint: {failure.hint}", err=True)

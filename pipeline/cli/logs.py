@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,8 +66,8 @@ def start_logging(ctx: typer.Context) -> Verbosity:
     logger.setLevel(logging.DEBUG if chosen.verbose else logging.INFO)
     for handler in handlers:
         logger.addHandler(handler)
-        ctx.call_on_close(handler.close)
-        ctx.call_on_close(lambda handler=handler: logger.removeHandler(handler))
+        ctx.find_root().call_on_close(handler.close)
+        ctx.find_root().call_on_close(partial(logger.removeHandler, handler))
     return chosen
 
 

@@ -32,17 +32,17 @@ class WorkKeywords(TypedDict, total=False):
 
 
 class StudyKeywords(PhotoKeywords, WorkKeywords, total=False):
-    """The options of :func:`diptych.compare`, which takes several truths and seeds instead of one."""
+    """The options of :func:`diptych.pipeline.study.compare.compare`, which has its own truths and seeds."""
 
 
 class BenchKeywords(WorkKeywords, total=False):
-    """The options of :func:`diptych.bench`, which knows itself how photos are read."""
+    """The options of :func:`diptych.pipeline.protocols.registry.bench`, which knows itself how photos are read."""
 
     seed: int
 
 
 class RunKeywords(PhotoKeywords, BenchKeywords, total=False):
-    """The options of :func:`diptych.run`."""
+    """The options of :func:`diptych.pipeline.api.run`."""
 
     truth: str | Path | None
 

@@ -64,7 +64,7 @@ class Inputs:
     Attributes:
         photos: a folder of them, and of nothing else.
         truth: a folder with the truth.
-        camera: the calibration as :func:`diptych.pipeline.run` takes it; none where it is not given.
+        camera: the calibration as :func:`diptych.pipeline.api.run` takes it; none where it is not given.
         out: where the scene's results go.
     """
 
@@ -146,7 +146,7 @@ class PhotoProtocol(Protocol):
 
     @abstractmethod
     def truth(self, case: Case, out: Path) -> Path:
-        """A folder that :func:`diptych.pipeline.evaluate` takes as the truth; what has to be made lies in ``out``."""
+        """The folder of the truth for :func:`diptych.pipeline.api.evaluate`; converted files go to ``out``."""
 
     @abstractmethod
     def score(self, result: Result, case: Case, truth: Path) -> dict[str, float]:
@@ -261,7 +261,7 @@ def photo_folder(case: Case, folder: Path) -> Path:
 
 
 def calibration(photos: Path, truth: Path, out: Path) -> str:
-    """The true intrinsics as :func:`diptych.pipeline.run` takes them: one camera for all, or a file in ``out``."""
+    """The true intrinsics as :func:`diptych.pipeline.api.run` takes them: one camera for all, or a file in ``out``."""
     from ...stages.evaluation.cameras import common_photos
     from ...stages.formats.truth.dense import read_true_cameras
 

@@ -10,6 +10,7 @@ from ...stages.failure import StageFailure
 from ..engine.options import BenchKeywords, split_options
 from ..engine.parameters import nearest
 from ..engine.recipe import Recipe
+from ..study.variants import Changes, varied
 from .bal import Bal
 from .dtu import Dtu
 from .eth3d import Eth3d
@@ -29,6 +30,7 @@ def bench(
     data: str | Path,
     *,
     recipes: Sequence[str | Path | Recipe] = ("classical",),
+    use: Changes | None = None,
     settings: Sequence[str] = (),
     peer: bool = True,
     out: str | Path | None = None,
@@ -43,7 +45,7 @@ def bench(
         name: one of :data:`BENCHMARKS`.
         data: the folder of a scene, or one that holds scenes.
         recipes: built-in names, TOML files or recipes.
-        settings: changes to all of them, ``"views.max_size=800"``.
+        use, settings: changes of all of them, as in :func:`diptych.pipeline.api.run`.
         peer: also run the protocol's peers, such as COLMAP.
         out: by default ``bench/NAME``.
         say: called with each finished row.
@@ -56,7 +58,7 @@ def bench(
     """
     if name not in BENCHMARKS:
         raise StageFailure("unknown-benchmark", f"There is no benchmark {name!r}.", hint=nearest(name, BENCHMARKS))
-    loaded = tuple(Recipe.load(recipe).set(settings) for recipe in recipes)
+    loaded = tuple(varied(Recipe.load(recipe), use or {}).set(settings) for recipe in recipes)
     names = [recipe.name for recipe in loaded]
     if len(set(names)) < len(names):
         raise StageFailure("duplicate-recipe", f"Two of the recipes have the same name: {', '.join(names)}.")
