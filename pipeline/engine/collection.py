@@ -14,6 +14,7 @@ from ...stages.scene import Photos
 from ..cache.codec import digest, encode
 from ..cache.store import Store
 from .graph import Graph
+from .options import PhotoOptions
 
 if TYPE_CHECKING:
     from ...stages.evaluation.truth import Truth
@@ -36,16 +37,6 @@ class SourceItem:
 
 
 @dataclass(frozen=True)
-class Options:
-    """How to read a folder of photos; see :func:`diptych.stages.images.photos.read_photos`. ``truth`` is its truth."""
-
-    cameras: str = "auto"
-    camera: str | None = None
-    masks: Path | None = None
-    truth: Path | None = None
-
-
-@dataclass(frozen=True)
 class Collection:
     """The photos of a folder.
 
@@ -59,10 +50,10 @@ class Collection:
     folder: Path
     photos: Photos
     files: tuple[PhotoFile, ...]
-    options: Options = Options()
+    options: PhotoOptions = PhotoOptions()
 
     @staticmethod
-    def read(folder: Path, options: Options, warn: Callable[[str], None], threads: int) -> Collection:
+    def read(folder: Path, options: PhotoOptions, warn: Callable[[str], None], threads: int) -> Collection:
         """Read the names, sizes and metadata of the photos in a folder.
 
         Raises:

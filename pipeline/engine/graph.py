@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
+from pathlib import Path
 
 from ...stages.failure import StageFailure
 from ...stages.slots import Per, Slot
@@ -79,24 +81,34 @@ class Vertex:
         return tuple(name for name in (self.pairs, self.neighbors) if name)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Graph:
     """The vertices in an order in which they can run."""
 
     vertices: tuple[Vertex, ...]
 
     @staticmethod
-    def of(recipe: Recipe, until: str | None = None) -> Graph:
-        """Connect and check the stages of a recipe; with ``until``, only those that a slot or node needs.
+    def of(recipe: str | Path | Recipe, until: str | None = None) -> Graph:
+        """Connect and check the stages of a recipe.
+
+        Args:
+            recipe: as for :meth:`diptych.pipeline.engine.recipe.Recipe.load`: a built-in name, a TOML file or a recipe.
+            until: slot or node; the graph is reduced to the nodes that it needs.
 
         Raises:
             StageFailure: naming the node whose inputs, output or place do not fit.
         """
         vertices: dict[str, Vertex] = {}
-        for node in recipe.nodes:
+        for node in Recipe.load(recipe).nodes:
             vertices[node.name] = _vertex(node, vertices)
         graph = Graph(tuple(vertices.values()))
         return graph if until is None else graph.until(until)
+
+    def __repr__(self) -> str:
+        return f"Graph({', '.join(str(vertex.node) for vertex in self.vertices)})"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.text())}</pre>"
 
     def __getitem__(self, name: str) -> Vertex:
         return next(vertex for vertex in self.vertices if vertex.name == name)

@@ -12,7 +12,8 @@ from ..cache.store import DamagedArtifact, Store
 from ..results.record import differences, ingredients_of, name_differences
 from .collection import Collection
 from .graph import Graph, Vertex
-from .memory import needs, too_little_memory
+from .memory import allowed, needs, too_little_memory
+from .options import RunOptions
 from .tasks import StageTask, TaskId, tasks_of
 
 
@@ -68,9 +69,9 @@ class _KnownTask:
     output: str | None
 
 
-def plan(graph: Graph, collection: Collection, store: Store, *, seed: int = 0, device: str = "cpu") -> list[NodePlan]:
+def plan(graph: Graph, collection: Collection, store: Store, options: RunOptions) -> list[NodePlan]:
     """What a run would do at each node; nothing is run."""
-    walk = _Walk(graph, collection, store, seed, device)
+    walk = _Walk(graph, collection, store, options)
     needed = needs(graph, collection.photos)
     plans = []
     for vertex in graph.vertices:
@@ -95,28 +96,26 @@ def plan(graph: Graph, collection: Collection, store: Store, *, seed: int = 0, d
     return plans
 
 
-def check_memory(
-    graph: Graph, collection: Collection, store: Store, memory: int, *, seed: int = 0, device: str = "cpu"
-) -> None:
-    """Check that every item that a run has to compute fits into memory.
+def check_memory(graph: Graph, collection: Collection, store: Store, options: RunOptions) -> None:
+    """Check that every item that a run may have to compute fits into its memory.
 
     Raises:
         StageFailure: ``too-little-memory``.
     """
-    needed = needs(graph, collection.photos)
+    needed, memory = needs(graph, collection.photos), allowed(options.memory)
     large = [vertex for vertex in graph.vertices if needed[vertex.name] > memory]
     if large:
-        plans = {one.node: one for one in plan(graph, collection, store, seed=seed, device=device)}
+        plans = {one.node: one for one in plan(graph, collection, store, options)}
         for vertex in large:
             if plans[vertex.name].stored != plans[vertex.name].items:
                 raise too_little_memory(graph, vertex, needed[vertex.name], memory)
 
 
 def explain(
-    graph: Graph, collection: Collection, store: Store, record: dict[str, Any], *, seed: int = 0, device: str = "cpu"
+    graph: Graph, collection: Collection, store: Store, record: dict[str, Any], options: RunOptions
 ) -> list[NodeChange]:
     """Which ingredients of keys differ from those of a recorded run; nothing is run."""
-    walk = _Walk(graph, collection, store, seed, device)
+    walk = _Walk(graph, collection, store, options)
     before = ingredients_of(record)
     return [_change(vertex, walk, before) for vertex in graph.vertices]
 
@@ -150,9 +149,9 @@ def _change(vertex: Vertex, walk: _Walk, before: Mapping[TaskId, Ingredients]) -
 class _Walk:
     """All tasks of a graph whose inputs are in the store, with the ingredients of their keys and their results."""
 
-    def __init__(self, graph: Graph, collection: Collection, store: Store, seed: int, device: str) -> None:
+    def __init__(self, graph: Graph, collection: Collection, store: Store, options: RunOptions) -> None:
         self.graph = graph
-        self.common = {vertex.name: stage_ingredients(vertex.stage, device) for vertex in graph.vertices}
+        self.common = {vertex.name: stage_ingredients(vertex.stage, options.device) for vertex in graph.vertices}
         self.names = collection.photos.names
         self.tasks: dict[str, list[StageTask] | None] = {}
         self.known: dict[TaskId, _KnownTask] = {}
@@ -163,7 +162,7 @@ class _Walk:
             if not choices.keys() >= set(vertex.choices):
                 self.tasks[vertex.name] = None
                 continue
-            tasks = tasks_of(vertex, self.common[vertex.name], self.names, choices, sources, seed)
+            tasks = tasks_of(vertex, self.common[vertex.name], self.names, choices, sources, options.seed)
             self.tasks[vertex.name] = tasks
             for task in tasks:
                 self._look(task, store)

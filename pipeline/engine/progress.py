@@ -1,67 +1,23 @@
-"""Progress of a run: bars on a terminal, lines in a log, or nothing."""
+"""The progress of a run: bars on a terminal, lines in a file, and records of Python's logging."""
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
-from .tasks import Outcome, TaskId
+from .tasks import Outcome, TaskId, describe
 
 LOG_INTERVAL = 30.0
-"""Seconds between two lines of a log on the same node."""
+"""Seconds between two lines on the same node."""
 
 
-class Reporter(Protocol):
-    """Receives the events of a run. Its methods are called from several threads."""
-
-    def start(self, node: str, stage: str, total: int) -> None:
-        """A node with ``total`` items starts."""
-
-    def part(self, task: TaskId, done: int, total: int) -> None:
-        """A task has done ``done`` of ``total`` steps."""
-
-    def done(self, outcome: Outcome) -> None:
-        """A task has ended."""
-
-    def note(self, sentence: str) -> None:
-        """Show a sentence of information."""
-
-    def warn(self, sentence: str) -> None:
-        """Show a warning."""
-
-    def close(self) -> None:
-        """The run has ended."""
-
-
-class Silent:
-    """Shows nothing."""
-
-    def start(self, node: str, stage: str, total: int) -> None:
-        pass
-
-    def part(self, task: TaskId, done: int, total: int) -> None:
-        pass
-
-    def done(self, outcome: Outcome) -> None:
-        pass
-
-    def note(self, sentence: str) -> None:
-        pass
-
-    def warn(self, sentence: str) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-def reporter_for(stream: TextIO | None = None) -> Reporter:
-    """A reporter for a stream: :class:`Bars` for a terminal, else :class:`Lines`."""
-    chosen = stream if stream is not None else sys.stderr
-    return Bars(chosen) if chosen.isatty() else Lines(chosen)
+LOGGER = logging.getLogger("diptych")
+"""What Diptych logs goes here; it adds no handler that prints and sets no level."""
+LOGGER.addHandler(logging.NullHandler())
 
 
 @dataclass
@@ -71,12 +27,12 @@ class _NodeProgress:
     Attributes:
         stage: name of the stage.
         total: number of items.
-        began: time at which the first item that was not in the store started.
-        moved: time of the last progress.
-        finished, ran: numbers of finished items, and of those that were not in the store.
-        parts: the finished share of every running item.
-        logged: time of the last line in the log.
-        bar: id of its bar.
+        began: when the first item that the store did not have started.
+        moved: when the last progress was reported.
+        finished, ran: number of finished items, and of those that the store did not have.
+        parts: finished share of each item in work.
+        said: when the last line was printed.
+        bar: id of the bar.
     """
 
     stage: str
@@ -93,13 +49,17 @@ class _NodeProgress:
         stored = self.finished - self.ran
         return f"{self.finished}/{self.total}" + (f", {stored} stored" if stored else "")
 
+    def summary(self, name: str) -> str:
+        """The finished node in a line."""
+        return f"{name}: {self.stage}, {self.state()}, {_duration(self.moved - self.began)}"
+
     @property
     def reached(self) -> float:
-        """Number of finished items, with the finished shares of running ones."""
+        """Finished items, with the finished shares of those in work."""
         return self.finished + sum(self.parts.values())
 
     def left(self, now: float) -> float | None:
-        """Estimated seconds until the node is finished; None before the first progress."""
+        """Seconds until the node ends at the pace of the items that ran; None before the first."""
         worked = self.ran + sum(self.parts.values())
         if not worked:
             return None
@@ -107,8 +67,8 @@ class _NodeProgress:
         return max(0.0, pace * (self.total - self.reached) - (now - self.moved))
 
 
-class _Counter:
-    """Counts the items of every node, under a lock."""
+class Reporter:
+    """Counts the items of every node and logs the events of a run, which come from several threads; shows nothing."""
 
     def __init__(self) -> None:
         self.nodes: dict[str, _NodeProgress] = {}
@@ -116,11 +76,13 @@ class _Counter:
         self.warned: set[str] = set()
 
     def start(self, node: str, stage: str, total: int) -> None:
+        """A node with ``total`` items starts."""
         with self.lock:
             self.nodes[node] = _NodeProgress(stage, total)
             self.show_start(node, self.nodes[node])
 
     def part(self, task: TaskId, done: int, total: int) -> None:
+        """A task has finished ``done`` of its ``total`` parts."""
         with self.lock:
             node = self.nodes[task[0]]
             if done or not node.began:
@@ -130,10 +92,13 @@ class _Counter:
             self.show_part(task, node)
 
     def done(self, outcome: Outcome) -> None:
+        """A task ended."""
         for warning in outcome.warnings:
             self.warn(warning)
-        if not outcome.is_done:
+        if outcome.record is None:
             return
+        how = f"{outcome.record.seconds:.2f} s" if outcome.status == "ran" else "from the store"
+        LOGGER.debug("%s: %s", describe(outcome.id), how)
         with self.lock:
             name, item = outcome.id
             node = self.nodes[name]
@@ -142,52 +107,65 @@ class _Counter:
             if outcome.status == "ran":
                 node.ran += 1
                 node.moved = time.monotonic()
+            if node.finished == node.total:
+                LOGGER.info("%s", node.summary(name))
             self.show_done(name, node)
 
     def note(self, sentence: str) -> None:
+        """Something to know about the run."""
+        LOGGER.info("%s", sentence)
         with self.lock:
             self.show_note(sentence)
 
     def warn(self, sentence: str) -> None:
+        """A warning, which is logged and shown once."""
         with self.lock:
             if sentence not in self.warned:
                 self.warned.add(sentence)
+                LOGGER.warning("%s", sentence)
                 self.show_warning(sentence)
 
+    def close(self) -> None:
+        """The run ended."""
+
     def show_start(self, name: str, node: _NodeProgress) -> None:
-        pass
+        """Show that a node starts; called under the lock, as all of these."""
 
     def show_part(self, task: TaskId, node: _NodeProgress) -> None:
-        pass
+        """Show the progress of a node after a part of a task."""
 
     def show_done(self, name: str, node: _NodeProgress) -> None:
-        pass
+        """Show the progress of a node after a task."""
 
     def show_note(self, sentence: str) -> None:
-        pass
+        """Show something to know about the run."""
 
     def show_warning(self, sentence: str) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
+        """Show a warning."""
 
 
-class Lines(_Counter):
-    """One line when a node is finished, and one every :data:`LOG_INTERVAL` seconds before."""
+def reporter_for(progress: bool) -> Reporter:
+    """What shows the progress on standard error: bars on a terminal, else lines; nothing without ``progress``."""
+    if not progress:
+        return Reporter()
+    return Bars(sys.stderr) if sys.stderr.isatty() else Lines(sys.stderr)
+
+
+class Lines(Reporter):
+    """Prints a line when a node is finished, and one every :data:`LOG_INTERVAL` seconds while it runs."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
         self.stream = stream
 
     def show_part(self, task: TaskId, node: _NodeProgress) -> None:
-        self._log_interval(task[0], node)
+        self._show_time_left(task[0], node)
 
     def show_done(self, name: str, node: _NodeProgress) -> None:
         if node.finished == node.total:
-            self._print(f"{name}: {node.stage}, {node.state()}, {_duration(node.moved - node.began)}")
+            self._print(node.summary(name))
         else:
-            self._log_interval(name, node)
+            self._show_time_left(name, node)
 
     def show_note(self, sentence: str) -> None:
         self._print(sentence)
@@ -195,19 +173,19 @@ class Lines(_Counter):
     def show_warning(self, sentence: str) -> None:
         self._print(f"warning: {sentence}")
 
-    def _log_interval(self, name: str, node: _NodeProgress) -> None:
+    def _show_time_left(self, name: str, node: _NodeProgress) -> None:
         now = time.monotonic()
         left = node.left(now)
-        if left is not None and now - max(node.logged, node.began) > LOG_INTERVAL:
-            node.logged = now
+        if left is not None and now - max(node.said, node.began) > LOG_INTERVAL:
+            node.said = now
             self._print(f"{name}: {node.stage}, {node.state()}, about {_duration(left)} left")
 
     def _print(self, text: str) -> None:
         print(text, file=self.stream, flush=True)
 
 
-class Bars(_Counter):
-    """A bar for every node, with the running item and the time left."""
+class Bars(Reporter):
+    """Shows a bar for every node, with the item in work and the time left."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
@@ -216,7 +194,7 @@ class Bars(_Counter):
         from rich.text import Text
 
         class Left(ProgressColumn):
-            """The time left; unlike rich's own column it does not count items that were in the store."""
+            """The time left; rich's own column would count the items from the store as work."""
 
             def render(self, task: Any) -> Text:
                 node: _NodeProgress = task.fields["node"]

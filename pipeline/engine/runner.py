@@ -8,7 +8,6 @@ neighbors, because their results decide which tasks follow.
 from __future__ import annotations
 
 import os
-import sys
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
@@ -23,8 +22,9 @@ from ..cache.keys import Ingredients, stage_ingredients
 from ..cache.store import DamagedArtifact, Store
 from .collection import Collection
 from .graph import Graph, Vertex
-from .memory import MemoryBudget, describe_needs, needs
-from .progress import Reporter, Silent
+from .memory import MemoryBudget, allowed, describe_needs, needs
+from .options import RunOptions
+from .progress import Reporter
 from .tasks import (
     Outcome,
     StageTask,
@@ -122,23 +122,11 @@ def cluster_scheduler(address: str) -> Scheduler:
 
 
 def execute(
-    graph: Graph,
-    collection: Collection,
-    store: Store,
-    *,
-    seed: int = 0,
-    workers: int = 1,
-    device: str = "cpu",
-    memory: int | None = None,
-    cluster: str | None = None,
-    reporter: Reporter | None = None,
+    graph: Graph, collection: Collection, store: Store, options: RunOptions, reporter: Reporter | None = None
 ) -> Execution:
     """Run a graph on photos. Results that are in the store are not computed again.
 
     A task that fails stops the run: running tasks finish and their results are stored, no other task starts.
-
-    Args:
-        memory: budget in bytes of the tasks on this machine; as many run at once as fit, at least one.
 
     Returns:
         Every task's outcome, also where one failed.
@@ -146,13 +134,13 @@ def execute(
     Raises:
         StageFailure: the store cannot be used.
     """
-    reporter = reporter or Silent()
+    reporter = reporter or Reporter()
+    workers, cluster = options.workers or cores(), options.cluster
     scheduler = cluster_scheduler(cluster) if cluster else threads_scheduler(workers)
-    needed = needs(graph, collection.photos)
-    budget = MemoryBudget(sys.maxsize if memory is None else memory)
-    settings = WorkerSettings(uuid.uuid4().hex, store, workers, cores(), device, needed)
+    needed, budget = needs(graph, collection.photos), MemoryBudget(allowed(options.memory))
+    settings = WorkerSettings(uuid.uuid4().hex, store, workers, cores(), options.device, needed)
     store.sweep()
-    common = {vertex.name: stage_ingredients(vertex.stage, device) for vertex in graph.vertices}
+    common = {vertex.name: stage_ingredients(vertex.stage, options.device) for vertex in graph.vertices}
     notices: list[str] = []
     with _progress_of(settings.run, reporter):
         if not cluster:
@@ -160,7 +148,7 @@ def execute(
             for line in describe_needs(graph, needed, budget, workers):
                 reporter.note(line)
         for _ in range(REPAIRS):
-            run = _Run(graph, collection, settings, common, seed, reporter)
+            run = _Run(graph, collection, settings, common, options.seed, reporter)
             damaged = run.finish(scheduler)
             if not damaged:
                 return Execution(run.outcomes, common, notices)

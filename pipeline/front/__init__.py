@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from diptych.learned.mono.learning import MonoLearning as MonoLearning
     from diptych.learned.mono.stage import MonoNet as MonoNet
     from diptych.learned.refiner.stage import SubpixelRefiner as SubpixelRefiner
-    from diptych.pipeline.api import Result as Result
     from diptych.pipeline.api import cite as cite
     from diptych.pipeline.api import diff as diff
     from diptych.pipeline.api import evaluate as evaluate
@@ -51,6 +50,8 @@ if TYPE_CHECKING:
     from diptych.pipeline.engine.recipe import Recipe as Recipe
     from diptych.pipeline.live import view as view
     from diptych.pipeline.protocols.registry import bench as bench
+    from diptych.pipeline.results.result import Result as Result
+    from diptych.pipeline.results.writable import writable as writable
     from diptych.pipeline.study.compare import compare as compare
     from diptych.pipeline.study.compare import run_study as run_study
     from diptych.pipeline.study.study import read_study as read_study
@@ -95,7 +96,6 @@ if TYPE_CHECKING:
 
 _API = {
     "diptych.pipeline.api": (
-        "Result",
         "cite",
         "diff",
         "evaluate",
@@ -111,6 +111,8 @@ _API = {
     "diptych.pipeline.engine.recipe": ("Node", "Recipe"),
     "diptych.pipeline.live": ("view",),
     "diptych.pipeline.protocols.registry": ("bench",),
+    "diptych.pipeline.results.result": ("Result",),
+    "diptych.pipeline.results.writable": ("writable",),
     "diptych.pipeline.study.compare": ("compare", "run_study"),
     "diptych.pipeline.study.study": ("read_study",),
     "diptych.pipeline.training": ("train",),

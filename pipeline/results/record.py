@@ -6,7 +6,6 @@ import json
 import platform
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,9 @@ from ...stages.writing import atomic_write
 from ..cache.codec import canonical, digest
 from ..cache.keys import ABSENT, Ingredients, library_version
 from ..cache.store import Store
-from ..engine.collection import Collection, Options
+from ..engine.collection import Collection
 from ..engine.graph import Graph, Vertex
+from ..engine.options import PhotoOptions, RunOptions
 from ..engine.registry import name_of
 from ..engine.runner import Execution, cores
 from ..engine.tasks import Outcome
@@ -32,21 +32,11 @@ COMMON = ("stage", "version", "code", "parameters", "libraries", "files", "devic
 """The ingredients of a key that all items of a node share."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """The options of a run beside the recipe and the photos."""
-
-    seed: int = 0
-    until: str | None = None
-    workers: int = 1
-    device: str = "cpu"
-
-
 def make_record(
     graph: Graph,
     recipe: str,
     collection: Collection,
-    request: Request,
+    options: RunOptions,
     store: Store,
     execution: Execution,
     *,
@@ -77,10 +67,10 @@ def make_record(
             "files": [{"name": file.name, "digest": file.digest} for file in collection.files],
         },
         "options": _options(collection.options),
-        "seed": request.seed,
-        "until": request.until,
-        "workers": request.workers,
-        "device": request.device,
+        "seed": options.seed,
+        "until": options.until,
+        "workers": options.workers or cores(),
+        "device": options.device,
         "store": store.address,
         "recipe": {"name": recipe, "nodes": [_node(vertex, execution) for vertex in graph.vertices]},
         "citations": list(citations(type(vertex.stage) for vertex in graph.vertices)),
@@ -169,12 +159,12 @@ def cost_of(record: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def options_of(record: dict[str, Any]) -> Options:
+def options_of(record: dict[str, Any]) -> PhotoOptions:
     """How the photos of a recorded run were read, and the folder of their truth."""
     options = record["options"]
     # Records of earlier versions have no field for the truth.
     masks, truth = (Path(folder) if folder else None for folder in (options["masks"], options.get("truth")))
-    return Options(options["cameras"], options["camera"], masks, truth)
+    return PhotoOptions(options["cameras"], options["camera"], masks, truth)
 
 
 def recipe_tables(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -208,7 +198,7 @@ def name_differences(found: Iterable[tuple[str, Any, Any]]) -> list[str]:
     return list(words)
 
 
-def _options(options: Options) -> dict[str, Any]:
+def _options(options: PhotoOptions) -> dict[str, Any]:
     camera = options.camera
     if camera is not None and Path(camera).exists():
         camera = str(Path(camera).resolve())

@@ -18,8 +18,9 @@ import diptych as dp
 import numpy as np
 import pytest
 from diptych.pipeline.cache.store import Store
-from diptych.pipeline.engine.collection import Collection, Options
+from diptych.pipeline.engine.collection import Collection
 from diptych.pipeline.engine.graph import Graph
+from diptych.pipeline.engine.options import PhotoOptions, RunOptions
 from diptych.pipeline.engine.runner import execute, failure_of
 from diptych.stages.failure import StageFailure
 from diptych.stages.scene import Features, Matches, Photo
@@ -77,7 +78,7 @@ def test_a_failure_is_said_though_out_is_full_as_well(
     def refuse(path: Path, record: dict[str, object]) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("diptych.pipeline.api.write_record", refuse)
+    monkeypatch.setattr("diptych.pipeline.reconstruction.write_record", refuse)
     for recipe, code in ((toy, "not-writable"), (toy.with_(features=Corners(fails_above=130)), "too-bright")):
         with pytest.raises(StageFailure, match=code):
             dp.run(photos, out=tmp_path / "out", recipe=recipe, progress=False)
@@ -121,8 +122,8 @@ def test_the_traceback_of_a_failure_leads_into_the_stage(
 
 
 def test_the_traceback_of_another_process_is_a_note(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
-    collection = Collection.read(photos, Options(), lambda _: None, 1)
-    execution = execute(Graph.of(toy.with_(features=Crashes())), collection, Store(str(tmp_path / "s")))
+    collection = Collection.read(photos, PhotoOptions(), lambda _: None, 1)
+    execution = execute(Graph.of(toy.with_(features=Crashes())), collection, Store(str(tmp_path / "s")), RunOptions())
     failure = failure_of(pickle.loads(pickle.dumps(execution.failed)))
     assert failure.__cause__ is None
     assert "KeyError: 'nothing'" in "".join(traceback.format_exception(failure))
@@ -176,9 +177,9 @@ def test_what_turns_out_damaged_is_made_again(
 
 
 def test_a_photo_that_changes_during_the_run_is_noticed(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
-    collection = Collection.read(photos, Options(), lambda _: None, 1)
+    collection = Collection.read(photos, PhotoOptions(), lambda _: None, 1)
     paint(photos / "a.png", 200)
-    execution = execute(Graph.of(toy), collection, Store(str(tmp_path / "s")))
+    execution = execute(Graph.of(toy), collection, Store(str(tmp_path / "s")), RunOptions())
     assert execution.failed is not None
     assert execution.failed.failure is not None
     assert execution.failed.failure.code == "photo-changed"

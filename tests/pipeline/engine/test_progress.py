@@ -10,8 +10,9 @@ import diptych as dp
 import pytest
 from diptych.pipeline.cache.store import KeyRecord, Store
 from diptych.pipeline.engine import progress
-from diptych.pipeline.engine.collection import Collection, Options
+from diptych.pipeline.engine.collection import Collection
 from diptych.pipeline.engine.graph import Graph
+from diptych.pipeline.engine.options import PhotoOptions, RunOptions
 from diptych.pipeline.engine.progress import Bars, Lines, Reporter
 from diptych.pipeline.engine.runner import execute
 from diptych.pipeline.engine.tasks import Outcome, Status
@@ -87,10 +88,10 @@ def test_bars_show_how_far_a_view_is(clock: list[float], monkeypatch: pytest.Mon
 
 
 def test_bars_show_every_node(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
-    collection = Collection.read(photos, Options(), lambda _: None, 1)
+    collection = Collection.read(photos, PhotoOptions(), lambda _: None, 1)
     stream = io.StringIO()
     bars = Bars(stream)
-    execute(Graph.of(toy), collection, Store(str(tmp_path / "s")), workers=2, reporter=bars)
+    execute(Graph.of(toy), collection, Store(str(tmp_path / "s")), RunOptions(workers=2), bars)
     bars.warn("Mind [the] gap.")
     bars.close()
     shown = stream.getvalue()

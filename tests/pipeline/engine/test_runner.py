@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 from diptych.pipeline.cache.keys import stage_ingredients
 from diptych.pipeline.cache.store import Store
-from diptych.pipeline.engine.collection import Collection, Options
+from diptych.pipeline.engine.collection import Collection
 from diptych.pipeline.engine.graph import Graph
+from diptych.pipeline.engine.options import PhotoOptions, RunOptions
+from diptych.pipeline.engine.progress import Reporter
 from diptych.pipeline.engine.runner import execute
 from diptych.pipeline.engine.tasks import Outcome, tasks_of
 from diptych.pipeline.results.record import outputs_of
@@ -259,7 +261,7 @@ def test_a_cluster_that_is_not_there_is_told(
 
 
 def test_stages_of_a_run_survive_the_way_to_a_worker(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
-    collection = Collection.read(photos, Options(), lambda _: None, 1)
+    collection = Collection.read(photos, PhotoOptions(), lambda _: None, 1)
     graph = Graph.of(toy)
     names, sources = collection.photos.names, collection.sources(graph)
     for vertex in graph.vertices:
@@ -280,10 +282,11 @@ def test_masks_and_cameras_move_only_what_sees_them(photos: Path, toy: dp.Recipe
     assert kinds(ran()) == {"Corners": 1}
 
 
-class Counted:
+class Counted(Reporter):
     """A reporter that counts what it hears."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.heard: Counter[tuple[str, str]] = Counter()
 
     def start(self, node: str, stage: str, total: int) -> None:
@@ -301,14 +304,11 @@ class Counted:
     def warn(self, sentence: str) -> None:
         self.heard["warn", sentence] += 1
 
-    def close(self) -> None:
-        pass
-
 
 def test_progress_is_heard_for_every_item(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
-    collection = Collection.read(photos, Options(), lambda _: None, 1)
+    collection = Collection.read(photos, PhotoOptions(), lambda _: None, 1)
     counted = Counted()
-    execute(Graph.of(toy), collection, Store(str(tmp_path / "s")), workers=2, reporter=counted)
+    execute(Graph.of(toy), collection, Store(str(tmp_path / "s")), RunOptions(workers=2), counted)
     for node, items in (("features", 4), ("pairs", 1), ("matches", 6), ("sparse", 1)):
         assert counted.heard["start", node] == counted.heard["done", node] == items
     assert counted.heard["part", "features"] == 8, "the beginning of each, and the half that Corners tells of"
