@@ -31,7 +31,7 @@ class _NodeProgress:
         moved: when the last progress was reported.
         finished, ran: number of finished items, and of those that the store did not have.
         parts: finished share of each item in work.
-        said: when the last line was printed.
+        logged: when the last line was printed.
         bar: id of the bar.
     """
 
@@ -176,8 +176,8 @@ class Lines(Reporter):
     def _show_time_left(self, name: str, node: _NodeProgress) -> None:
         now = time.monotonic()
         left = node.left(now)
-        if left is not None and now - max(node.said, node.began) > LOG_INTERVAL:
-            node.said = now
+        if left is not None and now - max(node.logged, node.began) > LOG_INTERVAL:
+            node.logged = now
             self._print(f"{name}: {node.stage}, {node.state()}, about {_duration(left)} left")
 
     def _print(self, text: str) -> None:
