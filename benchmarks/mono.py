@@ -29,9 +29,9 @@ from diptych.learned.mono.learning import MonoLearning, sighted_views
 from diptych.learned.mono.network import MonoDepth
 from diptych.learned.mono.pictures import Picture
 from diptych.learned.mono.reading import network_of
+from diptych.learned.mono.weights import MonoWeights, Part, PointErrors, Predictor
 from diptych.learned.weights.files import load
 from diptych.stages.dense import View
-from diptych.stages.mono_weights import MonoWeights, Part, PointErrors, Predictor
 from diptych.stages.scene import Photos, Scene, Sparse
 from diptych.stages.sfm.known_poses import TriangulateKnownPoses
 from diptych.stages.stage import Stage

@@ -32,8 +32,8 @@ def picture(recipe: str = "classical") -> str:
 
 def _box(vertex: Vertex) -> Box:
     """A vertex below all that it reads, and below what says which pairs or neighbours it is run for."""
-    sources = ["photographs" if edge.is_source else edge.source for edge in vertex.inputs]
-    about = f"{type(vertex.stage).__name__}, {_OFTEN[vertex.extent]}"
+    sources = ["photographs" if edge.slot.source else edge.source for edge in vertex.inputs]
+    about = f"{type(vertex.stage).__name__}, {_OFTEN[vertex.per]}"
     return Box(vertex.name, about, vertex.slot.type.__name__, [*sources, *vertex.choices], "ran")
 
 

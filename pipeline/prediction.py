@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from ..learned.mono.weights import MonoWeights
 from ..stages.failure import StageFailure
 from ..stages.formats.depth import write_depth
 from ..stages.formats.ply import write_cloud_ply
@@ -17,7 +18,6 @@ from ..stages.images.calibration import Source, prior_cameras
 from ..stages.images.containers import Container, read_container
 from ..stages.images.exif import read_exif
 from ..stages.images.photos import check_decodable
-from ..stages.mono_weights import MonoWeights
 from ..stages.scene import CAMERA_MODELS, Camera, Photo, Scene
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ def real_scenes(folders: Sequence[str | Path], out: Path) -> list[RealScene]:
         out: where the runs go and their store.
 
     Raises:
-        StageFailure: ``same-name``, ``bad-real-scene``, and as :func:`diptych.run`.
+        StageFailure: ``same-name``, ``bad-real-scene``, and as :func:`diptych.pipeline.api.run`.
     """
     places = [Path(folder) for folder in folders]
     names = [place.resolve().name for place in places]

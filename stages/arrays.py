@@ -1,4 +1,4 @@
-"""Checked, read-only arrays: shapes and dtypes are settled where a value is made."""
+"""Convert and check the array fields of dataclasses."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 Shape = tuple[int | str | None, ...]
 
 
-def settle(value: object, **expected: tuple[type[np.generic], Shape]) -> None:
-    """Convert and check the array fields of a frozen dataclass, from its ``__post_init__``.
+def check_arrays(value: object, **expected: tuple[type[np.generic], Shape]) -> None:
+    """Convert array fields of a frozen dataclass to their dtypes and check their shapes, in its ``__post_init__``.
 
-    Each keyword names a field and gives its dtype and shape. A number in a shape is exact, ``None`` is free, and a
-    letter binds: ``"N"`` means the same size wherever it stands. The settled arrays are contiguous and read-only.
+    Each keyword is a field with its dtype and shape. In a shape, ``None`` is any size, and a letter such as ``"N"`` is
+    a size that is equal wherever the letter occurs. The converted arrays are contiguous and read-only.
 
     Raises:
-        ValueError: naming the type, the field, the shape that was expected and the one that came.
+        ValueError: with the type, the field, the expected and the actual shape.
     """
     sizes: dict[str, int] = {}
     for name, (dtype, shape) in expected.items():

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from .arrays import settle
+from .arrays import check_arrays
 from .scene import Camera
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ class Neighbors:
 
     def __post_init__(self) -> None:
         n, index, real = len(self.missing), np.int32, np.float32
-        settle(
+        check_arrays(
             self,
             start=(index, (n + 1,)),
             source=(index, ("M",)),
@@ -95,7 +95,7 @@ class View:
 
     def __post_init__(self) -> None:
         size, real = (self.camera.height, self.camera.width), np.float64
-        settle(
+        check_arrays(
             self, image=(np.uint8, (*size, 3)), mask=(np.bool_, size), rotation=(real, (3, 3)), translation=(real, (3,))
         )
         if self.camera.model != "PINHOLE":
@@ -146,7 +146,7 @@ class DepthMap:
     missing: str = ""
 
     def __post_init__(self) -> None:
-        settle(
+        check_arrays(
             self,
             depth=(np.float32, ("H", "W")),
             normal=(np.float16, ("H", "W", 3)),
@@ -182,7 +182,7 @@ class Cloud:
 
     def __post_init__(self) -> None:
         real = np.float32
-        settle(
+        check_arrays(
             self,
             points=(real, ("P", 3)),
             normals=(real, ("P", 3)),
@@ -222,7 +222,7 @@ class Mesh:
 
     def __post_init__(self) -> None:
         real = np.float32
-        settle(
+        check_arrays(
             self,
             vertices=(real, ("V", 3)),
             triangles=(np.int32, ("F", 3)),

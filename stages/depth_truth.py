@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .arrays import settle
+from .arrays import check_arrays
 from .dense import Mesh
 from .failure import StageFailure
 from .scene import Camera, Scene
@@ -33,7 +33,7 @@ class TrueView:
     read_mask: Callable[[], np.ndarray] | None = None
 
     def __post_init__(self) -> None:
-        settle(self, rotation=(np.float64, (3, 3)), translation=(np.float64, (3,)))
+        check_arrays(self, rotation=(np.float64, (3, 3)), translation=(np.float64, (3,)))
         if self.camera.model != "PINHOLE":
             raise ValueError(f"TrueView.camera: expected a PINHOLE camera, got {self.camera.model}")
 
@@ -91,7 +91,7 @@ class TrueDepth:
 
     def __post_init__(self) -> None:
         real, size = np.float64, (self.camera.height, self.camera.width)
-        settle(self, rotation=(real, (3, 3)), translation=(real, (3,)), depth=(np.float32, size))
+        check_arrays(self, rotation=(real, (3, 3)), translation=(real, (3,)), depth=(np.float32, size))
 
     @staticmethod
     def unknown(why: str) -> TrueDepth:

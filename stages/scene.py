@@ -11,7 +11,7 @@ from typing import Generic, Literal, TypeVar
 
 import numpy as np
 
-from .arrays import settle
+from .arrays import check_arrays
 
 T = TypeVar("T")
 
@@ -97,7 +97,7 @@ class Photo:
     mask: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint8))
 
     def __post_init__(self) -> None:
-        settle(self, encoded=(np.uint8, ("B",)), mask=(np.uint8, ("M",)))
+        check_arrays(self, encoded=(np.uint8, ("B",)), mask=(np.uint8, ("M",)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +117,7 @@ class Photos:
     gps: np.ndarray
 
     def __post_init__(self) -> None:
-        settle(self, camera_of=(np.int32, (len(self.names),)), gps=(np.float64, (len(self.names), 3)))
+        check_arrays(self, camera_of=(np.int32, (len(self.names),)), gps=(np.float64, (len(self.names), 3)))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -146,7 +146,7 @@ class Pairs:
     indices: np.ndarray
 
     def __post_init__(self) -> None:
-        settle(self, indices=(np.int32, ("P", 2)))
+        check_arrays(self, indices=(np.int32, ("P", 2)))
         i, j = self.indices.T
         keys = i.astype(np.int64) << 32 | j
         if (i >= j).any() or (np.diff(keys) <= 0).any():
@@ -181,7 +181,7 @@ class Features:
     def __post_init__(self) -> None:
         real = np.float32
         packed = np.asarray(self.descriptors).dtype == np.uint8
-        settle(
+        check_arrays(
             self,
             xy=(real, ("N", 2)),
             scale=(real, ("N",)),
@@ -208,7 +208,7 @@ class Matches:
     similarity: np.ndarray
 
     def __post_init__(self) -> None:
-        settle(self, indices=(np.int32, ("M", 2)), similarity=(np.float32, ("M",)))
+        check_arrays(self, indices=(np.int32, ("M", 2)), similarity=(np.float32, ("M",)))
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -242,7 +242,7 @@ class TwoView:
 
     def __post_init__(self) -> None:
         real = np.float64
-        settle(
+        check_arrays(
             self,
             matches=(np.int32, ("M", 2)),
             rotation=(real, (3, 3)),
@@ -277,7 +277,7 @@ class Tracks:
     conflicts: int = 0
 
     def __post_init__(self) -> None:
-        settle(self, track=(np.int32, ("M",)), photo=(np.int32, ("M",)), keypoint=(np.int32, ("M",)))
+        check_arrays(self, track=(np.int32, ("M",)), photo=(np.int32, ("M",)), keypoint=(np.int32, ("M",)))
 
     def __len__(self) -> int:
         return int(self.track[-1]) + 1 if len(self.track) else 0
@@ -301,7 +301,7 @@ class Patches:
 
     def __post_init__(self) -> None:
         real = np.float32
-        settle(
+        check_arrays(
             self,
             keypoint=(np.int32, ("N",)),
             xy=(real, ("N", 2)),
@@ -345,7 +345,7 @@ class Scene:
 
     def __post_init__(self) -> None:
         n, real, index = len(self.names), np.float64, np.int32
-        settle(
+        check_arrays(
             self,
             camera_of=(index, (n,)),
             rotations=(real, (n, 3, 3)),

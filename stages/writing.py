@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Write files atomically."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pathlib import Path
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """Where to write what is to be at ``path``: renamed to it at the end, gone if the writing failed.
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path``, which is renamed to ``path`` at the end, or removed after an exception.
 
-    Whoever reads at ``path`` meanwhile finds the old file, and so does who looks after a kill.
+    Until then, and if the process is killed, ``path`` holds the old file.
 
     Raises:
-        OSError: the folder cannot be made, or the file not be renamed.
+        OSError: the folder cannot be created, or the file cannot be renamed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex}")
     try:
-        yield aside
-        aside.replace(path)
+        yield temporary
+        temporary.replace(path)
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

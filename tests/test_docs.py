@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from diptych.pipeline.cli import app
+from diptych.stages.slots import SLOTS
 from typer.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -133,6 +134,8 @@ def beside_the_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delenv("DIPTYCH_STORE", raising=False)
     monkeypatch.setenv("COLUMNS", "120")
+    list(SLOTS)  # With those of entry points, which are loaded once.
+    monkeypatch.setattr(SLOTS, "_known", dict(SLOTS._known))
     known = set(sys.modules)
     yield
     for name in set(sys.modules) - known:

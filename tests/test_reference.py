@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from diptych.pipeline.engine import registry
-from diptych.stages.stage import SLOTS
+from diptych.stages.slots import SLOTS
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"

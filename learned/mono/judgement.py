@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from scipy.optimize import least_squares
 
-from ...stages.mono_weights import Part, PointErrors, Predictor
 from .fitted import FittedDepth
 from .glimpses import Sighted
 from .network import MonoDepth
 from .reading import residuals
+from .weights import Part, PointErrors, Predictor
 
 PATTERN: tuple[Part, ...] = ("train", "test", "train", "validation", "train")
 """What the photos are used for, over and over in their order: those of one part lie between those of another."""

@@ -9,7 +9,6 @@ import numpy as np
 
 from ...stages.dense import Neighbors, View
 from ...stages.failure import StageFailure
-from ...stages.mono_weights import MonoWeights, Part
 from ...stages.mvs.neighbors import depth_range
 from ...stages.scene import Photos, Scene, Sparse
 from ...stages.stage import Context, Sizes, Stage
@@ -23,6 +22,7 @@ from .lesson import Lesson
 from .network import STRIDE, MonoDepth
 from .pictures import Picture
 from .reading import flat, network_of
+from .weights import MonoWeights, Part
 
 _FEWEST_VIEWS, _FEWEST_POINTS = 4, 20
 """Views that the first split needs, so that one is left for validation and one for the test, and points that each view

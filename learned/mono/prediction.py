@@ -10,10 +10,10 @@ from ...stages.dense import Cloud, DepthMap, View
 from ...stages.failure import StageFailure
 from ...stages.images.decoding import decode, decode_mask
 from ...stages.images.undistortion import undistorted
-from ...stages.mono_weights import MonoWeights
 from ...stages.scene import Camera, Photo
 from .pictures import directions
 from .stage import MonoNet, right_within
+from .weights import MonoWeights
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,11 +7,11 @@ import numpy as np
 
 from ...stages.dense import DepthMap, Reason, View
 from ...stages.geometry.depth_normals import normals_from_depth
-from ...stages.mono_weights import MonoWeights
 from ...stages.stage import Sizes, Stage
 from ..inference import deterministic
 from .pictures import Picture
 from .reading import network_of, read
+from .weights import MonoWeights
 
 _RIGHT = 0.01
 """Confidence is the probability that the depth is off by no more than this share."""

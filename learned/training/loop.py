@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ...stages.failure import StageFailure
-from ...stages.writing import written_whole
+from ...stages.writing import atomic_write
 from ..weights import files
 from .card import Card, code_version
 from .curves import HELD_OUT, Curves
@@ -251,7 +251,7 @@ def _keep(state: _State, out: Path, identity: dict[str, Any]) -> None:
         tensors |= {f"optimizer.{i}.{key}": torch.as_tensor(value) for key, value in moments.items()}
     told = {"identity": identity, "step": state.step, "seconds": state.seconds, "history": state.history}
     alone = {name: value.detach().contiguous().clone() for name, value in tensors.items()}
-    with written_whole(out / _RESUME) as aside:
+    with atomic_write(out / _RESUME) as aside:
         save_file(alone, aside, metadata={"told": json.dumps(told)})
 
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ...stages.failure import StageFailure
-from ...stages.writing import written_whole
+from ...stages.writing import atomic_write
 from .paths import path_of
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -107,7 +107,7 @@ def give(network: nn.Module, state: dict[str, Tensor], origin: str) -> None:
 def save(network: nn.Module, path: Path) -> str:
     """Write the weights of a network and give their SHA-256; equal weights make equal bytes."""
     state = {name: value.detach().to("cpu").contiguous() for name, value in network.state_dict().items()}
-    with written_whole(path) as aside:
+    with atomic_write(path) as aside:
         save_file({name: value.float() if value.is_floating_point() else value for name, value in state.items()}, aside)
     return digest_of(path)
 

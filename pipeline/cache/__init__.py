@@ -1,1 +1,1 @@
-"""Keys and store: results by their content, found again by everything that they depend on."""
+"""The cache: results by their content, found by keys that include everything they depend on."""

@@ -1,8 +1,7 @@
-"""Values as bytes: a dataclass over arrays becomes one safetensors file, the same value always the same bytes.
+"""Encode a dataclass of arrays as one safetensors file. Equal values give equal bytes.
 
-The arrays are tensors named by their place in the value (``models.0.points``); everything else is one canonical JSON
-text in the file's metadata. Reading is driven by the type that is expected, so a file can neither name a class to
-import nor hold code.
+Each array is a tensor named by its path in the value (``models.0.points``); all other fields are one canonical JSON
+text in the metadata. The reader gives the expected type, so a file can neither name a class to import nor hold code.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ DTYPES: dict[str, Any] = {
     "I64": np.int64,
     "F64": np.float64,
 }
-"""NumPy's name for every safetensors dtype that a value may hold."""
+"""The NumPy type of every safetensors dtype that a value may hold."""
 
 
 def digest(data: Any) -> str:
@@ -51,12 +50,12 @@ def canonical(tree: object) -> str:
 
 
 def encode(value: object) -> bytes:
-    """A dataclass as the bytes of a safetensors file.
+    """Encode a dataclass as the bytes of a safetensors file.
 
-    Fields may be arrays, numbers, text, None, tuples and further dataclasses.
+    Fields may be arrays, numbers, strings, None, tuples and other dataclasses.
 
     Raises:
-        TypeError: naming the field that holds something else.
+        TypeError: for a field of another type, with its path.
     """
     arrays: dict[str, np.ndarray] = {}
     tree = _flatten(value, type(value), "", arrays)
@@ -65,10 +64,10 @@ def encode(value: object) -> bytes:
 
 
 def decode(data: Any, expected: type[T]) -> T:
-    """The value of type ``expected`` that :func:`encode` wrote; its arrays are views into ``data``.
+    """Decode a value of type ``expected`` that :func:`encode` wrote; its arrays are views into ``data``.
 
     Raises:
-        ValueError: the bytes are no such file, or hold another type.
+        ValueError: the bytes are not such a file, or hold another type.
     """
     view = memoryview(data)
     try:
@@ -91,7 +90,7 @@ def _tensor(view: memoryview, dtype: str, shape: list[int], data_offsets: tuple[
 
 
 def _flatten(value: Any, hint: Any, at: str, arrays: dict[str, np.ndarray]) -> Any:
-    """The JSON tree of a value; its arrays go to ``arrays`` and stand in the tree as the name of their place."""
+    """The JSON tree of a value; its arrays are added to ``arrays``, and the tree holds their paths."""
     hint = _alternative(hint, value)
     if isinstance(value, np.ndarray):
         if value.dtype.newbyteorder("=").type not in DTYPES.values():
@@ -114,7 +113,7 @@ def _flatten(value: Any, hint: Any, at: str, arrays: dict[str, np.ndarray]) -> A
 
 
 def _restore(tree: Any, hint: Any, arrays: Mapping[str, np.ndarray]) -> Any:
-    """The value of the type that ``hint`` says; the inverse of :func:`_flatten`."""
+    """The value of type ``hint``; the inverse of :func:`_flatten`."""
     hint = _alternative(hint, tree)
     if hint is np.ndarray or typing.get_origin(hint) is np.ndarray:
         return arrays[tree]
@@ -128,13 +127,13 @@ def _restore(tree: Any, hint: Any, arrays: Mapping[str, np.ndarray]) -> Any:
 
 @lru_cache(maxsize=256)
 def _fields(kind: type) -> dict[str, Any]:
-    """Names and types of the fields that a dataclass is made from."""
+    """Names and types of the fields that the constructor of a dataclass takes."""
     hints = typing.get_type_hints(kind)
     return {field.name: hints[field.name] for field in dataclasses.fields(kind) if field.init}
 
 
 def _alternative(hint: Any, value: object) -> Any:
-    """``X`` for ``X | None`` where there is a value; every other annotation as it is."""
+    """``X`` for ``X | None`` unless the value is None; any other annotation as it is."""
     if typing.get_origin(hint) not in (types.UnionType, typing.Union):
         return hint
     others = [kind for kind in typing.get_args(hint) if kind is not type(None)]

@@ -1,6 +1,6 @@
-"""What the definitions of a Python file say, without comments, formatting and docstrings, and what they mention.
+"""The definitions of a Python file without comments, formatting and docstrings, and the names that each uses.
 
-What was found is kept beside the bytecode that Python keeps of the file, for as long as the file is the same.
+Parsed files are cached in the user's cache folder (on Linux ``~/.cache/diptych/definitions``) until they change.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import ast
 import importlib.util
 import json
 import platform
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,26 +17,28 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...stages.writing import written_whole
+from platformdirs import user_cache_path
+
+from ...stages.writing import atomic_write
 from .codec import digest
 
 WHOLE = "*"
 """Stands for all symbols of a module."""
 
-SETTLED = 2_000_000_000
-"""Nanoseconds after which a second edit of a file is sure to give it another time."""
+CLOCK_STEP = 2_000_000_000
+"""Nanoseconds: the coarsest resolution of file times. A file that is younger could change with the same time."""
 
 _MADE_BY = [platform.python_version(), digest(Path(__file__).read_bytes())]
-"""What decides how a file is read, beside the file."""
+"""The parsed form of a file depends on these too."""
 
 
 class Statement(NamedTuple):
     """A statement at the top of a file.
 
     Attributes:
-        text: its source, normalised.
-        names: the names in it, each once and with the attribute that is asked of it, else ``""``.
-        imports: the modules that it imports, each with the symbol, or with :data:`WHOLE`.
+        text: its normalized source.
+        names: the names in it, each once, with the attribute that follows it, or ``""``.
+        imports: the modules that it imports, each with the symbol or :data:`WHOLE`.
     """
 
     text: str
@@ -45,14 +48,14 @@ class Statement(NamedTuple):
 
 @dataclass
 class Definitions:
-    """What a file defines, what it imports, and the statements that always run.
+    """The definitions of a file, its imports, and the other statements at its top.
 
     Attributes:
         name, package: of the module.
         statements: all but docstrings and the imports at the top.
-        defined: places of the statements that define a name.
-        loose: places of those that define none.
-        imports: module and symbol by the local name; no symbol where the module itself is bound.
+        defined: for each name the indices of the statements that define it.
+        loose: indices of the statements that define no name.
+        imports: module and symbol by the local name; None for the symbol where the module itself is bound.
     """
 
     name: str
@@ -63,13 +66,13 @@ class Definitions:
     imports: dict[str, tuple[str, str | None]] = field(default_factory=dict)
 
     def of(self, symbols: set[str]) -> list[Statement]:
-        """The statements that define some symbols, in the order of their names."""
+        """The statements that define the symbols, in the order of their names."""
         names = sorted(self.defined if WHOLE in symbols else symbols & self.defined.keys())
         return [self.statements[i] for name in names for i in self.defined[name]]
 
     @property
     def always(self) -> list[Statement]:
-        """The statements that run whatever is asked for."""
+        """The statements that define no name, and run on every import."""
         return [self.statements[i] for i in self.loose]
 
 
@@ -81,28 +84,34 @@ def read_definitions(name: str, package: str, path: Path) -> Definitions:
 
 @lru_cache(maxsize=1024)
 def _read(name: str, package: str, path: Path, modified: int, *others: int) -> Definitions:
-    """See :func:`read_definitions`; times and size are there so that an edited file is read again."""
-    kept = Path(importlib.util.cache_from_source(str(path))).with_suffix(".definitions")
+    """See :func:`read_definitions`; with times and size as arguments an edited file is read again."""
+    cached = cache_file(path)
     origin = [name, package, str(path), modified, *others, *_MADE_BY]
-    found = _recalled(kept, origin)
+    found = _load(cached, origin)
     if found is None:
         found = _parsed(name, package, path)
-        if time.time_ns() - modified > SETTLED:
-            _keep(kept, {"origin": origin, "found": vars(found)})
+        if time.time_ns() - modified > CLOCK_STEP:
+            _save(cached, {"origin": origin, "found": vars(found)})
     return found
 
 
-def _recalled(kept: Path, origin: list[Any]) -> Definitions | None:
-    """What was found of the same file before; what cannot be read was not."""
+def cache_file(path: Path) -> Path:
+    """The cache file for a source file and the running version of Python."""
+    name = digest(f"{path}\0{sys.implementation.cache_tag}".encode())[:32]
+    return user_cache_path("diptych", appauthor=False) / "definitions" / f"{name}.json"
+
+
+def _load(cached: Path, origin: list[Any]) -> Definitions | None:
+    """The cached definitions of the same file; None where there are none, or they cannot be read."""
     try:
-        tree = json.loads(kept.read_bytes())
+        tree = json.loads(cached.read_bytes())
         return _restored(**tree["found"]) if tree["origin"] == origin else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
 def _restored(statements: list[Any], imports: dict[str, list[Any]], **others: Any) -> Definitions:
-    """JSON has no tuples."""
+    """Definitions from JSON, which has lists for tuples."""
     return Definitions(
         statements=[Statement(text, *([(a, b) for a, b in pairs] for pairs in lists)) for text, *lists in statements],
         imports={local: (origin, symbol) for local, (origin, symbol) in imports.items()},
@@ -110,15 +119,15 @@ def _restored(statements: list[Any], imports: dict[str, list[Any]], **others: An
     )
 
 
-def _keep(kept: Path, tree: dict[str, Any]) -> None:
-    """Write it whole or not at all; a folder that is read only does without."""
-    with suppress(OSError), written_whole(kept) as aside:
+def _save(cached: Path, tree: dict[str, Any]) -> None:
+    """Write a cache file; without one where the folder is read-only."""
+    with suppress(OSError), atomic_write(cached) as aside:
         aside.write_text(json.dumps(tree), "utf-8")
 
 
 def _parsed(name: str, package: str, path: Path) -> Definitions:
     found = Definitions(name, package)
-    tree = _WithoutTexts().visit(ast.parse(path.read_text("utf-8")))
+    tree = _WithoutDocstrings().visit(ast.parse(path.read_text("utf-8")))
     for node in ast.walk(tree):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             found.imports.update(_bound(node, package))
@@ -133,7 +142,7 @@ def _parsed(name: str, package: str, path: Path) -> Definitions:
 
 
 def _defined(statement: ast.stmt) -> list[str]:
-    """The names that a statement defines, if that is all it does."""
+    """The names that a statement defines; none if it does something else too."""
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return [statement.name]
     targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
@@ -142,7 +151,7 @@ def _defined(statement: ast.stmt) -> list[str]:
 
 
 def _mentions(statement: ast.stmt, package: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """The names and the imports in a statement, as :class:`Statement` has them."""
+    """The names and the imports in a statement, as :class:`Statement`."""
     names: dict[tuple[str, str], None] = {}
     imports: list[tuple[str, str]] = []
     pending: list[ast.AST] = [statement]
@@ -160,15 +169,15 @@ def _mentions(statement: ast.stmt, package: str) -> tuple[list[tuple[str, str]],
 
 
 def _bound(node: ast.Import | ast.ImportFrom, package: str) -> dict[str, tuple[str, str | None]]:
-    """What an import statement binds, as :attr:`Definitions.imports` has it."""
+    """The names that an import statement binds, as :attr:`Definitions.imports`."""
     if isinstance(node, ast.Import):
         return {a.asname or a.name.partition(".")[0]: (a.name, None if a.asname else WHOLE) for a in node.names}
     origin = importlib.util.resolve_name("." * node.level + (node.module or ""), package or None)
     return {alias.asname or alias.name: (origin, alias.name) for alias in node.names}
 
 
-class _WithoutTexts(ast.NodeTransformer):
-    """Removes docstrings and every other statement that is only a text."""
+class _WithoutDocstrings(ast.NodeTransformer):
+    """Removes docstrings and every other statement that is only a string."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.stmt | None:
         only_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

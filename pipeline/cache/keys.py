@@ -1,4 +1,4 @@
-"""The key of a result: everything that it depends on, by name, and the hash of that."""
+"""The key of a result: the hash of everything that the result depends on."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ ABSENT = "absent"
 
 
 def stage_ingredients(stage: Stage, device: str = "cpu") -> Ingredients:
-    """What all items of a stage have in common: its name, version, code, parameters, libraries and files.
+    """The ingredients of the key that all items of a stage share: name, version, code, parameters, libraries and files.
 
-    The kind of device is among them only where the stage says that results differ by it.
+    The kind of device is one of them only where ``differs_by_device`` is set.
     """
     cls = type(stage)
     ingredients: Ingredients = {
@@ -52,24 +52,32 @@ def _file_digest(path: Path, stat: os.stat_result) -> str:
 
 @lru_cache(maxsize=256)
 def _digest_of_state(path: Path, *_: int) -> str:
-    """The digest of a file, found again when the file is another."""
+    """The digest of a file; it is computed again when the state of the file changes."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def task_ingredients(common: Ingredients, inputs: Mapping[str, object], seed: int | None) -> Ingredients:
+    """All ingredients of one item: those of the stage, the digests of the inputs, and the seed if the stage draws."""
+    return {**common, "inputs": dict(inputs), **({} if seed is None else {"seed": seed})}
+
+
 def key_of(common: Ingredients, inputs: Mapping[str, object], seed: int | None) -> str:
-    """The hash of all ingredients: those of the stage, the digests of the inputs, and the seed if it draws."""
-    own: Ingredients = {"inputs": dict(inputs)} if seed is None else {"inputs": dict(inputs), "seed": seed}
-    return digest(canonical({**common, **own}).encode())
+    """The hash of :func:`task_ingredients`."""
+    return digest(canonical(task_ingredients(common, inputs, seed)).encode())
 
 
 def seed_of(run_seed: int, stage: Stage, item: str) -> int:
-    """The seed of one item: from the run's seed, the stage and the item's name, never from thread or order."""
+    """The seed of one item, from the seed of the run, the name of the stage and the name of the item."""
     text = f"{run_seed}\0{type(stage).__name__}\0{item}"
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
 
 
 def parameters_of(stage: Stage) -> dict[str, Any]:
-    """A stage's parameters in a JSON form that is the same for equal values."""
+    """The parameters of a stage as a JSON tree that is the same for equal values.
+
+    Raises:
+        StageFailure: ``parameter-without-key`` for a value that cannot enter a key.
+    """
     fields: tuple[Any, ...] = dataclasses.fields(stage)  # pyright: ignore[reportArgumentType]
     return {field.name: _plain(getattr(stage, field.name), f"{type(stage).__name__}.{field.name}") for field in fields}
 
@@ -112,6 +120,6 @@ def _plain(value: Any, at: str) -> Any:
         }
     raise StageFailure(
         "parameter-without-key",
-        f"{at} holds a {type(value).__name__}, which has no place in a key.",
+        f"{at} holds a {type(value).__name__}, which cannot enter a key.",
         hint="Parameters are numbers, text, tuples, arrays or dataclasses of these.",
     )

@@ -1,4 +1,4 @@
-"""The digest of a stage's code: what it is made of, no more and no less.
+"""The digests of the code of a stage: of all definitions that it uses, and of no others.
 
 The definitions that a class uses are followed by name, through its module and every module that it imports of its own
 package, of Diptych, or from a file that is not installed. Each is hashed as its syntax tree without comments,
@@ -24,33 +24,33 @@ import numpy as np
 from .codec import digest
 from .definitions import WHOLE, Definitions, Statement, read_definitions
 
-HOUSE = __name__.partition(".")[0]
+PACKAGE = __name__.partition(".")[0]
 
-_settled: dict[type, dict[str, str]] | None = None
-"""The digests that were asked for while the code stands still; None while it may change."""
+_frozen: dict[type, dict[str, str]] | None = None
+"""The digests of classes that were computed within :func:`freeze_code`; None outside."""
 
 
 @contextmanager
-def still() -> Iterator[None]:
-    """Nobody edits or loads code again meanwhile: the digests of a class are found once."""
-    global _settled
-    before, _settled = _settled, {}
+def freeze_code() -> Iterator[None]:
+    """Compute the digests of every class once; edits and reloads of code within the context are ignored."""
+    global _frozen
+    before, _frozen = _frozen, {}
     try:
         yield
     finally:
-        _settled = before
+        _frozen = before
 
 
 def code_digests(cls: type) -> dict[str, str]:
-    """Digest of the definitions that a class uses, by the module they stand in.
+    """Digest of the definitions that a class uses, by module.
 
-    A class without a file (from a notebook, or made inside a function) is known by its bytecode instead.
+    For a class without a file (from a notebook, or defined inside a function) it is the digest of its bytecode.
     """
-    if _settled is None:
+    if _frozen is None:
         return _code_digests(cls)
-    if cls not in _settled:
-        _settled[cls] = _code_digests(cls)
-    return _settled[cls]
+    if cls not in _frozen:
+        _frozen[cls] = _code_digests(cls)
+    return _frozen[cls]
 
 
 def _code_digests(cls: type) -> dict[str, str]:
@@ -61,7 +61,7 @@ def _code_digests(cls: type) -> dict[str, str]:
             wanted.append((base.__module__, base.__qualname__.partition(".")[0]))
         else:
             digests[f"{base.__module__}:{base.__qualname__}"] = digest("\n".join(_bytecode(base, wanted)).encode())
-    packages = {HOUSE, *(base.__module__.partition(".")[0] for base in cls.__mro__[:-1])}
+    packages = {PACKAGE, *(base.__module__.partition(".")[0] for base in cls.__mro__[:-1])}
     for name, symbols in _closure(wanted, packages).items():
         module = _module(name)
         assert module is not None
@@ -71,7 +71,7 @@ def _code_digests(cls: type) -> dict[str, str]:
 
 
 def _closure(wanted: list[tuple[str, str]], packages: set[str]) -> dict[str, set[str]]:
-    """Every (module, symbol) that the wanted ones use, directly or not, by module."""
+    """The symbols that the wanted (module, symbol) pairs use, directly or not, by module."""
     found: dict[str, set[str]] = defaultdict(set)
     queue = list(wanted)
     while queue:
@@ -88,7 +88,7 @@ def _closure(wanted: list[tuple[str, str]], packages: set[str]) -> dict[str, set
 
 
 def _elsewhere(module: Definitions, symbol: str) -> list[tuple[str, str]]:
-    """Where a name comes from that a module does not define: an import of its own, or a submodule."""
+    """The origin of a name that a module does not define: an import, or a submodule."""
     if symbol in module.imports:
         origin, attribute = module.imports[symbol]
         return [(origin, attribute or WHOLE)]
@@ -110,9 +110,9 @@ def _uses(module: Definitions, statement: Statement) -> Iterator[tuple[str, str]
 
 
 def _attribute(module: Definitions, origin: str, symbol: str | None, attribute: str) -> tuple[str, str]:
-    """What ``name.attribute`` uses, where ``name`` is an import: a symbol of a module, or of it only the name."""
+    """The (module, symbol) that ``name.attribute`` uses, where ``name`` is an import."""
     top = origin.partition(".")[0]
-    source = _module(origin) if top in (HOUSE, module.name.partition(".")[0]) else None
+    source = _module(origin) if top in (PACKAGE, module.name.partition(".")[0]) else None
     if source is None or symbol == WHOLE or symbol in source.defined:
         return origin, symbol or WHOLE
     inner = origin if symbol is None else f"{origin}.{symbol}"
@@ -122,7 +122,7 @@ def _attribute(module: Definitions, origin: str, symbol: str | None, attribute: 
 def _module(name: str) -> Definitions | None:
     """The definitions of a module, or None where there is no Python file of that name.
 
-    The file of a loaded module is read once until the module is loaded again: an edit alone does not change what runs.
+    The file of a loaded module is read once until the module is reloaded: an edit does not change the code that runs.
     """
     loaded = sys.modules.get(name)
     as_loaded = getattr(loaded, "__spec__", None) or loaded
@@ -139,7 +139,7 @@ def _module(name: str) -> Definitions | None:
 
 
 _read: dict[str, tuple[object, Definitions]] = {}
-"""What was read of loaded modules, with the spec by which they were loaded; a reload makes another."""
+"""The definitions of loaded modules, with the spec of each module; a reload replaces the spec."""
 
 
 def _locate(name: str) -> tuple[Path, str] | None:
@@ -158,10 +158,10 @@ def _locate(name: str) -> tuple[Path, str] | None:
 
 @lru_cache(maxsize=4096)
 def _is_local(name: str) -> bool:
-    """Whether a module is a file of the user's own: neither installed nor of Python itself."""
+    """Whether a module is a file of the user, neither installed nor of the standard library."""
     top = name.partition(".")[0]
     if top != name and _locate(top) and not _is_local(top):
-        return False  # To look for a module inside a package loads the package, and some take seconds.
+        return False  # Finding a module inside a package imports the package, which may take seconds.
     found = _locate(name)
     if found is None:
         return False
@@ -174,9 +174,9 @@ def _is_in_file(value: type | types.FunctionType) -> bool:
 
 
 def _bytecode(cls: type, wanted: list[tuple[str, str]]) -> Iterator[str]:
-    """What a class without a file does: its functions' bytecode and constants, and those of the helpers they call.
+    """The bytecode and constants of the functions of a class without a file, and of the helpers that they call.
 
-    What they use of modules that do have a file is added to ``wanted``.
+    Definitions in modules with a file are added to ``wanted``.
     """
     pending: list[Any] = [cls]
     seen: set[int] = set()

@@ -1,10 +1,10 @@
-"""The store: results by the digest of their bytes, and for every key which result it has.
+"""The store: results by the digest of their bytes, and the result of every key.
 
-A file is written aside and renamed, so that it is there whole or not at all: any number of processes may share a store,
-and each may be killed at any moment. What is read is checked against its digest; a damaged file counts as absent. The
-address is a folder or any fsspec address (``s3://…``, ``memory://…``).
+Files are written to ``temporary/`` and renamed, so that none is ever incomplete: any number of processes may share a
+store, and each may be killed at any moment. Every artifact is checked against its digest when it is read; a corrupt one
+counts as absent. The address is a folder or any fsspec address (``s3://…``, ``memory://…``).
 
-Layout: ``artifacts/ab/abcd….safetensors``, ``keys/12/1234….json`` and ``temporary/`` for files on their way.
+Layout: ``artifacts/ab/abcd….safetensors`` and ``keys/12/1234….json``.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import fsspec
+import psutil
 from fsspec.implementations.local import LocalFileSystem
 
 from ...stages.failure import StageFailure
@@ -37,14 +38,14 @@ DAY = 86400.0
 
 @dataclass(frozen=True)
 class KeyRecord:
-    """What is known of a finished task.
+    """The record of a finished task.
 
     Attributes:
         key: the key of the task.
-        output, size: digest and length in bytes of its result.
-        ingredients: everything that the key was made of, by name.
-        seconds, cpu_seconds, peak_rss, alone: what it cost, as :class:`~diptych.pipeline.engine.metering.Cost` says.
-        warnings: what the stage warned of.
+        output, size: sha256 and length in bytes of its result.
+        ingredients: the ingredients of the key, by name.
+        seconds, cpu_seconds, peak_rss, exclusive: its cost, as :class:`diptych.pipeline.engine.metering.Cost`.
+        warnings: the warnings of the stage.
         when: end of the task, seconds since 1970.
     """
 
@@ -57,11 +58,11 @@ class KeyRecord:
     peak_rss: int
     warnings: tuple[str, ...]
     when: float
-    alone: bool = False
+    exclusive: bool = False
 
 
 class DamagedArtifact(Exception):
-    """An artifact's bytes are not those that its digest names, or it is gone."""
+    """An artifact is gone, or its bytes have another digest."""
 
     def __init__(self, artifact: str) -> None:
         super().__init__(artifact)
@@ -91,7 +92,7 @@ class Store:
         return Store, (self.address,)
 
     def write(self, value: object) -> tuple[str, int]:
-        """Keep a value, over what is damaged; gives the digest and length of its bytes."""
+        """Store ``value``, replacing a corrupt copy. Returns (sha256, size)."""
         data = encode(value)
         name = digest(data)
         if not self.is_sound(name, len(data)):
@@ -101,7 +102,7 @@ class Store:
         return name, len(data)
 
     def read(self, artifact: str, expected: type[T]) -> T:
-        """The value with this digest; from a local store its arrays lie in the file's memory map.
+        """The value with this digest; the arrays from a local store are memory-mapped.
 
         Raises:
             DamagedArtifact: the artifact is gone or its bytes have another digest.
@@ -112,9 +113,9 @@ class Store:
             raise DamagedArtifact(artifact) from error
 
     def is_sound(self, artifact: str, size: int) -> bool:
-        """Whether an artifact is there as it was written; from afar only its length is looked at.
+        """Whether an artifact is there and not corrupt; in a remote store only its length is checked.
 
-        The time of a local file tells whether it was touched since; then its bytes are checked, as on reading.
+        The bytes of a local file are checked if its modification time shows that it was touched since it was written.
         """
         path = self._artifact(artifact)
         if not self._has(path, size):
@@ -131,14 +132,14 @@ class Store:
         return True
 
     def finish(self, record: KeyRecord) -> None:
-        """Say that a key has its result; call it after the result is written."""
+        """Write the record of a key; call it after the result is written."""
         self._put(self._key(record.key), canonical(asdict(record)).encode())
 
     def find(self, key: str) -> KeyRecord | None:
         """The record of a finished task, or None.
 
         Raises:
-            DamagedArtifact: the record is there, but its result is gone or damaged; or the record itself is.
+            DamagedArtifact: the record is corrupt, or its result is gone or corrupt.
         """
         try:
             data = self._bytes(self._key(key))
@@ -147,7 +148,9 @@ class Store:
         except OSError as error:
             raise self._failure(error) from error
         try:
-            tree = json.loads(data)
+            tree = {**json.loads(data)}
+            if "alone" in tree:  # The name of `exclusive` in stores of earlier versions.
+                tree["exclusive"] = tree.pop("alone")
             record = KeyRecord(**{**tree, "warnings": tuple(tree["warnings"])})
         except (ValueError, TypeError, KeyError) as error:
             raise DamagedArtifact(key) from error
@@ -156,25 +159,25 @@ class Store:
         return record
 
     def discard(self, artifact: str) -> None:
-        """Remove a damaged artifact, so that it is made again."""
+        """Remove a corrupt artifact, so that it is computed again."""
         self._verified.pop(artifact, None)
         with contextlib.suppress(OSError):
             self._fs.rm_file(self._artifact(artifact))
 
     def sweep(self) -> None:
-        """Remove what killed processes left on its way into the store."""
+        """Remove the temporary files of killed processes."""
         if not self.is_local:
             return
         for path in Path(self._root, "temporary").glob("*"):
             host, pid, _ = path.name.rsplit("-", 2)
             with contextlib.suppress(OSError):
-                abandoned = host == socket.gethostname() and not _is_alive(int(pid))
+                abandoned = host == socket.gethostname() and not psutil.pid_exists(int(pid))
                 if abandoned or time.time() - path.stat().st_mtime > DAY:
                     path.unlink()
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a folder, and looking into it costs next to nothing."""
+        """Whether it is a folder of this machine."""
         return isinstance(self._fs, LocalFileSystem)
 
     def _artifact(self, name: str) -> str:
@@ -184,7 +187,7 @@ class Store:
         return f"{self._root}/keys/{key[:2]}/{key}.json"
 
     def _bytes(self, path: str) -> bytes:
-        # A study looks up thousands of keys: of a folder it is faster without fsspec.
+        # A study looks up thousands of keys, and fsspec is slow for local files.
         return Path(path).read_bytes() if self.is_local else self._fs.cat_file(path)
 
     def _has(self, path: str, size: int) -> bool:
@@ -196,7 +199,7 @@ class Store:
             raise self._failure(error) from error
 
     def _checked(self, artifact: str) -> Any:
-        """The bytes of an artifact, checked; a local file that has not changed since is not checked again."""
+        """The bytes of an artifact, checked against its digest."""
         path = self._artifact(artifact)
         if not self.is_local:
             data = self._fs.cat_file(path)
@@ -208,17 +211,17 @@ class Store:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
     def _verify(self, artifact: str, file: BufferedReader) -> None:
-        """Check the digest of a local file, unless it was checked before and has not changed since."""
+        """Check the digest of a local file, unless this process checked it before and it has not changed since."""
         if self._verified.get(artifact) == _state(file):
             return
-        # Read piece by piece: hashing a memory map costs a page fault for every 4 kB.
+        # Read in blocks: hashing a memory map costs a page fault for every 4 kB.
         if hashlib.file_digest(file, "sha256").hexdigest() != artifact:
             raise DamagedArtifact(artifact)
         self._mark(artifact)
         self._verified[artifact] = _state(file)
 
     def _mark(self, artifact: str) -> None:
-        """Note in the time of a local file that it is as it was written; a store that is read only does without."""
+        """Mark a local file as not corrupt, in its modification time; a read-only store does without."""
         path = self._artifact(artifact)
         with contextlib.suppress(OSError):
             stat = Path(path).stat()
@@ -227,19 +230,20 @@ class Store:
                 os.utime(path, ns=(stat.st_atime_ns, marked))
 
     def _put(self, path: str, data: bytes) -> None:
-        with self._plainly():
+        with self._os_errors():
             if self.is_local:
-                aside = Path(self._root, "temporary", f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex}")
-                _write_aside(aside, data)
+                temporary = Path(self._root, "temporary", f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex}")
+                _write_temporary(temporary, data)
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
-                aside.replace(path)
+                temporary.replace(path)
             else:
                 # A remote object appears when its upload is complete.
                 self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
                 self._fs.pipe_file(path, data)
 
     @contextlib.contextmanager
-    def _plainly(self) -> Iterator[None]:
+    def _os_errors(self) -> Iterator[None]:
+        """Raise a StageFailure for an OSError."""
         try:
             yield
         except OSError as error:
@@ -266,35 +270,26 @@ SECOND = 1_000_000_000
 
 
 def _mark_of(artifact: str) -> int:
-    """The nanoseconds in the time of a file that is as it was written: whatever touches the file sets others."""
+    """The nanoseconds of the modification time that mark a file as not corrupt: any edit sets others."""
     return int(artifact[:8], 16) % SECOND
 
 
 def _is_marked(stat: os.stat_result, artifact: str) -> bool:
-    return stat.st_mtime_ns % SECOND == _mark_of(artifact)
+    # NTFS keeps steps of 100 nanoseconds.
+    return stat.st_mtime_ns % SECOND // 100 == _mark_of(artifact) // 100
 
 
 def _state(file: BufferedReader) -> tuple[int, ...]:
-    """What changes when a file does."""
+    """Inode, size and modification time: they differ after an edit."""
     stat = os.fstat(file.fileno())
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
-def _write_aside(aside: Path, data: bytes) -> None:
-    aside.parent.mkdir(parents=True, exist_ok=True)
+def _write_temporary(temporary: Path, data: bytes) -> None:
+    temporary.parent.mkdir(parents=True, exist_ok=True)
     try:
-        aside.write_bytes(data)
+        temporary.write_bytes(data)
     except OSError:
         with contextlib.suppress(OSError):
-            aside.unlink()
+            temporary.unlink()
         raise
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -43,4 +43,4 @@ BUILT_IN: dict[str, str] = {
     "Tsdf": "diptych.stages.surface.tsdf",
     "TextureAtlas": "diptych.stages.surface.texturing",
 }
-"""Diptych's own stages and the modules they live in, which are imported when they are asked for."""
+"""Diptych's own stages and their modules, which are imported when they are used."""

@@ -1,4 +1,4 @@
-"""The photographs of a run, as the graph's sources: content by digest, loaded only where it is needed."""
+"""The photos of a run and the items of the source slots, each known by its digest and read when a task needs it."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from ...stages.scene import Photos
 from ..cache.codec import digest, encode
 from ..cache.store import Store
 from .graph import Graph
+from .options import PhotoOptions
 
 if TYPE_CHECKING:
     from ...stages.evaluation.truth import Truth
 
 TRUTH = {"true_cameras": "the true cameras", "true_depths": "the true depth maps"}
-"""The source slots that the truth fills, in words."""
+"""The source slots that the ground truth fills, and what they hold."""
 
 
 @dataclass(frozen=True)
-class Source:
-    """One item that comes from the photographs or the truth.
+class SourceItem:
+    """One item of a source slot.
 
     Attributes:
         digest: of its content.
-        given: where a photo's bytes lie, or a photo's name; None for what the store holds.
+        given: the file of a photo, or the name of one; None for an item that is in the store.
     """
 
     digest: str
@@ -36,33 +37,24 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Options:
-    """How a folder of photos is read (:func:`diptych.stages.images.photos.read_photos`), and where the truth is."""
-
-    cameras: str = "auto"
-    camera: str | None = None
-    masks: Path | None = None
-    truth: Path | None = None
-
-
-@dataclass(frozen=True)
 class Collection:
-    """A folder's photos and what the source slots hold of them.
+    """The photos of a folder.
 
     Attributes:
-        folder: where they lie.
+        folder: its absolute path.
         photos: names, prior cameras and positions.
         files: the files, in the order of ``photos.names``.
+        options: how the folder was read.
     """
 
     folder: Path
     photos: Photos
     files: tuple[PhotoFile, ...]
-    options: Options = Options()
+    options: PhotoOptions = PhotoOptions()
 
     @staticmethod
-    def read(folder: Path, options: Options, warn: Callable[[str], None], threads: int) -> Collection:
-        """Look at the files of a folder.
+    def read(folder: Path, options: PhotoOptions, warn: Callable[[str], None], threads: int) -> Collection:
+        """Read the names, sizes and metadata of the photos in a folder.
 
         Raises:
             StageFailure: as :func:`diptych.stages.images.photos.read_photos`.
@@ -72,48 +64,48 @@ class Collection:
         return Collection(folder.resolve(), photos, files, options)
 
     def check(self, graph: Graph) -> None:
-        """See that the truth is known that nodes of a graph take.
+        """Check that the truth that nodes of a graph take is there.
 
         Raises:
-            StageFailure: ``no-truth``; ``damaged-truth`` or ``truth-mismatch`` where it is there but of no use.
+            StageFailure: ``no-truth``; ``damaged-truth`` or ``truth-mismatch`` where it cannot be used.
         """
         for vertex in graph.vertices:
             for slot in vertex.sources:
-                if slot in TRUTH and (why := self._lack(slot)):
+                if slot in TRUTH and (why := self._missing(slot)):
                     raise StageFailure(
                         "no-truth",
                         f"The node {vertex.name!r} ({type(vertex.stage).__name__}) takes {TRUTH[slot]}, {why}.",
                         hint="Name the folder that holds the truth: --truth DIR.",
                     )
 
-    def sources(self, graph: Graph, store: Store | None = None) -> dict[str, tuple[Source, ...]]:
-        """The items of every source slot that a graph takes from; with a store, what is not a file is kept there.
+    def sources(self, graph: Graph, store: Store | None = None) -> dict[str, tuple[SourceItem, ...]]:
+        """The items of every source slot that a graph takes; with a store, those that are no files are written to it.
 
         Raises:
             StageFailure: as :meth:`check`.
         """
         self.check(graph)
 
-        def kept(value: object) -> Source:
-            return Source(digest(encode(value)) if store is None else store.write(value)[0])
+        def stored(value: object) -> SourceItem:
+            return SourceItem(digest(encode(value)) if store is None else store.write(value)[0])
 
-        def cameras() -> tuple[Source, ...]:
-            each = [kept(camera) for camera in self.photos.cameras]
+        def cameras() -> tuple[SourceItem, ...]:
+            each = [stored(camera) for camera in self.photos.cameras]
             return tuple(each[i] for i in self.photos.camera_of)
 
-        makers: dict[str, Callable[[], tuple[Source, ...]]] = {
-            "name": lambda: tuple(Source(digest(name.encode()), name) for name in self.photos.names),
-            "photo": lambda: tuple(Source(file.digest, file) for file in self.files),
+        makers: dict[str, Callable[[], tuple[SourceItem, ...]]] = {
+            "name": lambda: tuple(SourceItem(digest(name.encode()), name) for name in self.photos.names),
+            "photo": lambda: tuple(SourceItem(file.digest, file) for file in self.files),
             "camera": cameras,
-            "photos": lambda: (kept(self.photos),),
-            "true_cameras": lambda: (kept(self._truth.cameras),),
+            "photos": lambda: (stored(self.photos),),
+            "true_cameras": lambda: (stored(self._truth.cameras),),
             "true_depths": lambda: tuple(self._true_depth(photo, store) for photo in range(len(self.photos))),
         }
         taken = {name for vertex in graph.vertices for name in vertex.sources}
         return {slot: make() for slot, make in makers.items() if slot in taken}
 
-    def _true_depth(self, photo: int, store: Store | None) -> Source:
-        """As ``kept``, but a map that was read before is not read again: they are large."""
+    def _true_depth(self, photo: int, store: Store | None) -> SourceItem:
+        """The item of one true depth map; its file, which is large, is read once."""
         known = self._true_depths.get(photo)
         if known is None or not (store is None or store.is_sound(*known)):
             value = self._truth.depth(photo)
@@ -123,11 +115,11 @@ class Collection:
             else:
                 known = store.write(value)
             self._true_depths[photo] = known
-        return Source(known[0])
+        return SourceItem(known[0])
 
     @cached_property
     def _true_depths(self) -> dict[int, tuple[str, int]]:
-        """Digest and length of the true depth maps that were read, by photo."""
+        """(sha256, size) of the true depth maps that were read, by photo."""
         return {}
 
     @cached_property
@@ -137,8 +129,8 @@ class Collection:
         assert self.options.truth is not None
         return Truth.read(self.options.truth, self.photos.names)
 
-    def _lack(self, slot: str) -> str:
-        """Why the truth does not fill a slot, as the end of a sentence; empty where it does."""
+    def _missing(self, slot: str) -> str:
+        """Why the truth does not fill a slot, as a clause; empty where it does."""
         folder = self.options.truth
         if folder is None:
             return "and no truth was given"
@@ -149,5 +141,5 @@ class Collection:
                 raise
             return f"and in {folder} there is no truth in a known form"
         if slot == "true_depths" and not known.has_depths:
-            return f"and the truth in {folder} knows the cameras of these photos but not their depth"
+            return f"and the truth in {folder} has the cameras of these photos but not their depth"
         return ""

@@ -1,67 +1,56 @@
-"""The graph: a recipe's stages wired by the signatures of their ``run``, checked before anything runs."""
+"""The graph: the stages of a recipe, connected by the signatures of ``run`` and checked before a run starts."""
 
 from __future__ import annotations
 
-import inspect
-import types
-import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Literal
+from html import escape
+from pathlib import Path
 
-import numpy as np
-
-from ...stages.dense import Around
 from ...stages.failure import StageFailure
-from ...stages.scene import Pair
-from ...stages.stage import SLOTS, Context, Extent, Slot, Stage
+from ...stages.slots import Per, Slot
+from ...stages.stage import Stage
 from .parameters import nearest
 from .recipe import Node, Recipe
-
-Form = Literal["one", "pair", "around", "all", "each"]
-"""How much of a slot an input wants: this item's, both of this pair's photos, this photo's and its neighbours', or the
-whole collection in order, all of it at once or each when it is asked for."""
+from .signatures import OFTEN, Form, Parameter, check_per, misfit, read_signature
 
 
 @dataclass(frozen=True)
 class Input:
-    """An edge: a parameter of ``run`` and where its value comes from.
+    """An edge: an input of a stage and where its value comes from.
 
     Attributes:
-        parameter: name of the parameter, which is a slot.
         source: name of the node that fills it, or of the source slot.
-        extent: how many items the source has.
-        form: how much of them is wanted.
+        slot: the slot, which has the name of the parameter of ``run``.
+        form: how much of the slot's items is wanted.
     """
 
-    parameter: str
     source: str
-    extent: Extent
+    slot: Slot
     form: Form
 
     @property
-    def is_source(self) -> bool:
-        """Whether it comes from the photographs themselves."""
-        return SLOTS[self.parameter].source
+    def parameter(self) -> str:
+        """Name of the parameter of ``run``."""
+        return self.slot.name
 
 
 @dataclass(frozen=True)
 class Vertex:
-    """A node of the recipe in its place in the graph.
+    """A node of the recipe with its edges.
 
     Attributes:
         node: name and stage.
-        extent: whether it runs once, per photo or per pair.
+        slot: the slot that it fills.
         inputs: its edges.
         pairs: name of the node whose pairs it runs over, for a stage per pair or one that takes all pairs.
-        neighbors: name of the node that says which photos are around one, for a stage that takes them.
+        neighbors: name of the node that chooses the neighbors of a photo, for a stage that takes them.
         draws: whether it takes a random generator.
         wants_context: whether it takes a context.
     """
 
     node: Node
-    extent: Extent
+    slot: Slot
     inputs: tuple[Input, ...]
     pairs: str | None
     neighbors: str | None
@@ -77,9 +66,9 @@ class Vertex:
         return self.node.stage
 
     @property
-    def slot(self) -> Slot:
-        """The slot that it fills."""
-        return SLOTS[self.node.slot]
+    def per(self) -> Per:
+        """Whether it runs once per run, per photo or per pair."""
+        return self.slot.per
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -88,34 +77,44 @@ class Vertex:
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The nodes whose results say what its tasks are: they have to be read before the tasks can be listed."""
+        """The nodes that choose its pairs or neighbors: their results are needed to list its tasks."""
         return tuple(name for name in (self.pairs, self.neighbors) if name)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Graph:
     """The vertices in an order in which they can run."""
 
     vertices: tuple[Vertex, ...]
 
     @staticmethod
-    def of(recipe: Recipe, until: str | None = None) -> Graph:
-        """Wire and check a recipe; with ``until``, only what that slot or node needs.
+    def of(recipe: str | Path | Recipe, until: str | None = None) -> Graph:
+        """Connect and check the stages of a recipe.
+
+        Args:
+            recipe: as for :meth:`diptych.pipeline.engine.recipe.Recipe.load`: a built-in name, a TOML file or a recipe.
+            until: slot or node; the graph is reduced to the nodes that it needs.
 
         Raises:
             StageFailure: naming the node whose inputs, output or place do not fit.
         """
         vertices: dict[str, Vertex] = {}
-        for node in recipe.nodes:
+        for node in Recipe.load(recipe).nodes:
             vertices[node.name] = _vertex(node, vertices)
         graph = Graph(tuple(vertices.values()))
         return graph if until is None else graph.until(until)
+
+    def __repr__(self) -> str:
+        return f"Graph({', '.join(str(vertex.node) for vertex in self.vertices)})"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.text())}</pre>"
 
     def __getitem__(self, name: str) -> Vertex:
         return next(vertex for vertex in self.vertices if vertex.name == name)
 
     def until(self, target: str) -> Graph:
-        """What is needed to fill a slot for the last time, or to run a node.
+        """The part of the graph that a node, or the last node of a slot, needs.
 
         Raises:
             StageFailure: ``unknown-slot``.
@@ -128,14 +127,14 @@ class Graph:
         return Graph(tuple(vertex for vertex in self.vertices if vertex.name in needed))
 
     def needed_for(self, name: str) -> set[str]:
-        """The names of a vertex and of all that it needs, directly or not."""
+        """The names of a vertex and of all its direct and indirect inputs."""
         needed: set[str] = set()
         pending = [name]
         while pending:
             vertex = self[pending.pop()]
             if vertex.name not in needed:
                 needed.add(vertex.name)
-                pending += [edge.source for edge in vertex.inputs if not edge.is_source]
+                pending += [edge.source for edge in vertex.inputs if not edge.slot.source]
                 pending += vertex.choices
         return needed
 
@@ -144,29 +143,26 @@ class Graph:
         return next((vertex for vertex in reversed(self.vertices) if vertex.slot.name == slot), None)
 
     def text(self) -> str:
-        """One line per vertex: name, stage, how often it runs, where its inputs come from and how much of them."""
+        """One line per vertex: name, stage, how often it runs, and its inputs with their forms."""
         width = max((len(vertex.name) for vertex in self.vertices), default=0)
         return "\n".join(
-            f"{vertex.name:<{width}}  {type(vertex.stage).__name__} ({_OFTEN[vertex.extent]})"
+            f"{vertex.name:<{width}}  {type(vertex.stage).__name__} ({OFTEN[vertex.per]})"
             f" <- {', '.join(map(_marked, vertex.inputs))}"
             for vertex in self.vertices
         )
 
     def mermaid(self) -> str:
-        """The graph as a Mermaid flowchart; a dotted arrow comes from what chooses the pairs or neighbours."""
+        """The graph as a Mermaid flowchart; dotted arrows start at nodes that choose pairs or neighbors."""
         lines = ["flowchart TD"]
-        for source in dict.fromkeys(e.source for v in self.vertices for e in v.inputs if e.is_source):
+        for source in dict.fromkeys(e.source for v in self.vertices for e in v.inputs if e.slot.source):
             lines.append(f"    {source}[/{source}/]")
         for vertex in self.vertices:
-            lines.append(
-                f'    {vertex.name}["{vertex.name}: {type(vertex.stage).__name__}<br>{_OFTEN[vertex.extent]}"]'
-            )
+            lines.append(f'    {vertex.name}["{vertex.name}: {type(vertex.stage).__name__}<br>{OFTEN[vertex.per]}"]')
             lines += [f"    {edge.source} -->|{_MARKS[edge.form]}| {vertex.name}" for edge in vertex.inputs]
             lines += [f"    {name} -.-> {vertex.name}" for name in vertex.choices if name not in vertex.sources]
         return "\n".join(lines).replace("-->||", "-->") + "\n"
 
 
-_OFTEN: dict[Extent, str] = {"run": "once", "photo": "per photo", "pair": "per pair"}
 _MARKS: dict[Form, str] = {"one": "", "pair": "two", "around": "around", "all": "all", "each": "one by one"}
 
 
@@ -176,145 +172,53 @@ def _marked(edge: Input) -> str:
 
 
 def _vertex(node: Node, before: Mapping[str, Vertex]) -> Vertex:
-    slot = SLOTS.get(node.slot)
-    if slot is None or slot.source:
-        known = [name for name, slot in SLOTS.items() if not slot.source]
-        raise _misfit(node, "unknown-slot", f"fills {node.slot!r}, which no stage can", nearest(node.slot, known))
-    signature, hints = _signature(node)
-    if hints.get("return") != slot.type:
-        raise _misfit(node, "wrong-output", f"gives {_show(hints.get('return'))}, not {_show(slot.type)}")
-    wired = (
-        _input(node, parameter, hints.get(name), before)
-        for name, parameter in signature.parameters.items()
-        if hints.get(name) not in (np.random.Generator, Context)
-    )
+    signature = read_signature(node)
+    wired = (_input(node, parameter, before) for parameter in signature.parameters)
     inputs = tuple(edge for edge in wired if edge)
-    extent = _extent(node, inputs)
-    if extent != slot.extent:
-        raise _misfit(node, "wrong-extent", f"runs {_OFTEN[extent]}, but {slot.name!r} is filled {_OFTEN[slot.extent]}")
+    check_per(node, signature.slot, ((edge.slot, edge.form) for edge in inputs))
     return Vertex(
         node,
-        extent,
+        signature.slot,
         inputs,
-        _pairs(node, extent, inputs, before),
+        _pairs(node, signature.slot.per, inputs, before),
         _neighbors(node, inputs, before),
-        draws=np.random.Generator in hints.values(),
-        wants_context=Context in hints.values(),
+        signature.draws,
+        signature.wants_context,
     )
 
 
-def _signature(node: Node) -> tuple[inspect.Signature, dict[str, Any]]:
-    """The parameters of ``run`` without ``self``, and their types."""
-    run = getattr(type(node.stage), "run", None)
-    if not callable(run):
-        raise _misfit(node, "no-run", "has no method run")
-    try:
-        hints = _hints(run)
-    except NameError as error:
-        raise _misfit(node, "bad-signature", f"has an annotation that cannot be resolved: {error}") from error
-    for name, kind in (("rng", np.random.Generator), ("context", Context)):
-        if name in inspect.signature(run).parameters and hints.get(name) != kind:
-            raise _misfit(node, "wrong-input", f"takes {name!r} as {_show(hints.get(name))}, not {_show(kind)}")
-    return inspect.signature(node.stage.run), hints
-
-
-@lru_cache(maxsize=1024)
-def _hints(run: Callable[..., Any]) -> dict[str, Any]:
-    """The annotations of a function; every one is text that has to be compiled."""
-    return typing.get_type_hints(run)
-
-
-def _input(node: Node, parameter: inspect.Parameter, annotation: Any, before: Mapping[str, Vertex]) -> Input | None:
+def _input(node: Node, parameter: Parameter, before: Mapping[str, Vertex]) -> Input | None:
     """The edge of a parameter; None for an optional one whose slot no earlier node fills."""
-    name = parameter.name
-    slot = SLOTS.get(name)
-    if slot is None:
-        hint = nearest(name, [*SLOTS, "rng", "context"])
-        raise _misfit(node, "unknown-input", f"takes {name!r}, which is no slot", hint)
-    wanted, optional = _without_none(annotation)
-    forms = _forms(slot)
-    if wanted not in forms:
-        expected = " or ".join(map(_show, forms))
-        raise _misfit(node, "wrong-input", f"takes {name!r} as {_show(annotation)}", f"That slot is had as {expected}.")
-    if optional and parameter.default is not None:
-        what = f"takes {name!r} as {_show(annotation)}, but its default is not None"
-        raise _misfit(node, "wrong-input", what, f"Write {name}: {_show(annotation)} = None.")
+    slot = parameter.slot
     if slot.source:
-        return Input(name, name, slot.extent, forms[wanted])
+        return Input(slot.name, slot, parameter.form)
     filled = [vertex.name for vertex in before.values() if vertex.slot == slot]
     if filled:
-        return Input(name, filled[-1], slot.extent, forms[wanted])
-    if optional:
+        return Input(filled[-1], slot, parameter.form)
+    if parameter.optional:
         return None
-    raise _misfit(node, "missing-input", f"takes {name!r}, which no earlier node fills", "Put one before it.")
+    raise misfit(node, "missing-input", f"takes {slot.name!r}, which no earlier node fills", "Put one before it.")
 
 
-def _without_none(annotation: Any) -> tuple[Any, bool]:
-    """``X`` for ``X | None``, and whether it was that; every other annotation as it is."""
-    if typing.get_origin(annotation) in (types.UnionType, typing.Union):
-        others = [kind for kind in typing.get_args(annotation) if kind is not types.NoneType]
-        if len(others) == 1:
-            return others[0], True
-    return annotation, False
-
-
-def _forms(slot: Slot) -> dict[Any, Form]:
-    """The annotations by which a slot can be had."""
-    kind: Any = slot.type
-    forms: dict[Any, Form] = {kind: "one"}
-    if slot.extent == "photo":
-        forms |= {Pair[kind]: "pair", Around[kind]: "around"}
-    if slot.extent != "run":
-        forms |= {tuple[kind, ...]: "all", Sequence[kind]: "each"}
-    return forms
-
-
-def _extent(node: Node, inputs: tuple[Input, ...]) -> Extent:
-    """How often a stage runs, from what it takes."""
-    per_pair = [e.parameter for e in inputs if e.form == "pair" or (e.extent == "pair" and e.form == "one")]
-    per_photo = [e.parameter for e in inputs if e.form == "around" or (e.extent == "photo" and e.form == "one")]
-    if per_pair and per_photo:
-        both = f"takes {per_pair[0]!r} per pair and {per_photo[0]!r} per photo"
-        raise _misfit(node, "wrong-input", both, f"Take {per_photo[0]!r} as a Pair.")
-    return "pair" if per_pair else "photo" if per_photo else "run"
-
-
-def _pairs(node: Node, extent: Extent, inputs: tuple[Input, ...], before: Mapping[str, Vertex]) -> str | None:
+def _pairs(node: Node, per: Per, inputs: tuple[Input, ...], before: Mapping[str, Vertex]) -> str | None:
     """The node whose pairs a stage runs over: that of its per-pair inputs, else the latest."""
-    given = dict.fromkeys(before[edge.source].pairs for edge in inputs if edge.extent == "pair")
+    given = dict.fromkeys(before[edge.source].pairs for edge in inputs if edge.slot.per == "pair")
     if len(given) > 1:
-        raise _misfit(node, "mixed-pairs", f"takes items of different pairs, those of {' and '.join(map(str, given))}")
+        raise misfit(node, "mixed-pairs", f"takes items of different pairs, those of {' and '.join(map(str, given))}")
     if given:
         return next(iter(given))
-    return _latest(node, "pairs", "runs per pair", before) if extent == "pair" else None
+    return _latest(node, "pairs", "runs per pair", before) if per == "pair" else None
 
 
 def _neighbors(node: Node, inputs: tuple[Input, ...], before: Mapping[str, Vertex]) -> str | None:
-    """The node whose neighbours a stage takes: the latest."""
+    """The node whose neighbors a stage takes: the latest."""
     around = [edge.parameter for edge in inputs if edge.form == "around"]
-    return _latest(node, "neighbors", f"takes {around[0]!r} of a photo's neighbours", before) if around else None
+    return _latest(node, "neighbors", f"takes {around[0]!r} of a photo's neighbors", before) if around else None
 
 
 def _latest(node: Node, slot: str, what: str, before: Mapping[str, Vertex]) -> str:
-    """The latest node that fills the slot which a node cannot do without because of ``what`` it does."""
+    """The latest node that fills a slot; ``what`` says in the failure why the node needs it."""
     filled = [vertex.name for vertex in before.values() if vertex.slot.name == slot]
     if not filled:
-        raise _misfit(node, "missing-input", f"{what}, and no earlier node fills {slot!r}", "Put one before it.")
+        raise misfit(node, "missing-input", f"{what}, and no earlier node fills {slot!r}", "Put one before it.")
     return filled[-1]
-
-
-def _misfit(node: Node, code: str, what: str, hint: str = "") -> StageFailure:
-    return StageFailure(code, f"The node {node.name!r} ({type(node.stage).__name__}) {what}.", hint=hint)
-
-
-def _show(kind: Any) -> str:
-    if kind is None:
-        return "nothing"
-    if kind is types.NoneType:
-        return "None"
-    if typing.get_origin(kind) in (types.UnionType, typing.Union):
-        return " | ".join(map(_show, typing.get_args(kind)))
-    if typing.get_origin(kind) is None:
-        return getattr(kind, "__name__", str(kind))
-    inner = ", ".join("..." if arg is Ellipsis else _show(arg) for arg in typing.get_args(kind))
-    return f"{typing.get_origin(kind).__name__}[{inner}]"

@@ -1,27 +1,29 @@
-"""Memory: what the items of a run need, said before it begins, and a limit that they keep to together."""
+"""Memory: what each node of a run will need, and the budget that its tasks share."""
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
+import psutil
+
 from ...stages.failure import StageFailure
 from ...stages.scene import Photos
-from ...stages.stage import Extent, Sizes
+from ...stages.slots import Per
+from ...stages.stage import Sizes
 from .graph import Graph, Vertex
 
 GIB = 2**30
 
 SHARE = 0.8
-"""How much of the memory that is available a run may take if it is not told."""
+"""Share of the available memory that a run may use by default."""
 
 
-class Room:
-    """Memory that tasks share: each waits until there is enough of it.
+class MemoryBudget:
+    """Memory that the tasks of a run share: a task waits until enough of it is free.
 
     Args:
         size: in bytes.
@@ -33,8 +35,8 @@ class Room:
         self._changed = threading.Condition()
 
     @contextmanager
-    def taken(self, need: int) -> Iterator[None]:
-        """Hold so many bytes; all there are where they would not be enough."""
+    def reserve(self, need: int) -> Iterator[None]:
+        """Reserve ``need`` bytes, or the whole budget if ``need`` exceeds it."""
         need = min(need, self.size)
         with self._changed:
             self._changed.wait_for(lambda: need <= self._free)
@@ -46,13 +48,13 @@ class Room:
                 self._free += need
                 self._changed.notify_all()
 
-    def holds(self, need: int) -> int:
-        """How many tasks of that need fit beside each other; at least one."""
+    def fits(self, need: int) -> int:
+        """Number of tasks of ``need`` bytes each that fit at once, at least 1."""
         return max(1, self.size // need) if need else sys.maxsize
 
 
 def needs(graph: Graph, photos: Photos) -> dict[str, int]:
-    """Peak bytes of one item of every node, as far as :meth:`~diptych.stages.stage.Stage.footprint` says."""
+    """Peak bytes of one item of every node, from :meth:`diptych.stages.stage.Stage.footprint`."""
     sizes = Sizes(len(photos), tuple(sorted({(camera.width, camera.height) for camera in photos.cameras})))
     found = {}
     for vertex in graph.vertices:
@@ -61,27 +63,27 @@ def needs(graph: Graph, photos: Photos) -> dict[str, int]:
     return found
 
 
-def statements(graph: Graph, needed: Mapping[str, int], room: Room, workers: int) -> list[str]:
-    """A line for every node that needs memory worth counting."""
+def describe_needs(graph: Graph, needed: Mapping[str, int], budget: MemoryBudget, workers: int) -> list[str]:
+    """One line of text for every node that states a footprint."""
     lines = []
     for vertex in graph.vertices:
         need = needed[vertex.name]
-        beside = f", {min(workers, room.holds(need))} at a time" if vertex.extent != "run" else ""
+        beside = f", {min(workers, budget.fits(need))} at a time" if vertex.per != "run" else ""
         if need:
             lines.append(f"{vertex.name}: {needed_by(vertex, need)}{beside}")
     return lines
 
 
 def needed_by(vertex: Vertex, need: int) -> str:
-    """A need in words: ``about 0.28 GiB a view``."""
-    return f"about {max(need / GIB, 0.01):.2f} GiB{_EACH[vertex.extent]}"
+    """A need as text: ``about 0.28 GiB a view``."""
+    return f"about {max(need / GIB, 0.01):.2f} GiB{_EACH[vertex.per]}"
 
 
-_EACH: dict[Extent, str] = {"run": "", "photo": " a view", "pair": " a pair"}
+_EACH: dict[Per, str] = {"run": "", "photo": " a view", "pair": " a pair"}
 
 
-def too_little(graph: Graph, vertex: Vertex, need: int, memory: int) -> StageFailure:
-    """What to say where not even one item of a node fits."""
+def too_little_memory(graph: Graph, vertex: Vertex, need: int, memory: int) -> StageFailure:
+    """The failure of a node of which not even one item fits into memory."""
     views = graph.last("views")
     smaller = f"Set a smaller {views.name}.max_size" if views and hasattr(views.stage, "max_size") else "Free some"
     return StageFailure(
@@ -94,34 +96,29 @@ def too_little(graph: Graph, vertex: Vertex, need: int, memory: int) -> StageFai
 
 
 def allowed(gib: float | None) -> int:
-    """How many bytes a run may take: so many GiB, else most of what is available."""
+    """Bytes that a run may use: ``gib`` GiB, or by default :data:`SHARE` of the available memory."""
     return int(gib * GIB if gib is not None else SHARE * available())
 
 
 def available() -> int:
-    """How many bytes this process may still take, as far as the system says."""
+    """Bytes of memory that this process can get, within the limits of its control groups."""
     return min([_free(), *_left_in_groups()])
 
 
 def _free() -> int:
-    """What the machine can give: Linux knows, of others we take all there is, and no limit where they do not say."""
-    try:
-        facts = dict(line.split()[:2] for line in Path("/proc/meminfo").read_text("ascii").splitlines())
-        return int(facts["MemAvailable:"]) * 1024
-    except (OSError, KeyError, ValueError):
-        pages = os.sysconf("SC_PHYS_PAGES") if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", ()) else 0
-        return pages * os.sysconf("SC_PAGE_SIZE") if pages > 0 else sys.maxsize
+    """Available bytes of the machine."""
+    return psutil.virtual_memory().available
 
 
 _GROUPS = (
     ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
     ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
 )
-"""Where Linux keeps control groups of both versions: root, limit, what is used, and what of that is cache."""
+"""Control groups of both versions: root, and the names of limit, usage and the cache within the usage."""
 
 
 def _left_in_groups() -> Iterator[int]:
-    """What the limits of the control groups that this process is in leave, as in a container."""
+    """Bytes left under the limit of every control group of this process, as in a container."""
     try:
         paths = [PurePosixPath(line.rpartition(":")[2]) for line in Path("/proc/self/cgroup").read_text().splitlines()]
     except OSError:

@@ -1,4 +1,4 @@
-"""What a task costs: wall time, processor time and memory, as far as a process that does several at once can tell."""
+"""The cost of a task: wall time, processor time and peak memory, also where a process runs several at once."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ from dataclasses import dataclass
 import psutil
 
 INTERVAL = 0.02
-"""Seconds between two looks at the memory; one takes some 20 microseconds."""
+"""Seconds between two samples of the memory; one takes some 20 microseconds."""
 
 
 @dataclass
 class Cost:
-    """What was spent between the beginning and the end of a task.
+    """The cost of a task.
 
     Attributes:
         seconds: wall time.
-        cpu_seconds: processor time of the whole process where the task was ``alone``, so that the threads that its
-            libraries start count; else that of its own thread, since nothing tells whose the others were.
-        peak_rss: the largest resident memory of the process meanwhile in bytes, with what else lay in it. Where it is
-            more than the process ever had it is exact, else the largest of looks at short intervals.
-        alone: whether no other task was measured in the process meanwhile.
+        cpu_seconds: processor time. Of the whole process if the task was ``exclusive``, which includes the threads of
+            its libraries; else of its own thread, because other threads cannot be assigned to a task.
+        peak_rss: peak resident memory of the process during the task in bytes, with everything else in the process.
+            It is exact where it exceeds all earlier peaks, else the maximum of samples.
+        exclusive: whether the process measured no other task at the same time.
     """
 
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     peak_rss: int = 0
-    alone: bool = True
+    exclusive: bool = True
 
 
 @contextmanager
 def metered() -> Iterator[Cost]:
-    """Measure what the body costs; the numbers are there when it has ended."""
+    """Measure the cost of the body; the numbers are set when it has ended."""
     cost = Cost(peak_rss=_resident())
     highest = _highest()
     wall, process, thread = time.perf_counter(), time.process_time(), time.thread_time()
-    _watch.begin(cost)
+    _sampler.begin(cost)
     try:
         yield cost
     finally:
-        _watch.end(cost)
+        _sampler.end(cost)
         cost.seconds = time.perf_counter() - wall
-        cost.cpu_seconds = time.process_time() - process if cost.alone else time.thread_time() - thread
+        cost.cpu_seconds = time.process_time() - process if cost.exclusive else time.thread_time() - thread
         now = _highest()
         cost.peak_rss = now if now > highest else max(cost.peak_rss, _resident())
 
 
-class _Watch:
-    """One thread that looks at the memory of the process while tasks run, and sleeps while none does."""
+class _MemorySampler:
+    """A thread that samples the memory of the process while tasks run, and sleeps while none does."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -64,10 +64,10 @@ class _Watch:
             self._running.append(cost)
             if len(self._running) > 1:
                 for each in self._running:
-                    each.alone = False
+                    each.exclusive = False
             # A forked process has no threads but the one that forked.
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._look, name="diptych-memory", daemon=True)
+                self._thread = threading.Thread(target=self._sample, name="diptych-memory", daemon=True)
                 self._thread.start()
             self._changed.notify()
 
@@ -75,7 +75,7 @@ class _Watch:
         with self._changed:
             self._running = [each for each in self._running if each is not cost]
 
-    def _look(self) -> None:
+    def _sample(self) -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._running)
@@ -85,7 +85,7 @@ class _Watch:
             time.sleep(INTERVAL)
 
 
-_watch = _Watch()
+_sampler = _MemorySampler()
 
 
 def _resident() -> int:
@@ -94,7 +94,7 @@ def _resident() -> int:
 
 
 def _highest() -> int:
-    """The most resident memory that this process ever had in bytes."""
+    """Peak resident memory of this process so far in bytes."""
     if sys.platform == "win32":
         return psutil.Process().memory_info().peak_wset
     import resource

@@ -1,4 +1,4 @@
-"""Parameters from a recipe or the command line, brought to the type that a stage declares."""
+"""Convert parameters from a recipe or the command line to the types that a stage declares."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...stages.stage import Stage
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint that offers the known name most like a wrong one, or else all of them."""
+    """A hint with the known name that is most similar to a wrong one, else with all of them."""
     known = list(known)
     close = difflib.get_close_matches(name, known, 1, 0.5) or [k for k in known if k.lower() == name.lower()]
     return f"Did you mean {close[0]!r}?" if close else f"There is {', '.join(known) or 'none'}."
@@ -29,22 +29,22 @@ def types_of(cls: type[Stage]) -> dict[str, Any]:
 
 
 def make(cls: type[Stage], values: Mapping[str, Any], base: Stage | None = None) -> Stage:
-    """A stage from named values; where ``base`` is given, its parameters stand where no value is named.
+    """A stage from named values, the others from ``base`` or the defaults.
 
-    Values may be text, as from a command line, or what TOML gives.
+    Values may be text from a command line, or values from TOML.
 
     Raises:
         StageFailure: ``unknown-parameter`` or ``bad-parameter``.
     """
     known = types_of(cls)
-    settled: dict[str, Any] = {} if base is None else {name: getattr(base, name) for name in known}
+    converted: dict[str, Any] = {} if base is None else {name: getattr(base, name) for name in known}
     for name, value in values.items():
         if name not in known:
             raise StageFailure(
                 "unknown-parameter", f"{cls.__name__} has no parameter {name!r}.", hint=nearest(name, known)
             )
         try:
-            settled[name] = settle(value, known[name])
+            converted[name] = convert(value, known[name])
         except ValueError:
             raise StageFailure(
                 "bad-parameter",
@@ -52,16 +52,16 @@ def make(cls: type[Stage], values: Mapping[str, Any], base: Stage | None = None)
                 hint=f"Expected {describe(known[name])}.",
             ) from None
     try:
-        return cls(**settled)
+        return cls(**converted)
     except (TypeError, ValueError) as error:
         raise StageFailure("bad-parameter", f"{cls.__name__}: {error}") from error
 
 
-def settle(value: Any, kind: Any) -> Any:
-    """A value as ``kind``, which may be a number, text, Literal, tuple or an optional one of these.
+def convert(value: Any, kind: Any) -> Any:
+    """Convert a value to ``kind``: a number, text, Literal, tuple or an optional one of these.
 
     Raises:
-        ValueError: it cannot be one.
+        ValueError: the value cannot be converted.
     """
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
@@ -84,7 +84,7 @@ def settle(value: Any, kind: Any) -> Any:
 
 
 def describe(kind: Any) -> str:
-    """A type in the words of a person who sets a parameter."""
+    """A type as text for a hint."""
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
         return " or ".join(describe(option) for option in inner)
@@ -96,10 +96,10 @@ def describe(kind: Any) -> str:
 
 
 def _first(value: Any, kinds: tuple[Any, ...]) -> Any:
-    """The value as the first kind that takes it; None goes first, as text takes everything."""
+    """Convert a value to the first kind that accepts it: None first and text last, which accepts everything."""
     for kind in sorted(kinds, key=lambda kind: (kind is not type(None), kind is str)):
         try:
-            return settle(value, kind)
+            return convert(value, kind)
         except ValueError:
             continue
     raise ValueError(value)
@@ -132,4 +132,4 @@ def _tuple(value: Any, kinds: tuple[Any, ...]) -> tuple[Any, ...]:
         kinds = (kinds[0],) * len(parts)
     if len(kinds) != len(parts):
         raise ValueError(value)
-    return tuple(settle(part, kind) for part, kind in zip(parts, kinds, strict=True))
+    return tuple(convert(part, kind) for part, kind in zip(parts, kinds, strict=True))

@@ -1,82 +1,38 @@
-"""What a person sees of a run while it goes: bars on a terminal, lines in a log, or nothing."""
+"""The progress of a run: bars on a terminal, lines in a file, and records of Python's logging."""
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
-from .tasks import Outcome, TaskId
+from .tasks import Outcome, TaskId, describe
 
-EVERY = 30.0
-"""Seconds between two lines of a log on the same node."""
-
-
-class Reporter(Protocol):
-    """Hears what happens in a run. Its methods are called from several threads."""
-
-    def start(self, node: str, stage: str, total: int) -> None:
-        """A node of so many items is about to be worked on."""
-
-    def part(self, task: TaskId, done: int, total: int) -> None:
-        """A task is being worked on, and so far along."""
-
-    def done(self, outcome: Outcome) -> None:
-        """A task came to its end."""
-
-    def note(self, sentence: str) -> None:
-        """A person may like to know this."""
-
-    def warn(self, sentence: str) -> None:
-        """A person should know this."""
-
-    def close(self) -> None:
-        """The run is over."""
+LOG_INTERVAL = 30.0
+"""Seconds between two lines on the same node."""
 
 
-class Silent:
-    """Shows nothing."""
-
-    def start(self, node: str, stage: str, total: int) -> None:
-        pass
-
-    def part(self, task: TaskId, done: int, total: int) -> None:
-        pass
-
-    def done(self, outcome: Outcome) -> None:
-        pass
-
-    def note(self, sentence: str) -> None:
-        pass
-
-    def warn(self, sentence: str) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-def reporter_for(stream: TextIO | None = None) -> Reporter:
-    """Bars where the stream is a terminal, else lines."""
-    chosen = stream if stream is not None else sys.stderr
-    return Bars(chosen) if chosen.isatty() else Lines(chosen)
+LOGGER = logging.getLogger("diptych")
+"""What Diptych logs goes here; it adds no handler that prints and sets no level."""
+LOGGER.addHandler(logging.NullHandler())
 
 
 @dataclass
-class _Node:
-    """How far a node is.
+class _NodeProgress:
+    """The progress of a node.
 
     Attributes:
         stage: name of the stage.
         total: number of items.
-        began: when the first item that the store did not have was begun.
-        moved: when it was last heard to be further.
-        finished, ran: items that are there, and those of them that the store did not have.
-        parts: how far along each item is that is being worked on.
-        said: when a line was last said of it.
-        bar: which bar shows it.
+        began: when the first item that the store did not have started.
+        moved: when the last progress was reported.
+        finished, ran: number of finished items, and of those that the store did not have.
+        parts: finished share of each item in work.
+        logged: when the last line was printed.
+        bar: id of the bar.
     """
 
     stage: str
@@ -86,20 +42,24 @@ class _Node:
     finished: int = 0
     ran: int = 0
     parts: dict[str, float] = field(default_factory=dict)
-    said: float = 0.0
+    logged: float = 0.0
     bar: Any = None
 
     def state(self) -> str:
         stored = self.finished - self.ran
         return f"{self.finished}/{self.total}" + (f", {stored} stored" if stored else "")
 
+    def summary(self, name: str) -> str:
+        """The finished node in a line."""
+        return f"{name}: {self.stage}, {self.state()}, {_duration(self.moved - self.began)}"
+
     @property
     def reached(self) -> float:
-        """Items that are there, with the parts of those that are being worked on."""
+        """Finished items, with the finished shares of those in work."""
         return self.finished + sum(self.parts.values())
 
     def left(self, now: float) -> float | None:
-        """Seconds until it is done at the pace of what was worked on; None while that is not known."""
+        """Seconds until the node ends at the pace of the items that ran; None before the first."""
         worked = self.ran + sum(self.parts.values())
         if not worked:
             return None
@@ -107,20 +67,22 @@ class _Node:
         return max(0.0, pace * (self.total - self.reached) - (now - self.moved))
 
 
-class _Counting:
-    """Counts the items of every node, under a lock."""
+class Reporter:
+    """Counts the items of every node and logs the events of a run, which come from several threads; shows nothing."""
 
     def __init__(self) -> None:
-        self.nodes: dict[str, _Node] = {}
+        self.nodes: dict[str, _NodeProgress] = {}
         self.lock = threading.Lock()
         self.warned: set[str] = set()
 
     def start(self, node: str, stage: str, total: int) -> None:
+        """A node with ``total`` items starts."""
         with self.lock:
-            self.nodes[node] = _Node(stage, total)
+            self.nodes[node] = _NodeProgress(stage, total)
             self.show_start(node, self.nodes[node])
 
     def part(self, task: TaskId, done: int, total: int) -> None:
+        """A task has finished ``done`` of its ``total`` parts."""
         with self.lock:
             node = self.nodes[task[0]]
             if done or not node.began:
@@ -130,10 +92,13 @@ class _Counting:
             self.show_part(task, node)
 
     def done(self, outcome: Outcome) -> None:
+        """A task ended."""
         for warning in outcome.warnings:
             self.warn(warning)
-        if not outcome.is_done:
+        if outcome.record is None:
             return
+        how = f"{outcome.record.seconds:.2f} s" if outcome.status == "ran" else "from the store"
+        LOGGER.debug("%s: %s", describe(outcome.id), how)
         with self.lock:
             name, item = outcome.id
             node = self.nodes[name]
@@ -142,72 +107,85 @@ class _Counting:
             if outcome.status == "ran":
                 node.ran += 1
                 node.moved = time.monotonic()
+            if node.finished == node.total:
+                LOGGER.info("%s", node.summary(name))
             self.show_done(name, node)
 
     def note(self, sentence: str) -> None:
+        """Something to know about the run."""
+        LOGGER.info("%s", sentence)
         with self.lock:
             self.show_note(sentence)
 
     def warn(self, sentence: str) -> None:
+        """A warning, which is logged and shown once."""
         with self.lock:
             if sentence not in self.warned:
                 self.warned.add(sentence)
+                LOGGER.warning("%s", sentence)
                 self.show_warning(sentence)
 
-    def show_start(self, name: str, node: _Node) -> None:
-        pass
+    def close(self) -> None:
+        """The run ended."""
 
-    def show_part(self, task: TaskId, node: _Node) -> None:
-        pass
+    def show_start(self, name: str, node: _NodeProgress) -> None:
+        """Show that a node starts; called under the lock, as all of these."""
 
-    def show_done(self, name: str, node: _Node) -> None:
-        pass
+    def show_part(self, task: TaskId, node: _NodeProgress) -> None:
+        """Show the progress of a node after a part of a task."""
+
+    def show_done(self, name: str, node: _NodeProgress) -> None:
+        """Show the progress of a node after a task."""
 
     def show_note(self, sentence: str) -> None:
-        pass
+        """Show something to know about the run."""
 
     def show_warning(self, sentence: str) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
+        """Show a warning."""
 
 
-class Lines(_Counting):
-    """One line when a node is finished, and one now and then while a long one goes on."""
+def reporter_for(progress: bool) -> Reporter:
+    """What shows the progress on standard error: bars on a terminal, else lines; nothing without ``progress``."""
+    if not progress:
+        return Reporter()
+    return Bars(sys.stderr) if sys.stderr.isatty() else Lines(sys.stderr)
+
+
+class Lines(Reporter):
+    """Prints a line when a node is finished, and one every :data:`LOG_INTERVAL` seconds while it runs."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
         self.stream = stream
 
-    def show_part(self, task: TaskId, node: _Node) -> None:
-        self._now_and_then(task[0], node)
+    def show_part(self, task: TaskId, node: _NodeProgress) -> None:
+        self._show_time_left(task[0], node)
 
-    def show_done(self, name: str, node: _Node) -> None:
+    def show_done(self, name: str, node: _NodeProgress) -> None:
         if node.finished == node.total:
-            self._say(f"{name}: {node.stage}, {node.state()}, {_duration(node.moved - node.began)}")
+            self._print(node.summary(name))
         else:
-            self._now_and_then(name, node)
+            self._show_time_left(name, node)
 
     def show_note(self, sentence: str) -> None:
-        self._say(sentence)
+        self._print(sentence)
 
     def show_warning(self, sentence: str) -> None:
-        self._say(f"warning: {sentence}")
+        self._print(f"warning: {sentence}")
 
-    def _now_and_then(self, name: str, node: _Node) -> None:
+    def _show_time_left(self, name: str, node: _NodeProgress) -> None:
         now = time.monotonic()
         left = node.left(now)
-        if left is not None and now - max(node.said, node.began) > EVERY:
-            node.said = now
-            self._say(f"{name}: {node.stage}, {node.state()}, about {_duration(left)} left")
+        if left is not None and now - max(node.logged, node.began) > LOG_INTERVAL:
+            node.logged = now
+            self._print(f"{name}: {node.stage}, {node.state()}, about {_duration(left)} left")
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         print(text, file=self.stream, flush=True)
 
 
-class Bars(_Counting):
-    """A bar for every node, with what is being worked on and the time left."""
+class Bars(Reporter):
+    """Shows a bar for every node, with the item in work and the time left."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
@@ -216,10 +194,10 @@ class Bars(_Counting):
         from rich.text import Text
 
         class Left(ProgressColumn):
-            """The time that is left; rich's own column knows nothing of items that the store had."""
+            """The time left; rich's own column would count the items from the store as work."""
 
             def render(self, task: Any) -> Text:
-                node: _Node = task.fields["node"]
+                node: _NodeProgress = task.fields["node"]
                 left = node.left(time.monotonic())
                 return Text(f"{_duration(left)} left" if left else "", "dim")
 
@@ -235,16 +213,16 @@ class Bars(_Counting):
         )
         self.progress.start()
 
-    def show_start(self, name: str, node: _Node) -> None:
+    def show_start(self, name: str, node: _NodeProgress) -> None:
         node.bar = self.progress.add_task(
             name, start=False, total=node.total, stage=node.stage, state=node.state(), item="", node=node
         )
 
-    def show_part(self, task: TaskId, node: _Node) -> None:
+    def show_part(self, task: TaskId, node: _NodeProgress) -> None:
         self.progress.start_task(node.bar)
         self.progress.update(node.bar, completed=node.reached, item=_escape(task[1].replace("|", " + ")))
 
-    def show_done(self, name: str, node: _Node) -> None:
+    def show_done(self, name: str, node: _NodeProgress) -> None:
         finished = node.finished == node.total
         self.progress.start_task(node.bar)
         self.progress.update(node.bar, completed=node.reached, state=node.state())

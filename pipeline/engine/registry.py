@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from importlib.metadata import EntryPoint, entry_points
 
+from diptych.moved import RENAMED, warn_moved
+
 from ...stages.failure import StageFailure
 from ...stages.stage import Stage
 from .built_in import BUILT_IN
@@ -25,6 +27,9 @@ def find(name: str) -> type[Stage]:
     Raises:
         StageFailure: ``unknown-stage`` or ``stage-not-importable``.
     """
+    if name not in BUILT_IN and name in RENAMED:
+        warn_moved(f"The stage {name}", RENAMED[name])
+        name = RENAMED[name]
     address = f"{BUILT_IN[name]}:{name}" if name in BUILT_IN else _address(name)
     module, _, attribute = address.partition(":")
     try:

@@ -1,14 +1,13 @@
-"""The runner: gives the graph's tasks to Dask, on this machine's threads or on a cluster.
+"""The runner: it runs the tasks of a graph with Dask, on threads of this machine or on a cluster.
 
-Tasks pass digests; values go through the store. All tasks whose items are known go to the scheduler at once, so that
-matching starts while other photos are still being described; only the choices of pairs and of neighbours are waited
-for, since what comes after them depends on what they say.
+Tasks pass digests to each other; values go through the store. All tasks whose items are known are submitted at once, so
+that matching starts before all features are extracted. The runner waits only for the nodes that choose pairs and
+neighbors, because their results decide which tasks follow.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
@@ -23,32 +22,44 @@ from ..cache.keys import Ingredients, stage_ingredients
 from ..cache.store import DamagedArtifact, Store
 from .collection import Collection
 from .graph import Graph, Vertex
-from .memory import Room, needs, statements
-from .progress import Reporter, Silent
-from .tasks import Outcome, Task, TaskId, Workplace, describe, listeners, perform, rooms, stopped, stored, tasks_of
+from .memory import MemoryBudget, allowed, describe_needs, needs
+from .options import RunOptions
+from .progress import Reporter
+from .tasks import (
+    Outcome,
+    StageTask,
+    TaskId,
+    WorkerSettings,
+    budgets,
+    describe,
+    find_stored,
+    listeners,
+    perform,
+    stopped,
+    tasks_of,
+)
 
 REPAIRS = 3
-"""How often a run starts over because something in the store turned out to be damaged."""
+"""How often a run starts over because artifacts in the store are corrupt."""
 
-
-PATIENCE = 10
-"""Seconds to wait for a cluster's scheduler."""
+CONNECT_TIMEOUT = 10
+"""Seconds to wait for the scheduler of a cluster."""
 
 
 class Scheduler(Protocol):
-    """Computes a Dask graph and calls back for every result."""
+    """Computes a Dask graph and calls ``on_done`` with every result."""
 
     def __call__(self, tasks: dict[TaskId, Any], on_done: Callable[[Outcome], None]) -> None: ...
 
 
 @dataclass
 class Execution:
-    """What a run did.
+    """The outcomes of a run.
 
     Attributes:
         outcomes: every task's, in the order of the graph and of the items.
         common: the ingredients that the items of each node share.
-        notices: what a person should know of the store.
+        notices: warnings about the store.
     """
 
     outcomes: dict[TaskId, Outcome]
@@ -62,20 +73,20 @@ class Execution:
 
     @property
     def warnings(self) -> list[str]:
-        """What the stages and the store warned of, each once."""
+        """The warnings of the stages and of the store, each once."""
         said = (sentence for outcome in self.outcomes.values() for sentence in outcome.warnings)
         return list(dict.fromkeys([*self.notices, *said]))
 
 
 def cores() -> int:
-    """How many processor cores this process may use."""
+    """Number of processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def threads_scheduler(workers: int) -> Scheduler:
-    """Dask's threads on this machine."""
+    """Dask's threaded scheduler on this machine."""
 
     def compute(tasks: dict[TaskId, Any], on_done: Callable[[Outcome], None]) -> None:
         with Callback(posttask=lambda key, result, dsk, state, worker: on_done(result)):
@@ -91,7 +102,7 @@ def cluster_scheduler(address: str) -> Scheduler:
         try:
             from distributed import Client, as_completed
 
-            client = Client(address, timeout=PATIENCE)
+            client = Client(address, timeout=CONNECT_TIMEOUT)
         except ImportError as error:
             raise StageFailure(
                 "no-cluster",
@@ -111,23 +122,11 @@ def cluster_scheduler(address: str) -> Scheduler:
 
 
 def execute(
-    graph: Graph,
-    collection: Collection,
-    store: Store,
-    *,
-    seed: int = 0,
-    workers: int = 1,
-    device: str = "cpu",
-    memory: int | None = None,
-    cluster: str | None = None,
-    reporter: Reporter | None = None,
+    graph: Graph, collection: Collection, store: Store, options: RunOptions, reporter: Reporter | None = None
 ) -> Execution:
-    """Run a graph on photos, taking from the store what it has.
+    """Run a graph on photos. Results that are in the store are not computed again.
 
-    A task that fails stops the run: what is being worked on is finished and kept, nothing new is begun.
-
-    Args:
-        memory: bytes that the tasks of this machine may need together; as many run at once as fit, at least one.
+    A task that fails stops the run: running tasks finish and their results are stored, no other task starts.
 
     Returns:
         Every task's outcome, also where one failed.
@@ -135,20 +134,21 @@ def execute(
     Raises:
         StageFailure: the store cannot be used.
     """
-    reporter = reporter or Silent()
+    reporter = reporter or Reporter()
+    workers, cluster = options.workers or cores(), options.cluster
     scheduler = cluster_scheduler(cluster) if cluster else threads_scheduler(workers)
-    needed, room = needs(graph, collection.photos), Room(sys.maxsize if memory is None else memory)
-    place = Workplace(uuid.uuid4().hex, store, workers, cores(), device, needed)
+    needed, budget = needs(graph, collection.photos), MemoryBudget(allowed(options.memory))
+    settings = WorkerSettings(uuid.uuid4().hex, store, workers, cores(), options.device, needed)
     store.sweep()
-    common = {vertex.name: stage_ingredients(vertex.stage, device) for vertex in graph.vertices}
+    common = {vertex.name: stage_ingredients(vertex.stage, options.device) for vertex in graph.vertices}
     notices: list[str] = []
-    with _listened(place.run, reporter):
+    with _progress_of(settings.run, reporter):
         if not cluster:
-            rooms[place.run] = room
-            for line in statements(graph, needed, room, workers):
+            budgets[settings.run] = budget
+            for line in describe_needs(graph, needed, budget, workers):
                 reporter.note(line)
         for _ in range(REPAIRS):
-            run = _Run(graph, collection, place, common, seed, reporter)
+            run = _Run(graph, collection, settings, common, options.seed, reporter)
             damaged = run.finish(scheduler)
             if not damaged:
                 return Execution(run.outcomes, common, notices)
@@ -164,25 +164,25 @@ def execute(
 
 
 class _Run:
-    """One walk through the graph."""
+    """One attempt to run the whole graph."""
 
     def __init__(
         self,
         graph: Graph,
         collection: Collection,
-        place: Workplace,
+        settings: WorkerSettings,
         common: Mapping[str, Ingredients],
         seed: int,
         reporter: Reporter,
     ) -> None:
-        self.graph, self.collection, self.place, self.common = graph, collection, place, common
+        self.graph, self.collection, self.settings, self.common = graph, collection, settings, common
         self.seed, self.reporter = seed, reporter
-        self.sources = collection.sources(graph, place.store)
+        self.sources = collection.sources(graph, settings.store)
         self.outcomes: dict[TaskId, Outcome] = {}
         self.choices: dict[str, Any] = {}
 
     def finish(self, scheduler: Scheduler) -> set[str]:
-        """Run everything; gives the digests of damaged artifacts that were met."""
+        """Run all tasks. Returns the digests of corrupt artifacts; with any, the run has to start over."""
         pending = list(self.graph.vertices)
         while pending:
             batch = self._batch(pending)
@@ -198,7 +198,7 @@ class _Run:
         return set()
 
     def _batch(self, pending: list[Vertex]) -> list[Vertex]:
-        """What can go to the scheduler: everything, or what the next choice needs."""
+        """The vertices that can be submitted: all pending ones, or those that the next choice needs."""
         for vertex in pending:
             for choice in vertex.choices:
                 if choice not in self.choices:
@@ -206,11 +206,11 @@ class _Run:
                     return [vertex for vertex in pending if vertex.name in needed]
         return pending
 
-    def _tasks(self, vertex: Vertex) -> list[Task]:
+    def _tasks(self, vertex: Vertex) -> list[StageTask]:
         names = self.collection.photos.names
         return tasks_of(vertex, self.common[vertex.name], names, self.choices, self.sources, self.seed)
 
-    def _compute(self, tasks: list[Task], scheduler: Scheduler) -> None:
+    def _compute(self, tasks: list[StageTask], scheduler: Scheduler) -> None:
         for vertex in dict.fromkeys(task.vertex.name for task in tasks):
             stage = type(self.graph[vertex].stage).__name__
             self.reporter.start(vertex, stage, sum(task.id[0] == vertex for task in tasks))
@@ -220,48 +220,56 @@ class _Run:
             done[outcome.id] = outcome
             self.reporter.done(outcome)
 
-        def upstream(task: Task) -> list[Any]:
+        def upstream(task: StageTask) -> list[Any]:
             return [self.outcomes.get(name) or done.get(name) for name in task.upstream]
 
         waiting = []
         for task in tasks:
-            # What a folder has is found here faster than a scheduler hands tasks around.
-            outcome = stored(task, self.place.store, upstream(task)) if self.place.store.is_local else None
+            # Looking into a local store takes less time than submitting a task.
+            outcome = find_stored(task, self.settings.store, upstream(task)) if self.settings.store.is_local else None
             if outcome:
                 on_done(outcome)
             else:
                 waiting.append(task)
-        # Dask puts outcomes in the place of the names of tasks that are still to come.
+        # Dask replaces the names of tasks that have not run yet by their outcomes.
         named = {
             task.id: [u or name for u, name in zip(upstream(task), task.upstream, strict=True)] for task in waiting
         }
-        scheduler({task.id: (perform, task, self.place, named[task.id]) for task in waiting}, on_done)
+        scheduler({task.id: (perform, task, self.settings, named[task.id]) for task in waiting}, on_done)
         self.outcomes |= {task.id: done[task.id] for task in tasks}
 
     def _read(self, batch: list[Vertex], pending: list[Vertex]) -> None:
-        """Read the choices that were made, and at the end what the run was made for: that it can be read."""
+        """Read the results that choose later tasks, and at the end the last result, to see that it is not corrupt."""
         chosen = {name for vertex in pending for name in vertex.choices}
         for vertex in batch:
             outcome = self.outcomes.get((vertex.name, ""))
             if outcome and outcome.record and (vertex.name in chosen or (not pending and vertex is batch[-1])):
-                self.choices[vertex.name] = self.place.store.read(outcome.record.output, vertex.slot.type)
+                self.choices[vertex.name] = self.settings.store.read(outcome.record.output, vertex.slot.type)
 
 
 @contextmanager
-def _listened(run: str, reporter: Reporter) -> Any:
+def _progress_of(run: str, reporter: Reporter) -> Any:
     listeners[run] = reporter.part
     try:
         yield
     finally:
-        # Also after Ctrl-C: threads of the pool must not begin what nobody waits for.
+        # Also after Ctrl-C: threads of the pool must not start tasks whose results nobody takes.
         stopped.add(run)
         listeners.pop(run, None)
-        rooms.pop(run, None)
+        budgets.pop(run, None)
 
 
 def failure_of(outcome: Outcome) -> StageFailure:
-    """A task's failure with the task's name in its sentence."""
+    """The failure of a task with the name of the task in its sentence.
+
+    Its ``__cause__`` is the exception of the stage, whose traceback leads to the line; where the stage ran in another
+    process it has the text of the traceback as a note.
+    """
     failure = outcome.failure
     assert failure is not None
     sentence = failure.sentence if failure.code.startswith("store-") else f"{describe(outcome.id)}: {failure.sentence}"
-    return StageFailure(failure.code, sentence, hint=failure.hint, **failure.facts)
+    told = StageFailure(failure.code, sentence, hint=failure.hint, **failure.facts)
+    told.__cause__ = failure.__cause__ if failure.__traceback__ is None else failure
+    if told.__cause__ is None and outcome.trace:
+        told.add_note(outcome.trace)
+    return told

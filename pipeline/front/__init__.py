@@ -25,6 +25,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 if TYPE_CHECKING:
     __version__: str
+    from diptych import testing as testing
     from diptych.learned.depth.adapter import NetworkDepth as NetworkDepth
     from diptych.learned.depth.stage import DepthNet as DepthNet
     from diptych.learned.features.aliked import Aliked as Aliked
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from diptych.learned.mono.learning import MonoLearning as MonoLearning
     from diptych.learned.mono.stage import MonoNet as MonoNet
     from diptych.learned.refiner.stage import SubpixelRefiner as SubpixelRefiner
-    from diptych.pipeline.api import Result as Result
     from diptych.pipeline.api import cite as cite
     from diptych.pipeline.api import diff as diff
     from diptych.pipeline.api import evaluate as evaluate
@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from diptych.pipeline.engine.recipe import Recipe as Recipe
     from diptych.pipeline.live import view as view
     from diptych.pipeline.protocols.registry import bench as bench
+    from diptych.pipeline.results.result import Result as Result
+    from diptych.pipeline.results.writable import writable as writable
     from diptych.pipeline.study.compare import compare as compare
     from diptych.pipeline.study.compare import run_study as run_study
     from diptych.pipeline.study.study import read_study as read_study
@@ -82,8 +84,9 @@ if TYPE_CHECKING:
     from diptych.stages.sfm.colmap_mapping import ColmapIncremental as ColmapIncremental
     from diptych.stages.sfm.incremental import Incremental as Incremental
     from diptych.stages.sfm.known_poses import TriangulateKnownPoses as TriangulateKnownPoses
+    from diptych.stages.slots import Slot as Slot
+    from diptych.stages.slots import register_slot as register_slot
     from diptych.stages.stage import Context as Context
-    from diptych.stages.stage import Slot as Slot
     from diptych.stages.stage import Stage as Stage
     from diptych.stages.surface.cloud import MergedCloud as MergedCloud
     from diptych.stages.surface.fusion import ConsistentPoints as ConsistentPoints
@@ -93,7 +96,6 @@ if TYPE_CHECKING:
 
 _API = {
     "diptych.pipeline.api": (
-        "Result",
         "cite",
         "diff",
         "evaluate",
@@ -109,16 +111,19 @@ _API = {
     "diptych.pipeline.engine.recipe": ("Node", "Recipe"),
     "diptych.pipeline.live": ("view",),
     "diptych.pipeline.protocols.registry": ("bench",),
+    "diptych.pipeline.results.result": ("Result",),
+    "diptych.pipeline.results.writable": ("writable",),
     "diptych.pipeline.study.compare": ("compare", "run_study"),
     "diptych.pipeline.study.study": ("read_study",),
     "diptych.pipeline.training": ("train",),
     "diptych.stages.failure": ("StageFailure",),
-    "diptych.stages.stage": ("Context", "Slot", "Stage"),
+    "diptych.stages.slots": ("Slot", "register_slot"),
+    "diptych.stages.stage": ("Context", "Stage"),
 }
 _MODULES = {name: module for module, names in _API.items() for name in names} | BUILT_IN
 """The module of every public name."""
 
-__all__ = [*_MODULES, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = [*_MODULES, "__version__", "testing"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 sys.meta_path.insert(0, MovedModules())
 
@@ -128,6 +133,8 @@ def __getattr__(name: str) -> object:
         from diptych.stages.provenance import diptych_version
 
         return diptych_version()
+    if name == "testing":
+        return importlib.import_module("diptych.testing")
     if name in RENAMED:
         warn_moved(f"diptych.{name}", f"diptych.{RENAMED[name]}")
         name = RENAMED[name]

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from ...stages.failure import StageFailure
-from .alone import alone
-from .protocol import Case, How, Protocol
-from .table import Column, Published, Row
+from .protocol import BenchOptions, Case, Protocol
+from .subprocesses import run_in_process
+from .table import Column, PublishedRow, Row
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 OURS, PEER = "least_squares", "Ceres"
 
 TURNS = 3
-"""How often each solver solves a problem."""
+"""BenchOptions often each solver solves a problem."""
 
 
 class Bal(Protocol):
@@ -46,7 +46,7 @@ class Bal(Protocol):
         Column("ratio", "s / Ceres", ".2f"),
     )
     published = (
-        Published(
+        PublishedRow(
             "problem-16-22106-pre",
             "Ceres 1.11",
             {"cost_before": 4.185660e6, "cost_after": 1.803391e4},
@@ -64,13 +64,13 @@ class Bal(Protocol):
             head = file.readline(100).split()
         return Case(place.stem, place) if len(head) == 3 and all(word.isdigit() for word in head) else None
 
-    def rows(self, case: Case, how: How) -> Iterator[Row]:
+    def rows(self, case: Case, options: BenchOptions) -> Iterator[Row]:
         """A row of our own solver, and one of Ceres."""
         try:
-            found = alone(_solve, case.path, how.peer, how.workers)
+            found = run_in_process(_solve, case.path, options.peer, options.run.workers)
         except StageFailure as failure:
-            for solver in (OURS, PEER) if how.peer else (OURS,):
-                yield Row(case.name, solver, failure=str(failure), hint=failure.hint)
+            for solver in (OURS, PEER) if options.peer else (OURS,):
+                yield Row(case.name, solver, failure=failure.message, hint=failure.hint)
         else:
             for solver, values in found.items():
                 yield Row(case.name, solver, values)

@@ -13,8 +13,8 @@ from pathlib import Path
 from ...stages.failure import StageFailure
 from ..engine.metering import metered
 from ..results.record import file_digest
-from .alone import alone
 from .protocol import Case, Inputs, photos_in
+from .subprocesses import run_in_process
 
 
 def incremental(case: Case, given: Inputs) -> dict[str, float]:
@@ -43,7 +43,7 @@ def _made_once(photos: Path, out: Path, camera: str | None) -> dict[str, float]:
         return made["cost"]
     shutil.rmtree(out, ignore_errors=True)
     (out / "models").mkdir(parents=True)
-    cost = alone(_measured, photos, out, camera)
+    cost = run_in_process(_measured, photos, out, camera)
     kept.write_text(json.dumps({"of": wanted, "cost": cost}), "utf-8")
     return cost
 

@@ -11,10 +11,10 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from .protocol import Case, Given, PhotoProtocol, photos_in
-from .table import COST, Column, Published
+from .table import COST, Column, PublishedRow
 
 if TYPE_CHECKING:
-    from ..api import Result
+    from ..results.result import Result
 
 LIGHT = "3_r5000"
 """Of the seven lights that every position was photographed in, the even one."""
@@ -26,9 +26,9 @@ _YAO = "Yao et al., ECCV 2018 (MVSNet), table 1"
 _CONDITIONS = "mean of the 22 evaluation scans from 49 views each, by the authors' program"
 
 
-def _published(method: str, accuracy: float, completeness: float, overall: float) -> Published:
+def _published(method: str, accuracy: float, completeness: float, overall: float) -> PublishedRow:
     values = {"accuracy_mm": accuracy, "completeness_mm": completeness, "overall_mm": overall}
-    return Published("mean", method, values, _YAO, _CONDITIONS)
+    return PublishedRow("mean", method, values, _YAO, _CONDITIONS)
 
 
 class Dtu(PhotoProtocol):

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from .protocol import Case, Given, PhotoProtocol, photos_in
-from .table import COST, Column, Published
+from .table import COST, Column, PublishedRow
 
 if TYPE_CHECKING:
-    from ..api import Result
+    from ..results.result import Result
 
 LIMITS = 0.02, 0.05, 0.1
 """Metres."""
@@ -61,14 +61,14 @@ class Eth3d(PhotoProtocol):
         *COST,
     )
     published = (
-        Published(
+        PublishedRow(
             "mean",
             "COLMAP",
             {"cloud_accuracy_0": 0.9185, "cloud_completeness_0": 0.5513, "cloud_f_score_0": 0.6766},
             _XU,
             _CONDITIONS,
         ),
-        Published(
+        PublishedRow(
             "mean",
             "ACMM",
             {"cloud_accuracy_0": 0.9067, "cloud_completeness_0": 0.7042, "cloud_f_score_0": 0.7886},
@@ -76,7 +76,7 @@ class Eth3d(PhotoProtocol):
             _CONDITIONS,
         ),
         *(
-            Published(scene, "ACMM", {"cloud_f_score_0": score}, _REPOSITORY, _CONDITIONS)
+            PublishedRow(scene, "ACMM", {"cloud_f_score_0": score}, _REPOSITORY, _CONDITIONS)
             for scene, score in _ACMM_F1.items()
         ),
     )

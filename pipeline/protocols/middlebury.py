@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from .cameras import CAMERAS
 from .colmap_peer import incremental
-from .protocol import Case, Given, How, Inputs, Peer, PhotoProtocol, photos_in
+from .protocol import BenchOptions, Case, Given, Inputs, Peer, PhotoProtocol, photos_in
 from .table import COST, Column
 
 if TYPE_CHECKING:
     import numpy as np
 
     from ...stages.depth_truth import DepthTruth
-    from ..api import Result
+    from ..results.result import Result
 
 BLOCKS = 3, 5, 7, 9
 """Sizes of the blocks that StereoSGBM is tried with."""
@@ -75,9 +75,9 @@ class Middlebury(PhotoProtocol):
         focal, offset, most = _searched(case)
         return focal / (most + offset), focal / (1 + offset)
 
-    def stop(self, case: Case, how: How) -> str:
+    def stop(self, case: Case, options: BenchOptions) -> str:
         """Of a ring only the cameras are known."""
-        return how.until or (self.until if _is_pair(case) else "sparse")
+        return options.run.until or (self.until if _is_pair(case) else "sparse")
 
     def score(self, result: Result, case: Case, truth: Path) -> dict[str, float]:
         """Bad pixels of a pair, or the errors of a ring's cameras."""
@@ -151,7 +151,7 @@ def _pixels(photo: Path) -> np.ndarray:
 
 
 def _disparities(folder: Path) -> int:
-    """How many disparities the authors say are to be searched; 0 where they do not."""
+    """BenchOptions many disparities the authors say are to be searched; 0 where they do not."""
     file = folder / "calib.txt"
     stated = re.search(r"ndisp\s*=\s*(\d+)", file.read_text()) if file.is_file() else None
     return int(stated[1]) if stated else 0

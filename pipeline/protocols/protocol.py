@@ -5,20 +5,21 @@ from __future__ import annotations
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from ...stages.failure import StageFailure
 from ...stages.scene import Camera
+from ..engine.options import PhotoOptions, RunOptions
 from ..engine.recipe import Recipe
 from ..results.record import cost_of
-from .alone import alone
-from .table import Column, Published, Row, Table
+from .subprocesses import run_in_process
+from .table import Column, PublishedRow, Row, Table
 
 if TYPE_CHECKING:
-    from ..api import Result
+    from ..results.result import Result
 
 PHOTOS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".ppm")
 """Endings of photos in the layouts, in any case."""
@@ -40,18 +41,20 @@ class Case:
 
 
 @dataclass(frozen=True)
-class How:
-    """What to run, on what, and where the results go; see :func:`diptych.pipeline.protocols.registry.bench`."""
+class BenchOptions:
+    """The options of :func:`diptych.pipeline.protocols.registry.bench`.
+
+    Attributes:
+        out: folder of all runs.
+        recipes: run on every scene.
+        peer: whether to run other programs too.
+        run: how each recipe runs.
+    """
 
     out: Path
     recipes: tuple[Recipe, ...] = ()
-    until: str | None = None
     peer: bool = True
-    seed: int = 0
-    workers: int | None = None
-    memory: float | None = None
-    device: str = "cpu"
-    store: str | None = None
+    run: RunOptions = RunOptions()
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Inputs:
     Attributes:
         photos: a folder of them, and of nothing else.
         truth: a folder with the truth.
-        camera: the calibration as :func:`diptych.run` takes it; none where it is not given.
+        camera: the calibration as :func:`diptych.pipeline.api.run` takes it; none where it is not given.
         out: where the scene's results go.
     """
 
@@ -91,7 +94,7 @@ class Protocol(ABC):
     name: ClassVar[str]
     layout: ClassVar[str]
     columns: ClassVar[tuple[Column, ...]]
-    published: ClassVar[tuple[Published, ...]] = ()
+    published: ClassVar[tuple[PublishedRow, ...]] = ()
     note: ClassVar[str] = ""
 
     @abstractmethod
@@ -99,7 +102,7 @@ class Protocol(ABC):
         """The scene in a folder or file, or none where it is not laid out so."""
 
     @abstractmethod
-    def rows(self, case: Case, how: How) -> Iterator[Row]:
+    def rows(self, case: Case, options: BenchOptions) -> Iterator[Row]:
         """What every method makes of a scene."""
 
     def scenes(self, data: Path) -> list[Case]:
@@ -116,7 +119,7 @@ class Protocol(ABC):
             "no-benchmark-data", f"{data} holds nothing in the layout of {self.name}, which is: {self.layout}."
         )
 
-    def run(self, data: Path, how: How, say: Callable[[Row], None]) -> Table:
+    def run(self, data: Path, options: BenchOptions, say: Callable[[Row], None]) -> Table:
         """Measure every method on every scene; one that fails does not stop the others.
 
         Raises:
@@ -124,7 +127,7 @@ class Protocol(ABC):
         """
         rows = []
         for case in self.scenes(data):
-            for row in self.rows(case, how):
+            for row in self.rows(case, options):
                 say(row)
                 rows.append(row)
         names = {row.scene for row in rows} | {"mean"}
@@ -143,7 +146,7 @@ class PhotoProtocol(Protocol):
 
     @abstractmethod
     def truth(self, case: Case, out: Path) -> Path:
-        """A folder that :func:`diptych.evaluate` takes as the truth; what has to be made lies in ``out``."""
+        """The folder of the truth for :func:`diptych.pipeline.api.evaluate`; converted files go to ``out``."""
 
     @abstractmethod
     def score(self, result: Result, case: Case, truth: Path) -> dict[str, float]:
@@ -157,7 +160,7 @@ class PhotoProtocol(Protocol):
         """Other programs by name."""
         return {}
 
-    def run(self, data: Path, how: How, say: Callable[[Row], None]) -> Table:
+    def run(self, data: Path, options: BenchOptions, say: Callable[[Row], None]) -> Table:
         """The same, after a look whether every recipe comes as far as is measured.
 
         Raises:
@@ -165,39 +168,36 @@ class PhotoProtocol(Protocol):
         """
         from ..engine.graph import Graph
 
-        for recipe in how.recipes:
-            Graph.of(recipe, how.until or self.until)
-        return super().run(data, how, say)
+        for recipe in options.recipes:
+            Graph.of(recipe, options.run.until or self.until)
+        return super().run(data, options, say)
 
-    def stop(self, case: Case, how: How) -> str:
+    def stop(self, case: Case, options: BenchOptions) -> str:
         """The slot to stop after."""
-        return how.until or self.until
+        return options.run.until or self.until
 
-    def rows(self, case: Case, how: How) -> Iterator[Row]:
+    def rows(self, case: Case, options: BenchOptions) -> Iterator[Row]:
         """A row of every recipe, then of every peer."""
-        for recipe in how.recipes:
-            yield attempt(case, recipe.name, partial(alone, _reconstruct, self, case, recipe, how))
-        if how.peer:
+        for recipe in options.recipes:
+            yield attempt(case, recipe.name, partial(run_in_process, _reconstruct, self, case, recipe, options))
+        if options.peer:
             for name, peer in self.peers(case).items():
-                yield attempt(case, name, partial(peer, case, self._given(case, how.out / case.name)))
+                yield attempt(case, name, partial(peer, case, self._given(case, options.out / case.name)))
 
-    def reconstruct(self, case: Case, recipe: Recipe, how: How) -> dict[str, float]:
-        """Run a recipe over a scene and score it; what the store has is not done again."""
-        from .. import api
+    def reconstruct(self, case: Case, recipe: Recipe, options: BenchOptions) -> dict[str, float]:
+        """Run a recipe on a scene and score the result."""
+        from ..reconstruction import reconstruct
 
-        given, posed = self._given(case, how.out / case.name), self.gives(case) == "poses"
-        result = api.run(
+        given, posed = self._given(case, options.out / case.name), self.gives(case) == "poses"
+        run = replace(
+            options.run, until=self.stop(case, options), store=options.run.store or str(options.out / "store")
+        )
+        result = reconstruct(
             given.photos,
-            out=how.out / case.name / recipe.name,
-            recipe=with_range(with_true_poses(recipe), self.depths(case)) if posed else recipe,
-            until=self.stop(case, how),
-            seed=how.seed,
-            camera=given.camera,
-            truth=given.truth if posed else None,
-            workers=how.workers,
-            memory=how.memory,
-            device=how.device,
-            store=how.store or str(how.out / "store"),
+            options.out / case.name / recipe.name,
+            with_range(with_true_poses(recipe), self.depths(case)) if posed else recipe,
+            PhotoOptions(camera=given.camera, truth=given.truth if posed else None),
+            run,
         )
         return {**self.score(result, case, given.truth), **cost_of(result.record)}
 
@@ -211,8 +211,8 @@ class PhotoProtocol(Protocol):
         return Inputs(photos, truth, camera, out)
 
 
-def _reconstruct(protocol: PhotoProtocol, case: Case, recipe: Recipe, how: How) -> dict[str, float]:
-    return protocol.reconstruct(case, recipe, how)
+def _reconstruct(protocol: PhotoProtocol, case: Case, recipe: Recipe, options: BenchOptions) -> dict[str, float]:
+    return protocol.reconstruct(case, recipe, options)
 
 
 def with_true_poses(recipe: Recipe) -> Recipe:
@@ -235,7 +235,7 @@ def attempt(case: Case, method: str, measure: Callable[[], dict[str, float]]) ->
     try:
         return Row(case.name, method, measure())
     except StageFailure as failure:
-        return Row(case.name, method, failure=str(failure), hint=failure.hint)
+        return Row(case.name, method, failure=failure.message, hint=failure.hint)
 
 
 def photos_in(folder: Path) -> tuple[Path, ...]:
@@ -261,7 +261,7 @@ def photo_folder(case: Case, folder: Path) -> Path:
 
 
 def calibration(photos: Path, truth: Path, out: Path) -> str:
-    """The true intrinsics as :func:`diptych.run` takes them: one camera for all, or a file in ``out``."""
+    """The true intrinsics as :func:`diptych.pipeline.api.run` takes them: one camera for all, or a file in ``out``."""
     from ...stages.evaluation.cameras import common_photos
     from ...stages.formats.truth.dense import read_true_cameras
 

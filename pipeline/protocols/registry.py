@@ -1,18 +1,21 @@
-"""The benchmarks by name, and how one is run."""
+"""The benchmarks by name, and the function that runs one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Unpack
 
 from ...stages.failure import StageFailure
+from ..engine.options import BenchKeywords, split_options
 from ..engine.parameters import nearest
 from ..engine.recipe import Recipe
+from ..study.variants import Changes, varied
 from .bal import Bal
 from .dtu import Dtu
 from .eth3d import Eth3d
 from .middlebury import Middlebury
-from .protocol import How, Protocol
+from .protocol import BenchOptions, Protocol
 from .rendered import Rendered
 from .strecha import Strecha
 from .table import Row, Table
@@ -27,41 +30,38 @@ def bench(
     data: str | Path,
     *,
     recipes: Sequence[str | Path | Recipe] = ("classical",),
+    use: Changes | None = None,
     settings: Sequence[str] = (),
-    until: str | None = None,
     peer: bool = True,
     out: str | Path | None = None,
-    seed: int = 0,
-    workers: int | None = None,
-    memory: float | None = None,
-    device: str = "cpu",
-    store: str | None = None,
     say: Callable[[Row], None] | None = None,
+    **options: Unpack[BenchKeywords],
 ) -> Table:
     """Run a standard protocol on data in its authors' layout.
 
-    Recipes work in ``out/SCENE/RECIPE`` and share the store ``out/store``, so a second call runs nothing again.
+    A recipe writes to ``out/SCENE/RECIPE``, and all share the store ``out/store``, so a second call runs nothing again.
 
     Args:
         name: one of :data:`BENCHMARKS`.
         data: the folder of a scene, or one that holds scenes.
         recipes: built-in names, TOML files or recipes.
-        settings: changes to all of them, ``"views.max_size=800"``.
-        until: the slot to stop after, where not the protocol's own.
+        use, settings: changes of all of them, as in :func:`diptych.pipeline.api.run`.
         peer: also run the protocol's peers, such as COLMAP.
         out: by default ``bench/NAME``.
-        seed, workers, memory, device, store: as in :func:`diptych.run`.
-        say: called with each row once it is there.
+        say: called with each finished row.
+        until: the slot to stop after; by default that of the protocol.
+        seed, workers, memory, device, store, cluster, progress: as in :func:`diptych.pipeline.api.run`.
 
     Raises:
-        StageFailure: ``unknown-benchmark``, ``no-benchmark-data`` or ``duplicate-recipe``, and where no scene could be
-            run with a recipe. What fails on one scene is a row that says why.
+        StageFailure: ``unknown-benchmark``, ``no-benchmark-data`` or ``duplicate-recipe``, or a recipe does not fill
+            the slot that is measured. A failure on one scene does not raise; its row says why.
     """
     if name not in BENCHMARKS:
         raise StageFailure("unknown-benchmark", f"There is no benchmark {name!r}.", hint=nearest(name, BENCHMARKS))
-    loaded = tuple(Recipe.load(recipe).set(settings) for recipe in recipes)
+    loaded = tuple(varied(Recipe.load(recipe), use or {}).set(settings) for recipe in recipes)
     names = [recipe.name for recipe in loaded]
     if len(set(names)) < len(names):
         raise StageFailure("duplicate-recipe", f"Two of the recipes have the same name: {', '.join(names)}.")
-    how = How(Path(out) if out else Path("bench") / name, loaded, until, peer, seed, workers, memory, device, store)
-    return BENCHMARKS[name].run(Path(data), how, say or (lambda row: None))
+    folder = Path(out) if out else Path("bench") / name
+    chosen = BenchOptions(folder, loaded, peer, split_options(options)[1])
+    return BENCHMARKS[name].run(Path(data), chosen, say or (lambda row: None))

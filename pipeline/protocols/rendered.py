@@ -11,7 +11,7 @@ from .protocol import Case, Peer, PhotoProtocol, photos_in
 from .table import COST, Column
 
 if TYPE_CHECKING:
-    from ..api import Result
+    from ..results.result import Result
 
 
 class Rendered(PhotoProtocol):

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, ClassVar
 from .cameras import CAMERAS
 from .colmap_peer import incremental
 from .protocol import Case, Given, Peer, PhotoProtocol, photos_in
-from .table import COST, Column, Published
+from .table import COST, Column, PublishedRow
 
 if TYPE_CHECKING:
-    from ..api import Result
+    from ..results.result import Result
 
 _MOULON = "Moulon, Monasse and Marlet, ICCV 2013, table 1"
 _CONDITIONS = "given internal calibration as here; features and machines of their own"
 
 
-def _published(scene: str, **millimetres: float) -> tuple[Published, ...]:
+def _published(scene: str, **millimetres: float) -> tuple[PublishedRow, ...]:
     return tuple(
-        Published(scene, method, {"position_least_squares_mean": error / 1000}, _MOULON, _CONDITIONS)
+        PublishedRow(scene, method, {"position_least_squares_mean": error / 1000}, _MOULON, _CONDITIONS)
         for method, error in millimetres.items()
     )
 

@@ -53,7 +53,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedRow:
     """A row of somebody's table.
 
     Attributes:
@@ -86,7 +86,7 @@ class Table:
     benchmark: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
-    published: tuple[Published, ...] = ()
+    published: tuple[PublishedRow, ...] = ()
     note: str = ""
 
     @property
@@ -99,7 +99,7 @@ class Table:
 
         The published rows of a scene follow its measured ones; a number in brackets names their source.
         """
-        every: Sequence[Row | Published] = (*self.rows, *self.published)
+        every: Sequence[Row | PublishedRow] = (*self.rows, *self.published)
         shown = [column for column in self.columns if any(column.text(row.values) != "·" for row in every)]
         sources = self._sources()
 
@@ -129,7 +129,7 @@ class Table:
     def as_dict(self) -> dict[str, Any]:
         """All of it as a JSON tree, with null for what is not a number."""
 
-        def plain(row: Row | Published) -> dict[str, Any]:
+        def plain(row: Row | PublishedRow) -> dict[str, Any]:
             values = {name: value if math.isfinite(value) else None for name, value in row.values.items()}
             return {**asdict(row), "values": values}
 

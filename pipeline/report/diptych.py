@@ -13,7 +13,6 @@ from ...stages.dense import DepthMap, View
 from ...stages.failure import StageFailure
 from ...stages.geometry.alignment import Similarity, align_cameras_robustly, transform_scene
 from ...stages.scene import Camera, Scene
-from ..study.conclusions import headlines_of
 from .depth import DEPTHS
 from .document import image_source, packed_array, picture, shrunk
 from .surfaces import moved_cloud, moved_mesh, thinned
@@ -139,7 +138,7 @@ def _panels(comparison: Comparison, scene: str, notes: dict[str, None]) -> list[
 
 def _said(comparison: Comparison, scene: str, shown: Mapping[int, Trial]) -> dict[int, str]:
     """The first numbers of every trial that is shown; why a variant has none, where it failed."""
-    metrics = headlines_of(comparison)
+    metrics = comparison.headlines
     said = {}
     for index, variant in enumerate(comparison.study.variants):
         if trial := shown.get(index):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...stages.mono_weights import MonoWeights, Part, PointErrors, Predictor
+from ...learned.mono.weights import MonoWeights, Part, PointErrors, Predictor
 from .charts import bar
 from .words import plural
 

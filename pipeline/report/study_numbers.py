@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from ..study.conclusions import headlines_of
 from ..study.metrics import COSTS, METRICS, Metric
 from .charts import Dot, interval, scatter
 
@@ -31,8 +30,8 @@ def differences_section(comparison: Comparison, rows: Mapping[tuple[str, str], R
     others = comparison.study.variants[1:]
     if not others:
         return ""
-    blocks = [_differences(comparison, metric, rows) for metric in headlines_of(comparison)]
-    rest = [metric for metric in (*comparison.metrics, *COSTS.values()) if metric not in headlines_of(comparison)]
+    blocks = [_differences(comparison, metric, rows) for metric in comparison.headlines]
+    rest = [metric for metric in (*comparison.metrics, *COSTS.values()) if metric not in comparison.headlines]
     more = "".join(_differences(comparison, metric, rows) for metric in rest)
     base = escape(comparison.study.base)
     return f"""<section><h2>Differences from {base}</h2>
@@ -91,7 +90,7 @@ def _judgement(metric: Metric, row: Row) -> tuple[str, str]:
 def time_section(comparison: Comparison, rows: Mapping[tuple[str, str], Row]) -> str:
     """Accuracy against time: a numbered dot for every variant."""
     charts = []
-    for metric in headlines_of(comparison):
+    for metric in comparison.headlines:
         scale, unit = metric.scaled
         dots = []
         for place, variant in enumerate(comparison.study.variants, 1):
@@ -117,7 +116,7 @@ def time_section(comparison: Comparison, rows: Mapping[tuple[str, str], Row]) ->
 
 def means_section(comparison: Comparison, rows: Mapping[tuple[str, str], Row]) -> str:
     """Scores with the budgets beside them: a row for every variant."""
-    metrics = [*headlines_of(comparison), *(COSTS[name] for name in _BUDGETS)]
+    metrics = [*comparison.headlines, *(COSTS[name] for name in _BUDGETS)]
     head = "".join(f'<th class="number">{escape(metric.title)}</th>' for metric in metrics)
     lines = []
     for place, variant in enumerate(comparison.study.variants, 1):
@@ -147,7 +146,7 @@ def effects_section(comparison: Comparison) -> str:
     """Of a full product, what each alternative changes over all choices on the other axes."""
     if len(comparison.study.axes) < 2:
         return ""
-    headlines = {metric.name for metric in headlines_of(comparison)} | {"cpu_seconds"}
+    headlines = {metric.name for metric in comparison.headlines} | {"cpu_seconds"}
     rows: list[dict[Any, Any]] = comparison.effects().to_dict("records")
     lines = []
     for row in rows:
@@ -168,7 +167,7 @@ choices on the other axes.</p><div class="wide scroll" tabindex="0"><table><thea
 
 def trials_section(comparison: Comparison) -> str:
     """Every scene, variant and seed; a trial that failed says why."""
-    metrics = headlines_of(comparison)
+    metrics = comparison.headlines
     costs = [COSTS[name] for name in _BUDGETS]
     head = "".join(f'<th class="number">{escape(metric.title)}</th>' for metric in (*metrics, *costs))
     lines = []

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-
-def plural(number: int, noun: str) -> str:
-    """``1 photo``, ``1,204 photos``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+from ...stages.wording import plural as plural
 
 
 def seconds(duration: float) -> str:

@@ -1,1 +1,1 @@
-"""What a run leaves: results by slot, run.json, files for other programs, differences of two runs."""
+"""The output of a run: results by slot, run.json, files for other programs, comparisons of two runs."""

@@ -1,7 +1,7 @@
-"""Where two runs part: the first artifacts that differ, by how much, and which ingredient of the key made it so.
+"""Compare two runs: the first artifacts that differ, by how much, and the ingredients of their keys that differ.
 
-Records are compared in the order in which data flows: photos, the results of every node, files. A result may differ
-because something of its own key does, or only because its inputs do: then it is a consequence, and no cause.
+Records are compared in the order of the data flow: photos, the results of every node, files. A result is a cause of the
+difference if an ingredient of its own key differs, and a consequence if only its inputs differ.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...stages.failure import StageFailure
-from ...stages.stage import SLOTS
+from ...stages.slots import SLOTS
 from ..cache.keys import Ingredients
 from ..cache.store import DamagedArtifact, Store
 from ..engine.tasks import describe
@@ -19,21 +19,21 @@ from .record import differences, ingredients_of, name_differences, outputs_of
 from .value_difference import value_differences
 
 PHOTOS, FILES = "photos", "files"
-"""What the groups are called that are not nodes."""
+"""The names of the groups that are not nodes."""
 
 OTHER_BYTES = "the same ingredients gave other bytes"
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """Something that two runs do not have alike.
+    """A photo, result or file that is not the same in two runs.
 
     Attributes:
-        name: in words: ``features of a.jpg``.
-        only: ``A`` or ``B`` where the other run does not have it, else empty.
-        why: the ingredients of its key that differ, in words; none where the same gave other bytes.
-        by: how much the values differ, in sentences; none where a store cannot be read any more.
-        has_key: whether a stage made it, and not a camera or the writing of files.
+        name: such as ``features of a.jpg``.
+        only: ``A`` or ``B`` where only that run has it, else empty.
+        why: the ingredients of its key that differ, as text; none where equal ingredients gave other bytes.
+        by: sentences on how much the values differ; none where a store can no longer be read.
+        has_key: whether it is the result of a stage.
     """
 
     name: str
@@ -48,19 +48,19 @@ class Artifact:
         if self.only:
             return f"only {self.only} has it"
         if not self.has_key:
-            return "its bytes are others"
+            return "its bytes differ"
         return f"its ingredients differ: {', '.join(self.why)}" if self.why else OTHER_BYTES
 
 
 @dataclass(frozen=True)
 class Group:
-    """What two runs have of the photos, of one node, or of the files in the output folder.
+    """The comparison of the photos, of one node, or of the files in the output folder.
 
     Attributes:
         name: ``photos``, a node, or ``files``.
-        equal, different: how many artifacts both have, with the same bytes or with others.
-        only_a, only_b: how many one run alone has.
-        causes: why it differs of itself; none where it differs only because what it is made of does.
+        equal, different: numbers of artifacts in both runs with equal bytes, and with different bytes.
+        only_a, only_b: numbers of artifacts in one run only.
+        causes: why it differs; none where it differs only because its inputs do.
         first: the first artifact that differs.
     """
 
@@ -74,33 +74,33 @@ class Group:
 
     @property
     def compared(self) -> int:
-        """How many artifacts there are."""
+        """Number of artifacts."""
         return self.equal + self.different + self.only_a + self.only_b
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How two runs, A and B, compare.
+    """The comparison of two runs, A and B.
 
     Attributes:
-        groups: in the order in which data flows.
+        groups: in the order of the data flow.
     """
 
     groups: tuple[Group, ...]
 
     @property
     def compared(self) -> int:
-        """How many digests were compared."""
+        """Number of digests that were compared."""
         return sum(group.compared for group in self.groups)
 
     @property
     def differing(self) -> int:
-        """How many of them are not the same in both runs."""
+        """Number of digests that differ, or that one run lacks."""
         return sum(group.compared - group.equal for group in self.groups)
 
     @property
     def equal(self) -> bool:
-        """Whether every digest is the same."""
+        """Whether all digests are equal."""
         return not self.differing
 
     @property
@@ -110,25 +110,25 @@ class Difference:
 
     @property
     def causes(self) -> dict[str, tuple[str, ...]]:
-        """Why the runs differ, by group; what else differs does so as a consequence."""
+        """Why the runs differ, by group; all other differences are consequences."""
         return {group.name: group.causes for group in self.groups if group.causes}
 
 
 def compare_runs(a: dict[str, Any], b: dict[str, Any], *, values: bool = True) -> Difference:
-    """Compare two runs by their records, and what differs first in every group by its value.
+    """Compare two runs by their records, and the values of the first artifact of every group that differs.
 
-    Files are compared where both runs wrote some: a run of a study writes none.
+    Files are compared only if both runs wrote some; a run of a study writes none.
 
     Args:
-        a, b: what ``run.json`` says; see :func:`~diptych.pipeline.results.record.read_record`.
-        values: whether to look into the stores as well, for how much results differ.
+        a, b: the records, from :func:`diptych.pipeline.results.record.read_record`.
+        values: whether to read values from the stores, to tell how much results differ.
     """
     return _Comparison(a, b, values).difference()
 
 
 @dataclass(frozen=True)
-class _Node:
-    """A node as the two records have it: its results and their ingredients by item."""
+class _NodeResults:
+    """The results of a node in both records and the ingredients of their keys, by item."""
 
     name: str
     outputs: tuple[dict[str, str], dict[str, str]]
@@ -144,15 +144,15 @@ class _Comparison:
     def difference(self) -> Difference:
         nodes = self._nodes()
         photos = self._photos(nodes)
-        groups = [self._node(node, told=bool(photos.causes)) for node in nodes]
+        groups = [self._node(node, photos_differ=bool(photos.causes)) for node in nodes]
         files = self._files(is_consequence=any(group.first for group in groups))
         return Difference(tuple(group for group in (photos, *groups, files) if group.compared or group.causes))
 
-    def _nodes(self) -> list[_Node]:
+    def _nodes(self) -> list[_NodeResults]:
         outputs = [_by_node(outputs_of(record)) for record in self.records]
         ingredients = [_by_node(ingredients_of(record)) for record in self.records]
         return [
-            _Node(
+            _NodeResults(
                 name,
                 (outputs[0].get(name, {}), outputs[1].get(name, {})),
                 (ingredients[0].get(name, {}), ingredients[1].get(name, {})),
@@ -160,8 +160,8 @@ class _Comparison:
             for name in merged(list(self.slots[0]), list(self.slots[1]))
         ]
 
-    def _photos(self, nodes: list[_Node]) -> Group:
-        """The photographs, and how they were read where that made a difference to some node."""
+    def _photos(self, nodes: list[_NodeResults]) -> Group:
+        """The photos, and the options of reading them where these changed an input of a node."""
         before, after = ({file["name"]: file["digest"] for file in r["photos"]["files"]} for r in self.records)
         counts, first = _counted(before, after)
         causes = ["other photos"] if first else []
@@ -171,22 +171,22 @@ class _Comparison:
         artifact = Artifact(f"the photo {first[0]}", first[1], has_key=False) if first else None
         return Group(PHOTOS, *counts, tuple(causes), artifact)
 
-    def _node(self, node: _Node, told: bool) -> Group:
-        """What became of a node; ``told`` where the photos are already said to differ."""
+    def _node(self, node: _NodeResults, photos_differ: bool) -> Group:
+        """The comparison of a node. ``photos_differ`` if the photos are already a cause."""
         counts, first = _counted(*node.outputs)
         if not first:
             return Group(node.name, *counts)
         causes: dict[str, None] = {}
         for item in _in_both(node):
-            causes |= dict.fromkeys(self._own(node, item, told))
+            causes |= dict.fromkeys(self._own(node, item, photos_differ))
         causes |= dict.fromkeys(self._absent(node.name))
         item, only = first
         why = () if only else tuple(self._why(node, item))
         artifact = Artifact(describe((node.name, item)), only, why, () if only else tuple(self._by(node, item)))
         return Group(node.name, *counts, tuple(causes), artifact)
 
-    def _why(self, node: _Node, item: str) -> list[str]:
-        """The ingredients that differ, in words; of another stage nothing more is said than that it is one."""
+    def _why(self, node: _NodeResults, item: str) -> list[str]:
+        """The ingredients that differ, as text; only the stage, if it is another one."""
         before, after = (ingredients[item] for ingredients in node.ingredients)
         found = list(differences(before, after))
         if before["stage"] != after["stage"]:
@@ -195,8 +195,8 @@ class _Comparison:
         seed = f"seed {seeds[0]} -> {seeds[1]}" if seeds[0] != seeds[1] else "seed"
         return [seed if words == "seed" else words for words in name_differences(found)]
 
-    def _own(self, node: _Node, item: str, told: bool) -> list[str]:
-        """Why a result differs, but for the results that it is made of and for photos that are known to differ."""
+    def _own(self, node: _NodeResults, item: str, photos_differ: bool) -> list[str]:
+        """The causes of a difference in one result, without those that photos or other nodes have already."""
         if node.outputs[0][item] == node.outputs[1][item]:
             return []
         why = self._why(node, item)
@@ -204,11 +204,11 @@ class _Comparison:
         inputs = _changed_inputs(node, item)
         if own or not why:
             return own or [OTHER_BYTES]
-        is_new = not told and all(map(_is_source, inputs))
+        is_new = not photos_differ and all(map(_is_source, inputs))
         return [words for words in why if is_new]
 
     def _absent(self, name: str) -> Iterator[str]:
-        """Why one run has nothing of a node."""
+        """Why a run has no results of a node."""
         for run, other, record, slots in zip("AB", "BA", self.records, self.slots, strict=True):
             failure = record["failure"]
             if name not in slots:
@@ -216,8 +216,8 @@ class _Comparison:
             elif failure and failure.get("node") == name:
                 yield f"it failed in {run}: {failure['sentence']}"
 
-    def _by(self, node: _Node, item: str) -> list[str]:
-        """How much two results differ, where both can still be read."""
+    def _by(self, node: _NodeResults, item: str) -> list[str]:
+        """How much two results differ, if both can be read."""
         types = [SLOTS[slots[node.name]].type for slots in self.slots]
         if types[0] is not types[1]:
             return [f"a {types[0].__name__} against a {types[1].__name__}"]
@@ -226,7 +226,7 @@ class _Comparison:
         return [] if a is None or b is None else value_differences(a, b, same_features)
 
     def _read(self, run: int, artifact: str, type_: type) -> Any:
-        """A result of one run; None where its store cannot be read, or has lost it."""
+        """A result of one run; None if it can no longer be read from the store."""
         store = self.stores[run]
         try:
             return store.read(artifact, type_) if store else None
@@ -243,7 +243,7 @@ class _Comparison:
 
 
 def merged(a: Sequence[str], b: Sequence[str]) -> list[str]:
-    """Two orders as one: what only ``b`` has comes right after what it follows there."""
+    """Merge two orders: a name that only ``b`` has follows the name that precedes it in ``b``."""
     order = list(a)
     for i, name in enumerate(b):
         if name not in order:
@@ -252,7 +252,7 @@ def merged(a: Sequence[str], b: Sequence[str]) -> list[str]:
 
 
 def _counted(a: Mapping[str, str], b: Mapping[str, str]) -> tuple[tuple[int, int, int, int], tuple[str, str] | None]:
-    """How many digests are equal, differ, are only in a and only in b; the first that differs, and who alone has it."""
+    """Numbers of digests that are equal, differ, only in a and only in b; (name, only) of the first that differs."""
     unequal = [name for name in dict.fromkeys([*a, *b]) if a.get(name) != b.get(name)]
     both, only_a, only_b = len(a.keys() & b.keys()), len(a.keys() - b.keys()), len(b.keys() - a.keys())
     different = len(unequal) - only_a - only_b
@@ -260,19 +260,20 @@ def _counted(a: Mapping[str, str], b: Mapping[str, str]) -> tuple[tuple[int, int
     return (both - different, different, only_a, only_b), first
 
 
-def _in_both(node: _Node) -> list[str]:
+def _in_both(node: _NodeResults) -> list[str]:
     return [item for item in node.outputs[0] if item in node.outputs[1]]
 
 
-def _changed_inputs(node: _Node, item: str) -> list[str]:
+def _changed_inputs(node: _NodeResults, item: str) -> list[str]:
     """Names of the inputs that differ."""
     before, after = (ingredients[item]["inputs"] for ingredients in node.ingredients)
     return [name for name in merged(list(before), list(after)) if before.get(name) != after.get(name)]
 
 
 def _is_source(name: str) -> bool:
-    """Whether an input of that name comes from the photos and not from a stage."""
-    return name in SLOTS and SLOTS[name].source
+    """Whether an input of that name is a source slot."""
+    slot = SLOTS.get(name)
+    return slot is not None and slot.source
 
 
 def _by_node(tasks: Mapping[tuple[str, str], Any]) -> dict[str, dict[str, Any]]:
@@ -283,7 +284,7 @@ def _by_node(tasks: Mapping[tuple[str, str], Any]) -> dict[str, dict[str, Any]]:
 
 
 def _opened(address: str) -> Store | None:
-    """The store at an address, where it can be opened here."""
+    """The store at an address; None if it cannot be opened."""
     try:
         return Store(address)
     except StageFailure:

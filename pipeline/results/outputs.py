@@ -1,6 +1,6 @@
-"""What a run leaves for other programs: models as COLMAP files, depth maps as images, points, clouds and meshes.
+"""Write the results of a run as files: models for COLMAP, depth maps as images, points, clouds and meshes.
 
-COLMAP's dense folder brings Numba along, so it is imported where it is written.
+The writer of COLMAP's dense folder imports Numba, so it is imported only when it is used.
 """
 
 from __future__ import annotations
@@ -32,27 +32,27 @@ T = TypeVar("T")
 FORMATS = ("colmap", "ply", "nerfstudio", "bundler", "colmap-dense", "cloud", "mesh")
 
 MESHES = {".ply": write_mesh_ply, ".obj": write_obj, ".glb": write_glb}
-"""What writes a mesh, by the suffix of the file."""
+"""The writer of a mesh by the suffix of the file."""
 
 FILES = ("run.json", "report.html", "references.bib", "points.ply", "cloud.ply", "mesh.ply", "mesh.glb")
 """What a run writes beside the folders ``sparse`` and ``depths``; ``run.json`` is removed first and written last."""
 
 UNFINISHED = ".sparse.new"
-"""Where models are written before they are whole."""
+"""The folder of models until all of them are written."""
 
-OURS = ".diptych"
-"""Marks an output folder: what lies beside it was written by a run, and the next may remove it."""
+MARKER = ".diptych"
+"""An empty file in an output folder: a run wrote the files beside it, and the next run may remove them."""
 
 
 def clear_outputs(out: Path) -> None:
-    """Remove what an earlier run left in an output folder, so that nothing there is older than the last run.
+    """Remove the files of an earlier run from an output folder.
 
-    ``run.json`` goes first and is written last: where it lies, the rest is whole and of the same run.
+    ``run.json`` is removed first and written last: where it exists, all other files are complete and of the same run.
 
     Raises:
-        StageFailure: ``foreign-output``, where files of these names lie in a folder that no run has written to.
+        StageFailure: ``foreign-output`` if there are files of these names in a folder that no run has written to.
     """
-    if not (out / OURS).exists():
+    if not (out / MARKER).exists():
         foreign = [name for name in ("sparse", "depths", *FILES) if (out / name).exists()]
         if foreign:
             raise StageFailure(
@@ -60,7 +60,7 @@ def clear_outputs(out: Path) -> None:
                 f"{out} already holds {foreign[0]}, which no run of Diptych wrote there.",
                 hint="Choose another --out, or remove it yourself.",
             )
-    (out / OURS).touch()
+    (out / MARKER).touch()
     for name in FILES:
         (out / name).unlink(missing_ok=True)
     for name in ("sparse", "depths", UNFINISHED):
@@ -69,19 +69,18 @@ def clear_outputs(out: Path) -> None:
 
 
 def write_outputs(out: Path, sparse: Sparse, dense: Dense, threads: int = 1) -> dict[str, str]:
-    """Write what there is of a run.
+    """Write the results of a run.
 
     ``sparse/`` holds the largest model, and further ones in ``sparse/1`` and so on; ``points.ply`` its points.
-    ``depths/NAME.png`` are the depth maps of :mod:`diptych.stages.formats.depth`, and beside them lies a COLMAP model
-    in text of the pinhole cameras that they belong to. Then come ``cloud.ply`` and ``mesh.ply``, and for a mesh with a
-    texture ``mesh.glb``.
+    ``depths/NAME.png`` are depth maps as :mod:`diptych.stages.formats.depth` writes them, with a COLMAP text model of
+    their pinhole cameras. ``cloud.ply`` and ``mesh.ply`` follow, and ``mesh.glb`` for a mesh with a texture.
 
     Args:
         out: the output folder, cleared by :func:`clear_outputs`.
-        threads: how many depth maps to write at once.
+        threads: number of depth maps to write at once.
 
     Returns:
-        The digest of every file by its name.
+        The digest of every file by its relative path.
     """
     for i, model in enumerate(sparse.models):
         write_colmap(model, out / UNFINISHED / str(i) if i else out / UNFINISHED, binary=True)
@@ -104,7 +103,7 @@ def _written(out: Path) -> Iterator[Path]:
 
 
 def _write_depths(folder: Path, scene: Scene, dense: Dense, threads: int) -> None:
-    """The depth maps, and the cameras and poses in which they stand."""
+    """Write the depth maps, and their cameras and poses."""
 
     def write(name: str) -> tuple[str, Camera] | None:
         depths, view = dense.depths[name], dense.views[name]
@@ -126,17 +125,17 @@ def _write_depths(folder: Path, scene: Scene, dense: Dense, threads: int) -> Non
 
 
 def export_result(sparse: Sparse | None, dense: Dense, kind: str, path: Path) -> None:
-    """Write what a run made for another program.
+    """Write a result of a run in a format of another program.
 
     Args:
-        sparse, dense: what there is of the run.
+        sparse, dense: the results of the run.
         kind: one of :data:`FORMATS`: the largest model as ``colmap``, ``nerfstudio`` or ``bundler``, its points as
             ``ply``, the ``cloud`` as PLY, the ``mesh`` as PLY, OBJ or GLB by the suffix, and ``colmap-dense`` for
             COLMAP's dense folder with photos, depth and normal maps.
         path: the file, or for COLMAP the folder.
 
     Raises:
-        StageFailure: ``unknown-format``, ``no-result`` where the run did not make it, or ``not-writable``.
+        StageFailure: ``unknown-format``, ``no-result`` if the run did not compute it, or ``not-writable``.
     """
     if kind not in FORMATS:
         raise StageFailure("unknown-format", f"There is no format {kind!r}.", hint=nearest(kind, FORMATS))
@@ -147,11 +146,11 @@ def export_result(sparse: Sparse | None, dense: Dense, kind: str, path: Path) ->
         path.parent.mkdir(parents=True, exist_ok=True)
         match kind:
             case "cloud":
-                write_cloud_ply(_made(dense.cloud, kind), path)
+                write_cloud_ply(_required(dense.cloud, kind), path)
             case "mesh":
-                MESHES[path.suffix.lower()](_made(dense.mesh, kind), path)
+                MESHES[path.suffix.lower()](_required(dense.mesh, kind), path)
             case _:
-                _export_scene(_made(sparse, "sparse").scene, dense, kind, path)
+                _export_scene(_required(sparse, "sparse").scene, dense, kind, path)
     except OSError as error:
         raise StageFailure("not-writable", f"{path} cannot be written: {error.strerror or error}.") from error
 
@@ -169,10 +168,10 @@ def _export_scene(scene: Scene, dense: Dense, kind: str, path: Path) -> None:
         case "colmap-dense":
             from ...stages.formats.colmap_dense import write_colmap_dense
 
-            write_colmap_dense(path, scene, _made(dense.views or None, "views"), dense.depths, dense.neighbors)
+            write_colmap_dense(path, scene, _required(dense.views or None, "views"), dense.depths, dense.neighbors)
 
 
-def _made(value: T | None, what: str) -> T:
+def _required(value: T | None, what: str) -> T:
     if value is None:
         raise StageFailure("no-result", f"The run gave no {what!r}.", hint="Run it further; see diptych plan.")
     return value

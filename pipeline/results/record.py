@@ -1,4 +1,4 @@
-"""``run.json``: everything that a run was made of and made, for a person, a report and a colleague who repeats it."""
+"""``run.json``: the record of a run, from which it can be reported, compared and reproduced."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import platform
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,13 @@ import psutil
 
 from ...stages.failure import StageFailure
 from ...stages.provenance import diptych_version, git_state, requirements
-from ...stages.writing import written_whole
+from ...stages.writing import atomic_write
 from ..cache.codec import canonical, digest
 from ..cache.keys import ABSENT, Ingredients, library_version
 from ..cache.store import Store
-from ..engine.collection import Collection, Options
+from ..engine.collection import Collection
 from ..engine.graph import Graph, Vertex
+from ..engine.options import PhotoOptions, RunOptions
 from ..engine.registry import name_of
 from ..engine.runner import Execution, cores
 from ..engine.tasks import Outcome
@@ -32,21 +32,11 @@ COMMON = ("stage", "version", "code", "parameters", "libraries", "files", "devic
 """The ingredients of a key that all items of a node share."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """What was asked of a run, beside the recipe and the photos."""
-
-    seed: int = 0
-    until: str | None = None
-    workers: int = 1
-    device: str = "cpu"
-
-
 def make_record(
     graph: Graph,
     recipe: str,
     collection: Collection,
-    request: Request,
+    options: RunOptions,
     store: Store,
     execution: Execution,
     *,
@@ -77,10 +67,10 @@ def make_record(
             "files": [{"name": file.name, "digest": file.digest} for file in collection.files],
         },
         "options": _options(collection.options),
-        "seed": request.seed,
-        "until": request.until,
-        "workers": request.workers,
-        "device": request.device,
+        "seed": options.seed,
+        "until": options.until,
+        "workers": options.workers or cores(),
+        "device": options.device,
         "store": store.address,
         "recipe": {"name": recipe, "nodes": [_node(vertex, execution) for vertex in graph.vertices]},
         "citations": list(citations(type(vertex.stage) for vertex in graph.vertices)),
@@ -100,21 +90,21 @@ def make_record(
 
 
 def content_digest(record: dict[str, Any]) -> str:
-    """The digest of all that a record says, which it carries itself: so that an edited one is known."""
-    said = {name: value for name, value in record.items() if name != "digest"}
-    return digest(canonical(json.loads(_json(said))).encode())
+    """The digest of all other fields of a record, which shows whether it was edited."""
+    fields = {name: value for name, value in record.items() if name != "digest"}
+    return digest(canonical(json.loads(_json(fields))).encode())
 
 
 def write_record(path: Path, record: dict[str, Any]) -> None:
-    """Write a record, whole or not at all; one line per task."""
+    """Write a record atomically, with one line per task."""
     tasks = ",\n  ".join(_json(task) for task in record["tasks"])
     head = json.dumps({**record, "tasks": []}, indent=1, ensure_ascii=False, default=str)
-    with written_whole(path) as aside:
+    with atomic_write(path) as aside:
         aside.write_text(head.replace('"tasks": []', f'"tasks": [\n  {tasks}\n ]' if tasks else '"tasks": []'), "utf-8")
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """The record in a file, or of an output folder; its store moves with the folder.
+    """Read the record of a run from ``run.json`` or its folder; the store may have moved with the folder.
 
     Raises:
         StageFailure: ``no-record`` or ``bad-record``.
@@ -137,7 +127,7 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def ingredients_of(record: dict[str, Any]) -> dict[tuple[str, str], Ingredients]:
-    """For every finished task of a record what its key was made of, by node and item."""
+    """The ingredients of the key of every finished task of a record, by node and item."""
     common = {node["name"]: {name: node[name] for name in COMMON if name in node} for node in record["recipe"]["nodes"]}
     return {
         (task["node"], task["item"]): {
@@ -151,15 +141,15 @@ def ingredients_of(record: dict[str, Any]) -> dict[tuple[str, str], Ingredients]
 
 
 def outputs_of(record: dict[str, Any]) -> dict[tuple[str, str], str]:
-    """The digest of every finished task's result, by node and item."""
+    """The digest of the result of every finished task of a record, by node and item."""
     return {(task["node"], task["item"]): task["output"] for task in record["tasks"] if task["output"]}
 
 
 def cost_of(record: Mapping[str, Any]) -> dict[str, float]:
-    """Wall and processor seconds and peak memory of all stages of a run, as they were when each really ran.
+    """Wall and processor seconds and peak memory of all tasks of a run.
 
-    A stage whose result was in the store already counts with what it took to make: so a run is charged for what it
-    needs, whoever came first.
+    A task whose result was in the store counts with the cost of the run that computed it, so the cost of a run does not
+    depend on earlier runs.
     """
     done = [task for task in record["tasks"] if task["output"]]
     return {
@@ -169,21 +159,21 @@ def cost_of(record: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def options_of(record: dict[str, Any]) -> Options:
-    """How the photos were read, and where their truth was."""
+def options_of(record: dict[str, Any]) -> PhotoOptions:
+    """How the photos of a recorded run were read, and the folder of their truth."""
     options = record["options"]
-    # Records of earlier versions do not speak of the truth.
+    # Records of earlier versions have no field for the truth.
     masks, truth = (Path(folder) if folder else None for folder in (options["masks"], options.get("truth")))
-    return Options(options["cameras"], options["camera"], masks, truth)
+    return PhotoOptions(options["cameras"], options["camera"], masks, truth)
 
 
 def recipe_tables(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The recipe as :meth:`~diptych.pipeline.engine.recipe.Recipe.from_dict` reads it."""
+    """The recipe of a record, for :meth:`diptych.pipeline.engine.recipe.Recipe.from_dict`."""
     return {node["name"]: {"use": node["use"], **node["parameters"]} for node in record["recipe"]["nodes"]}
 
 
 def differences(old: Any, new: Any, at: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Name, old and new value of every ingredient that differs; what one lacks is None there."""
+    """(name, old, new) of every ingredient that differs; None where one has no such ingredient."""
     if isinstance(old, dict) and isinstance(new, dict):
         for name in dict.fromkeys([*old, *new]):
             yield from differences(old.get(name), new.get(name), f"{at}.{name}" if at else name)
@@ -195,7 +185,7 @@ def differences(old: Any, new: Any, at: str = "") -> Iterator[tuple[str, Any, An
 
 
 def name_differences(found: Iterable[tuple[str, Any, Any]]) -> list[str]:
-    """Differences in words, each once: short values are shown, digests are only said to differ."""
+    """Differences as text, each once: with both values where they are short, else only with the name."""
     words: dict[str, None] = {}
     for name, old, new in found:
         told = [_json(value) for value in (old, new)]
@@ -208,7 +198,7 @@ def name_differences(found: Iterable[tuple[str, Any, Any]]) -> list[str]:
     return list(words)
 
 
-def _options(options: Options) -> dict[str, Any]:
+def _options(options: PhotoOptions) -> dict[str, Any]:
     camera = options.camera
     if camera is not None and Path(camera).exists():
         camera = str(Path(camera).resolve())
@@ -226,7 +216,7 @@ def _node(vertex: Vertex, execution: Execution) -> dict[str, Any]:
         "slot": vertex.slot.name,
         "use": name_of(type(vertex.stage)),
         **execution.common.get(vertex.name, {}),
-        "extent": vertex.extent,
+        "extent": vertex.per,
         "inputs": [edge.source for edge in vertex.inputs],
     }
 
@@ -244,7 +234,7 @@ def _task(outcome: Outcome) -> dict[str, Any]:
         "seconds": round(record.seconds, 4) if record else None,
         "cpu_seconds": round(record.cpu_seconds, 4) if record else None,
         "peak_rss": record.peak_rss if record else None,
-        "alone": record.alone if record else None,
+        "exclusive": record.exclusive if record else None,
         "when": datetime.fromtimestamp(record.when, UTC).isoformat(timespec="seconds") if record else None,
         "warnings": list(record.warnings) if record else [],
         "seed": outcome.seed,
@@ -277,7 +267,7 @@ def _hardware() -> dict[str, Any]:
 
 
 def _cpu() -> str:
-    """The model of the processor; where only a program of the system knows it, its architecture."""
+    """The model of the processor from Linux; elsewhere its name or architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:
@@ -287,7 +277,7 @@ def _cpu() -> str:
 
 
 def _gpu() -> str | None:
-    """The GPU and the version of CUDA, if a stage has loaded the library that knows."""
+    """The GPU and the version of CUDA, if a stage has imported torch."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
         return None

@@ -1,7 +1,7 @@
-"""By how much two values of one type differ, in sentences.
+"""Sentences on how much two values of one type differ.
 
-What has a name in the field is told in its words: keypoints, registered photos, depth. Where these say nothing, the
-fields are compared one by one. The first value is always named first.
+They count keypoints, registered photos and the like, and measure poses and depths; other types are compared field by
+field. The first value is always named first.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from ...stages.geometry.alignment import align_cameras
 from ...stages.geometry.rotations import angle_between
 from ...stages.scene import Camera, Features, Matches, Pairs, Patches, Scene, Sparse, Tracks, TwoView
 
-MOST = 6
-"""How many sentences are said of one pair of values."""
+MAX_SENTENCES = 6
+"""Maximum number of sentences on one pair of values."""
 
 COUNTED: dict[type, dict[str, str]] = {
     Features: {"xy": "keypoints"},
@@ -33,42 +33,42 @@ COUNTED: dict[type, dict[str, str]] = {
     Cloud: {"points": "points"},
     Mesh: {"vertices": "vertices", "triangles": "triangles"},
 }
-"""What a person counts of a type, by the field whose rows they are."""
+"""The fields of a type whose rows are counted, and what these rows are."""
 
 OF_KEYPOINTS: tuple[type, ...] = (Matches, TwoView)
-"""Types whose rows are indices of keypoints: of other features they mean something else."""
+"""Types whose rows are indices of keypoints; they compare only between equal features."""
 
 COMPARABLE: tuple[type, ...] = (Features, Pairs, *OF_KEYPOINTS)
-"""Types whose rows mean the same wherever they stand, so that those in both values can be counted."""
+"""Types whose rows do not depend on their order, so that rows in both values can be counted."""
 
 
 def value_differences(a: Any, b: Any, same_features: bool = True) -> list[str]:
-    """Sentences on how ``b`` differs from ``a``, a value of the same type; none where they are the same.
+    """Sentences on how ``b`` differs from ``a``, a value of the same type; none where they are equal.
 
-    Arrays of one shape are told by the share of values that differ, and by the largest and the median absolute
-    difference of these. Two NaN are the same.
+    For arrays of one shape they give the share of elements that differ, and the largest and median absolute difference
+    of these. Two NaN are equal.
 
     Args:
-        same_features: whether an index of a keypoint means the same in both.
+        same_features: whether both values index the same keypoints.
     """
-    said = list(dict.fromkeys(_told(a, b, "")))
-    more = len(said) - MOST
+    sentences = list(dict.fromkeys(_compare(a, b, "")))
+    more = len(sentences) - MAX_SENTENCES
     if more > 1:
-        said[MOST:] = [f"and {more} differences more"]
+        sentences[MAX_SENTENCES:] = [f"and {more} more differences"]
     is_comparable = isinstance(a, COMPARABLE) and (same_features or not isinstance(a, OF_KEYPOINTS))
-    return [*said, *_shared(a, b)] if is_comparable else said
+    return [*sentences, *_shared(a, b)] if is_comparable else sentences
 
 
-def _told(a: Any, b: Any, at: str) -> Iterator[str]:
-    """In the words of the field, else field by field; ``at`` is the place within the whole value."""
+def _compare(a: Any, b: Any, at: str) -> Iterator[str]:
+    """Counts and measures of a known type, else field by field; ``at`` is the path within the whole value."""
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         yield from _arrays(a, b, at)
     elif dataclasses.is_dataclass(a) and type(a) is type(b):
-        told = [*_counts(a, b), *OWN_WORDS.get(type(a), _nothing)(a, b)]
-        yield from told or _fields(a, b, at)
+        sentences = [*_counts(a, b), *MEASURES.get(type(a), _nothing)(a, b)]
+        yield from sentences or _fields(a, b, at)
     elif isinstance(a, tuple) and isinstance(b, tuple) and len(a) == len(b):
         for i, (old, new) in enumerate(zip(a, b, strict=True)):
-            yield from _told(old, new, f"{at}[{i}]")
+            yield from _compare(old, new, f"{at}[{i}]")
     elif isinstance(a, tuple) and isinstance(b, tuple):
         yield f"{at}: {len(a):,} against {len(b):,}"
     elif a != b and not (a != a and b != b):
@@ -77,7 +77,7 @@ def _told(a: Any, b: Any, at: str) -> Iterator[str]:
 
 def _fields(a: Any, b: Any, at: str) -> Iterator[str]:
     for field in dataclasses.fields(a):
-        yield from _told(getattr(a, field.name), getattr(b, field.name), f"{at}.{field.name}" if at else field.name)
+        yield from _compare(getattr(a, field.name), getattr(b, field.name), f"{at}.{field.name}" if at else field.name)
 
 
 def _arrays(a: np.ndarray, b: np.ndarray, at: str) -> Iterator[str]:
@@ -97,7 +97,7 @@ def _arrays(a: np.ndarray, b: np.ndarray, at: str) -> Iterator[str]:
 
 
 def _counts(a: Any, b: Any) -> Iterator[str]:
-    """How many there are of what a person counts, where that differs."""
+    """The counts that differ."""
     for field, words in COUNTED.get(type(a), {}).items():
         old, new = len(getattr(a, field)), len(getattr(b, field))
         if old != new:
@@ -105,11 +105,12 @@ def _counts(a: Any, b: Any) -> Iterator[str]:
 
 
 def _shared(a: Any, b: Any) -> Iterator[str]:
-    """How many of what a person counts are in both, where not all are."""
+    """How many of the counted rows are in both, unless all are."""
     for field, words in COUNTED[type(a)].items():
         old, new = _rows(getattr(a, field)), _rows(getattr(b, field))
         if old != new:
-            yield f"{len(old & new):,} {words} are in both"
+            shared = len(old & new)
+            yield f"{shared:,} of the {words} {'is' if shared == 1 else 'are'} in both"
 
 
 def _rows(array: np.ndarray) -> set[bytes]:
@@ -122,7 +123,7 @@ def _camera(a: Camera, b: Camera) -> Iterator[str]:
 
 
 def _scene(a: Scene, b: Scene) -> Iterator[str]:
-    """Poses after alignment, since a model's place and size are free, then cameras and how well each fits itself."""
+    """Poses after alignment by a similarity, then cameras and reprojection errors."""
     places = {name: i for i, name in enumerate(b.names)}
     ours = [i for i, name in enumerate(a.names) if name in places]
     theirs = [places[a.names[i]] for i in ours]
@@ -152,7 +153,7 @@ def _poses(a: Scene, b: Scene, ours: list[int], theirs: list[int]) -> Iterator[s
 
 
 def _depth_map(a: DepthMap, b: DepthMap) -> Iterator[str]:
-    """How many pixels have a depth, and how far the depths of those that have one in both are apart."""
+    """How many pixels have a depth, and how much the depths of pixels with one in both differ."""
     if a.missing or b.missing or a.depth.shape != b.depth.shape:
         return
     found = a.depth > 0, b.depth > 0
@@ -169,7 +170,7 @@ def _depth_map(a: DepthMap, b: DepthMap) -> Iterator[str]:
         f"where both have a depth it differs at {_percent((moved > 0).mean())} of the pixels, "
         f"by {_percent(np.median(moved))} in the median and {_percent(moved.max())} at most"
     )
-    # The models of two runs may differ in scale, which then is most of it.
+    # The scale of a model is free and may explain most of the difference.
     scale = np.median(ratio)
     rest = np.abs(ratio / scale - 1)
     if 2 * np.median(rest) < np.median(moved):
@@ -180,8 +181,8 @@ def _nothing(a: Any, b: Any) -> Iterator[str]:
     yield from ()
 
 
-OWN_WORDS: dict[type, Callable[[Any, Any], Iterator[str]]] = {Camera: _camera, Scene: _scene, DepthMap: _depth_map}
-"""What is said of a type beside what can be counted."""
+MEASURES: dict[type, Callable[[Any, Any], Iterator[str]]] = {Camera: _camera, Scene: _scene, DepthMap: _depth_map}
+"""Sentences on values of a type, beside its counts."""
 
 
 def _percent(share: float) -> str:

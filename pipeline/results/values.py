@@ -1,4 +1,4 @@
-"""What a run made, by slot and item, read from the store when it is asked for and not before."""
+"""The results of a run by slot and item; each is read from the store when it is used."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from ...learned.mono.weights import MonoWeights
 from ...stages.dense import Cloud, DepthMap, Mesh, Neighbors, View
 from ...stages.failure import StageFailure
-from ...stages.mono_weights import MonoWeights
 from ...stages.scene import Sparse
-from ...stages.stage import SLOTS
+from ...stages.slots import find_slot
 from ..cache.store import DamagedArtifact, Store
 from ..engine.tasks import TaskId
 
@@ -18,9 +18,9 @@ T = TypeVar("T")
 
 
 class Items(Mapping[str, T], Generic[T]):
-    """The results of one node by item; each is read when it is asked for, and none is kept.
+    """The results of one node by item; each is read from the store when it is indexed, and not cached.
 
-    So a loop over the depth maps of a thousand photos has one of them in memory.
+    So a loop over the depth maps of a thousand photos holds one of them in memory.
     """
 
     def __init__(self, slot: str, digests: Mapping[str, str], store: Store) -> None:
@@ -31,10 +31,10 @@ class Items(Mapping[str, T], Generic[T]):
 
         Raises:
             KeyError: there is no such item.
-            StageFailure: ``no-result``, where the store has lost it.
+            StageFailure: ``no-result`` if it is no longer in the store; ``unknown-slot``.
         """
         try:
-            return self._store.read(self._digests[item], SLOTS[self._slot].type)
+            return self._store.read(self._digests[item], find_slot(self._slot).type)
         except DamagedArtifact as error:
             sentence = f"The store {self._store.address} no longer holds the {self._slot!r} of this run."
             raise StageFailure("no-result", sentence, hint="Run it again.") from error
@@ -48,14 +48,14 @@ class Items(Mapping[str, T], Generic[T]):
 
 @dataclass(frozen=True, eq=False)
 class Dense:
-    """What a run has of the dense half; what it did not come to is absent.
+    """The dense results of a run; those that it did not compute are absent.
 
     Attributes:
-        neighbors: the neighbours and the depth range of every photo.
-        views: undistorted photos, by the photo's name.
-        depths: depth maps, by the photo's name.
+        neighbors: the neighbors and the depth range of every photo.
+        views: undistorted photos, by the name of the photo.
+        depths: depth maps, by the name of the photo.
         cloud, mesh: of the largest model.
-        mono: a network that has learned to see depth in one photo.
+        mono: a monocular depth network that was trained on the scene.
     """
 
     neighbors: Neighbors | None = None
@@ -67,7 +67,7 @@ class Dense:
 
     @property
     def missing(self) -> dict[str, str]:
-        """Why a photo has no depth map, by its name; those that have one are not named."""
+        """Why a photo has no depth map, by the name of the photo."""
         items: Mapping[str, View | DepthMap] = self.depths or self.views
         return {name: one.missing for name, one in items.items() if one.missing}
 
@@ -78,8 +78,8 @@ class Results:
 
     Attributes:
         slots: the slot of every node, in the order of the graph.
-        digests: of every finished task's result.
-        store: where they are.
+        digests: of the result of every finished task.
+        store: the store that holds them.
     """
 
     slots: Mapping[str, str]
@@ -89,7 +89,7 @@ class Results:
     def __getitem__(self, name: str) -> Items[Any]:
         """The results of a node or a slot; no items where the run did not get there.
 
-        Those of a slot are its last node's, but of a run that failed those of the node that made the most.
+        For a slot they are those of its last node, or after a failure those of the node with the most results.
         """
         nodes = [node for node, slot in self.slots.items() if slot == name] or [name]
         found = [{item: digest for (of, item), digest in self.digests.items() if of == node} for node in nodes]
@@ -102,7 +102,7 @@ class Results:
 
     @property
     def dense(self) -> Dense:
-        """What there is of the dense half."""
+        """The dense results."""
         return Dense(
             self._only("neighbors"),
             self["views"],
@@ -113,5 +113,5 @@ class Results:
         )
 
     def _only(self, slot: str) -> Any:
-        """The result of a slot that is filled once a run, if there is one."""
+        """The result of a slot that is filled once per run, if there is one."""
         return self[slot].get("")

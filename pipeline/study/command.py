@@ -1,47 +1,45 @@
-"""A study as a person asks for it on the command line, and what it found as a table of words."""
+"""A study from the options of the command line, and its results as a table of text."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ...stages.failure import StageFailure
-from ..engine.collection import Options
+from ..engine.options import split_options
 from ..engine.recipe import Recipe
 from .comparison import Comparison
-from .conclusions import headlines_of
 from .metrics import COSTS, Metric
 from .study import PhotoSet, Study, read_study, study_of
-from .variants import split
+from .variants import parse_choice, varied
 
 
-def asked(
+def study_from(
     photos: Path,
-    vary: Sequence[str],
     *,
+    vary: Sequence[str],
     seeds: str,
-    truth: Path | None,
-    recipe: str,
-    settings: Iterable[str],
-    until: str | None,
     keypoints: int | None,
     base: str | None,
-    camera: str | None,
-    cameras: str,
-    masks: Path | None,
     name: str,
+    recipe: str = "classical",
+    use: dict[str, str],
+    settings: Sequence[str],
+    **options: Any,
 ) -> Study:
-    """The study in a file, or of a folder of photos with ``--vary SLOT=A,B`` and so on.
+    """Return the study in a file, or that of a folder of photos with ``--vary SLOT=A,B`` and the other options.
 
     Raises:
-        StageFailure: ``bad-vary``, ``bad-seeds``, and as :mod:`diptych.pipeline.study.study`.
+        StageFailure: ``bad-vary``, ``bad-choice``, ``bad-seeds``, and as :mod:`diptych.pipeline.study.study`.
     """
+    photo_options, run_options = split_options(options)
     if photos.suffix == ".toml":
-        if vary or truth or settings or keypoints or until or camera or masks:
+        stated = (vary, use, settings, keypoints, run_options.until, *vars(photo_options).values())
+        if any(value not in (None, "auto") and value for value in stated):
             raise StageFailure(
                 "bad-vary",
                 f"{photos} says itself what varies, where the truth lies and what is set.",
@@ -52,23 +50,21 @@ def asked(
         raise StageFailure(
             "bad-vary", "Nothing varies.", hint="Add --vary depths=PatchMatch,DepthNet, or give a study file."
         )
-    axes = dict(_axis(text) for text in vary)
-    scene = PhotoSet(photos.resolve().name, photos, Options(cameras, camera, masks, truth))
     return study_of(
-        [scene],
-        Recipe.load(recipe).set(settings),
-        vary=axes,
+        [PhotoSet(photos.resolve().name, photos, photo_options)],
+        varied(Recipe.load(recipe), use).set(settings),
+        vary=dict(map(parse_choice, vary)),
         seeds=_seeds(seeds),
         keypoints=keypoints,
-        until=until,
+        until=run_options.until,
         base=base,
         name=name,
     )
 
 
 def overview(found: Comparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """A row for every variant: the means of the headline metrics and of the costs, with their spread over seeds."""
-    metrics = [*headlines_of(found), *(COSTS[name] for name in ("keypoints", "seconds", "cpu_seconds", "peak_memory"))]
+    """Return a row for every variant: means of the headline metrics and costs, with their spread over the seeds."""
+    metrics = [*found.headlines, *(COSTS[name] for name in ("keypoints", "seconds", "cpu_seconds", "peak_memory"))]
     summary = found.summary().set_index(["variant", "metric"])
     head = ("variant", *(metric.title for metric in metrics), "failed")
     rows = [
@@ -89,16 +85,6 @@ def _cell(summary: pd.DataFrame, variant: str, metric: Metric) -> str:
     scale, unit = metric.scaled
     noise = f" ± {scale * row['spread']:.2g}" if row["spread"] > 0 else ""
     return f"{scale * row['mean']:.4g}{noise} {unit}".rstrip()
-
-
-def _axis(text: str) -> tuple[str, list[str]]:
-    place, equals, alternatives = text.partition("=")
-    found = [part for part in split(alternatives, ",") if part]
-    if not equals or not place.strip() or not found:
-        raise StageFailure(
-            "bad-vary", f"{text!r} is no choice.", hint="Write slot=A,B as in depths=PatchMatch,DepthNet."
-        )
-    return place.strip(), found
 
 
 def _seeds(text: str) -> int | list[int]:

@@ -1,4 +1,4 @@
-"""What a study found: one long table, what differs from the base and how surely, and that in sentences."""
+"""The results of a study: all numbers in a table, differences from the base with intervals, and sentences on them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ..cache.store import Store
+from ..notebook import html_table
+from ..report.words import plural
+from ..results.result import Result
+from .conclusions import difference_sentence, failure_sentences, headline_metrics
 from .metrics import COSTS, METRICS, Metric
 from .sharing import Sharing
-from .statistics import Difference, difference
+from .statistics import PairedDifference, difference
 from .study import Study
-
-if TYPE_CHECKING:
-    from ..api import Result
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +28,12 @@ class Trial:
     """One variant on one scene with one seed.
 
     Attributes:
-        scene, variant, seed: which.
+        scene, variant, seed: their names, and the seed.
         folder: holds its ``run.json``.
-        record: what that says.
-        metrics: how good its results are, by the names of :data:`~diptych.pipeline.study.metrics.METRICS`.
-        costs: what it took, by the names of :data:`~diptych.pipeline.study.metrics.COSTS`.
-        failure: code, sentence and hint where it failed; then there may be no metrics.
+        record: the content of that.
+        metrics: quality of its results, by the names of :data:`diptych.pipeline.study.metrics.METRICS`.
+        costs: time, memory and budgets, by the names of :data:`diptych.pipeline.study.metrics.COSTS`.
+        failure: code, sentence and hint if it failed; then there may be no metrics.
     """
 
     scene: str
@@ -45,16 +47,13 @@ class Trial:
 
     @cached_property
     def result(self) -> Result:
-        """Its results, read from the store when they are asked for."""
-        from ..api import Result
-        from ..cache.store import Store
-
+        """Its results, read from the store on access."""
         return Result(self.folder, self.record, Store(self.record["store"]))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
-    """All trials of a study, and what follows from them.
+    """All trials of a study, with their statistics.
 
     Attributes:
         study: what was compared.
@@ -66,6 +65,18 @@ class Comparison:
     trials: tuple[Trial, ...]
     sharing: Sharing
 
+    def __repr__(self) -> str:
+        return f"Comparison({self._title()})"
+
+    def _repr_html_(self) -> str:
+        return html_table(self._title(), ("conclusions",), [(sentence,) for sentence in self.conclusions])
+
+    def _title(self) -> str:
+        study = self.study
+        counted = [("variant", study.variants), ("scene", study.scenes), ("seed", study.seeds), ("trial", self.trials)]
+        counts = ", ".join(plural(len(items), noun) for noun, items in counted)
+        return f"{study.name!r}: {counts}, {len(self.failed)} failed"
+
     @property
     def failed(self) -> tuple[Trial, ...]:
         """The trials that failed."""
@@ -73,15 +84,20 @@ class Comparison:
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """The known metrics that some trial has, in the order of :data:`~diptych.pipeline.study.metrics.METRICS`."""
+        """The metrics that some trial has, in the order of :data:`diptych.pipeline.study.metrics.METRICS`."""
         found = {name for trial in self.trials for name, value in trial.metrics.items() if math.isfinite(value)}
         return tuple(metric for name, metric in METRICS.items() if name in found)
 
+    @property
+    def headlines(self) -> list[Metric]:
+        """The metrics to look at first: those against the truth, if there is one."""
+        return headline_metrics(self.metrics, any(scene.truth for scene in self.study.scenes))
+
     def table(self) -> pd.DataFrame:
-        """Every number of every trial, one a row, beside what the trial cost.
+        """Return every number of every trial in a row of its own, with the costs of the trial.
 
         Columns: ``scene``, ``variant``, one for every axis, ``seed``, ``metric``, ``value``, ``seconds``,
-        ``cpu_seconds``, ``peak_memory`` (bytes), ``keypoints`` (a photo), ``pairs``, ``pixels``, ``key`` (the digest of
+        ``cpu_seconds``, ``peak_memory`` (bytes), ``keypoints`` (per photo), ``pairs``, ``pixels``, ``key`` (digest of
         the trial's last result) and ``failure``. A trial that failed has a row without a metric.
         """
         rows = []
@@ -98,12 +114,12 @@ class Comparison:
         return pd.DataFrame(rows)
 
     def summary(self) -> pd.DataFrame:
-        """Every metric and cost of every variant, beside its difference from the base.
+        """Return every metric and cost of every variant, with its difference from the base.
 
         Columns: ``variant``, ``metric``, ``title``, ``better`` (lower, higher or neither), ``count`` (trials), ``mean``
         (over seeds, then scenes), ``spread`` (standard deviation over seeds, root mean square over scenes), ``pairs``,
         ``difference`` (mean of those paired with the base), ``low``, ``high`` (its interval, see
-        :func:`~diptych.pipeline.study.statistics.difference`) and ``beyond_noise``. The base has no difference.
+        :func:`diptych.pipeline.study.statistics.difference`) and ``beyond_noise``. The base has no difference.
         """
         return self._summary.copy()
 
@@ -129,10 +145,10 @@ class Comparison:
         return pd.DataFrame(rows)
 
     def effects(self) -> pd.DataFrame:
-        """Of a full product, what each alternative of an axis changes against the axis's first one.
+        """Return what each alternative of an axis changes against the first one; only of a full product.
 
-        The same scenes, seeds and choices on the other axes are paired; the differences of one seed are averaged over
-        those other choices before seeds are compared, as they share what came before. Columns: ``axis``,
+        Trials with the same scene, seed and choices on the other axes are paired. The differences of one seed are
+        averaged over those other choices first, since these trials are not independent. Columns: ``axis``,
         ``alternative``, ``against``, ``metric``, ``title``, ``better``, ``pairs``, ``difference``, ``low``, ``high``,
         ``beyond_noise``.
         """
@@ -155,12 +171,14 @@ class Comparison:
                     )
         return pd.DataFrame(rows)
 
-    def difference(self, metric: str, variants: Sequence[str], bases: Sequence[str]) -> Difference:
-        """How variants differ from their partners, of scenes and seeds that both have.
+    def difference(self, metric: str, variants: Sequence[str], bases: Sequence[str]) -> PairedDifference:
+        """Return how variants differ from their partners, over the scenes and seeds that both have.
 
         Args:
-            metric: of :data:`METRICS` or :data:`COSTS`.
-            variants, bases: names of as many variants, each with its partner; a seed counts once, with its mean.
+            metric: name in :data:`diptych.pipeline.study.metrics.METRICS` or
+                :data:`diptych.pipeline.study.metrics.COSTS`.
+            variants, bases: names of the variants and, in the same order, of their partners. The differences of one
+                seed are averaged first.
         """
         couples = [(self.values(a, metric), self.values(b, metric)) for a, b in zip(variants, bases, strict=True)]
         pairs, size = [], 0.0
@@ -175,13 +193,30 @@ class Comparison:
 
     @cached_property
     def conclusions(self) -> list[str]:
-        """What the numbers say, in sentences."""
-        from .conclusions import conclusions_of
+        """Sentences: every alternative against the first of its axis, or every variant against the base."""
+        study = self.study
+        if study.axes:
+            questions = [
+                (label, labels[0], *self.counterparts(axis, label))
+                for axis, labels in study.axes.items()
+                for label in labels[1:]
+            ]
+        else:
+            questions = [(v.name, study.base, [v.name], [study.base]) for v in study.variants[1:]]
+        failed: dict[str, list[str]] = {}
+        for trial in self.failed:
+            failed.setdefault(trial.variant, []).append(trial.failure["sentence"] if trial.failure else "")
+        return [
+            *(self._sentence(*question) for question in questions),
+            *failure_sentences(failed, len(study.scenes) * len(study.seeds)),
+        ]
 
-        return conclusions_of(self)
+    def _sentence(self, name: str, against: str, variants: list[str], bases: list[str]) -> str:
+        differences = [(metric, self.difference(metric.name, variants, bases)) for metric in self.headlines]
+        return difference_sentence(name, against, differences, self.ratio("cpu_seconds", variants, bases))
 
     def values(self, variant: str, name: str) -> dict[str, dict[int, float]]:
-        """The finite values of a metric or cost by scene and seed."""
+        """Return the finite values of a metric or cost by scene and seed."""
         return {
             scene.name: {
                 seed: value
@@ -201,7 +236,7 @@ class Comparison:
         return {(trial.scene, trial.variant, trial.seed): trial for trial in self.trials}
 
     def counterparts(self, axis: str, label: str) -> tuple[list[str], list[str]]:
-        """The variants with an alternative of an axis, and those that differ from them by having its first one."""
+        """Return the variants with an alternative of an axis, and those that have its first one instead."""
         name_of = {tuple(sorted(variant.choices.items())): variant.name for variant in self.study.variants}
         chosen = [variant for variant in self.study.variants if variant.choices[axis] == label]
         first = self.study.axes[axis][0]
@@ -209,7 +244,7 @@ class Comparison:
         return [variant.name for variant in chosen], bases
 
     def ratio(self, metric: str, variants: Sequence[str], bases: Sequence[str]) -> float:
-        """Sum of a metric or cost over that of the partners, of scenes and seeds that both have; NaN without any."""
+        """Return the sum of a metric or cost by that of the partners, over common scenes and seeds; NaN without any."""
         both = [
             (mine[seed], theirs[seed])
             for a, b in zip(variants, bases, strict=True)
@@ -220,8 +255,8 @@ class Comparison:
         return sum(mine for mine, _ in both) / total if total else math.nan
 
 
-def _columns(found: Difference | None) -> dict[str, Any]:
-    found = found or Difference(0, *[math.nan] * 4)
+def _columns(found: PairedDifference | None) -> dict[str, Any]:
+    found = found or PairedDifference(0, *[math.nan] * 4)
     return {
         "pairs": found.count,
         "difference": found.mean,

@@ -1,4 +1,4 @@
-"""The numbers of one trial: how good its results are, and what was spent on them."""
+"""The numbers of one trial: the quality of its results, and the keypoints, pairs and pixels they were made from."""
 
 from __future__ import annotations
 
@@ -17,48 +17,48 @@ from ..cache.codec import canonical, digest
 from ..cache.sourcecode import code_digests
 
 if TYPE_CHECKING:
-    from ..api import Result
+    from ..results.result import Result
 
 _KEPT = "measures.json"
 
 
 @dataclass(frozen=True)
-class Measures:
-    """What was measured of a trial.
+class TrialMeasures:
+    """The numbers of a trial.
 
     Attributes:
-        metrics: how good its results are, by the names of :data:`~diptych.pipeline.study.metrics.METRICS`.
-        given: keypoints a photo, pairs matched and pixels of the views.
+        metrics: quality of its results, by the names of :data:`~diptych.pipeline.study.metrics.METRICS`.
+        given: keypoints per photo, pairs matched and pixels of the views.
     """
 
     metrics: Mapping[str, float]
     given: Mapping[str, float]
 
     @staticmethod
-    def of(result: Result, truth: Path | None, known: str) -> Measures:
-        """Measure a run, or read what was measured of the same results with the same truth before.
+    def of(result: Result, truth: Path | None, known: str) -> TrialMeasures:
+        """Measure a run, or read the measures of the same results against the same truth from ``measures.json``.
 
         Args:
             result: the run.
             truth: folder of the truth.
-            known: digest of what the truth's files hold.
+            known: digest of the files of the truth.
 
         Raises:
             StageFailure: as :func:`diptych.pipeline.api.evaluate` where the truth does not fit.
         """
         outputs = {f"{task['node']}/{task['item']}": task["output"] for task in result.record["tasks"]}
-        key = digest(canonical({"code": code_digests(Measures), "outputs": outputs, "truth": known}).encode())
+        key = digest(canonical({"code": code_digests(TrialMeasures), "outputs": outputs, "truth": known}).encode())
         file = result.out / _KEPT
         if (kept := _read(file)) and kept["key"] == key:
-            return Measures(_numbers(kept["metrics"]), _numbers(kept["given"]))
-        made = Measures(_intrinsic(result) | (_against(result, truth) if truth else {}), _given(result))
+            return TrialMeasures(_numbers(kept["metrics"]), _numbers(kept["given"]))
+        made = TrialMeasures(_intrinsic(result) | (_against(result, truth) if truth else {}), _given(result))
         tree = {"key": key, "metrics": _plain(made.metrics), "given": _plain(made.given)}
         file.write_text(json.dumps(tree, indent=1), "utf-8")
         return made
 
 
 def digest_of_folder(folder: Path) -> str:
-    """Digest of the names and the bytes of all files in a folder."""
+    """Return the digest of the names and the bytes of all files in a folder."""
     total = hashlib.sha256()
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         with file.open("rb") as stream:
@@ -68,10 +68,10 @@ def digest_of_folder(folder: Path) -> str:
 
 
 def has_dense_truth(truth: Path) -> bool:
-    """Whether a folder tells more of the truth than cameras.
+    """Return whether a truth has depth maps, masks or a surface beside cameras.
 
     Raises:
-        StageFailure: it tells nothing, or is damaged.
+        StageFailure: the folder holds no truth, or a damaged one.
     """
     from ...stages.formats.truth.cameras import read_truth
     from ...stages.formats.truth.dense import read_dense_truth
@@ -87,7 +87,7 @@ def has_dense_truth(truth: Path) -> bool:
 
 
 def _intrinsic(result: Result) -> dict[str, float]:
-    """What can be said without a truth."""
+    """Return the metrics that need no truth."""
     found: dict[str, float] = {}
     results = result.results
     if (sparse := results.sparse) is not None:
@@ -113,7 +113,7 @@ def _intrinsic(result: Result) -> dict[str, float]:
 
 
 def _against(result: Result, truth: Path) -> dict[str, float]:
-    """Errors against the truth, of all that it tells and the run has."""
+    """Return the errors against the truth, of everything that both it and the run have."""
     from ..api import evaluate, evaluate_dense
 
     if result.results.sparse is None:
@@ -123,7 +123,7 @@ def _against(result: Result, truth: Path) -> dict[str, float]:
 
 
 def _given(result: Result) -> dict[str, float]:
-    """The budgets: what the methods had to work with."""
+    """Return what the methods had to work with: keypoints, pairs and pixels."""
     results, record = result.results, result.record
     extractor = next((node["name"] for node in record["recipe"]["nodes"] if node["slot"] == "features"), "")
     keypoints = [len(features) for features in results[extractor].values()] if extractor else []
@@ -144,7 +144,7 @@ def _read(file: Path) -> dict[str, Any] | None:
 
 
 def _plain(numbers: Mapping[str, float]) -> dict[str, float | None]:
-    """JSON has no NaN."""
+    """Return the numbers with None for NaN, which JSON does not have."""
     return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
 
 

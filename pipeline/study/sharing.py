@@ -86,7 +86,7 @@ def planned(study: Study, photos: Mapping[str, int], device: str = "cpu") -> Stu
             }
             for seed in study.seeds:
                 for vertex, identity in _identities(graph, stages, scene.name, seed):
-                    size = items[graph[vertex].extent]
+                    size = items[graph[vertex].per]
                     identities[identity] = vertex, size
                     met.setdefault(vertex, []).append(identity)
                     tasks += size

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...stages.failure import StageFailure
-from ..engine.collection import Options
+from ..engine.options import PhotoOptions
 from ..engine.parameters import nearest
 from ..engine.recipe import Recipe
 from .variants import Axis, Variant, axis_of, listed, product_of, with_keypoints
@@ -27,7 +27,7 @@ class PhotoSet:
 
     name: str
     photos: Path
-    options: Options = Options()
+    options: PhotoOptions = PhotoOptions()
 
     @property
     def truth(self) -> Path | None:
@@ -170,7 +170,7 @@ def _photo_set(path: Path, name: str, table: Any) -> PhotoSet:
     camera = table.get("camera")
     if camera and (here / camera).exists():
         camera = str(here / camera)
-    return PhotoSet(name, here / table["photos"], Options(table.get("cameras", "auto"), camera, masks, truth))
+    return PhotoSet(name, here / table["photos"], PhotoOptions(table.get("cameras", "auto"), camera, masks, truth))
 
 
 def _seeds(path: Path, given: Any) -> int | list[int]:

@@ -1,4 +1,4 @@
-"""Variants: what a study puts into the slots of a recipe instead of what stands there."""
+"""Variants of a recipe: other stages in its slots, and other parameters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ...stages.failure import StageFailure
-from ...stages.stage import SLOTS, Stage
+from ...stages.slots import SLOTS
+from ...stages.stage import Stage
 from ..cache.keys import parameters_of
 from ..engine import registry
 from ..engine.graph import Graph
@@ -17,17 +18,16 @@ from ..engine.parameters import make, nearest
 from ..engine.recipe import Node, Recipe
 
 Alternative = str | Stage | Sequence[str | Stage] | Mapping[str, Any] | int | float | None
-"""What may stand in a place: see :func:`placed`."""
+"""What may be put into a place; see :func:`placed`."""
 
 Changes = Mapping[str, Alternative]
-"""What to put where: by slot, by node, or by ``node.parameter``."""
+"""Alternatives by slot, by node, or by ``node.parameter``; see :func:`varied`."""
 
 Axis = Mapping[str, Changes]
 """Alternatives of one question by their labels."""
 
-
 RESULTS = ("sparse", "mono", "depths", "cloud", "mesh")
-"""The slots whose last node makes what a person wants to have."""
+"""The slots whose last node is kept although no other takes its output."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Variant:
 
 
 def product_of(recipe: Recipe, axes: Mapping[str, Axis]) -> tuple[Variant, ...]:
-    """Every combination of the alternatives, the first ones first.
+    """Return every combination of the alternatives, in order.
 
     Raises:
         StageFailure: as :func:`varied`, and ``empty-axis``.
@@ -66,7 +66,7 @@ def product_of(recipe: Recipe, axes: Mapping[str, Axis]) -> tuple[Variant, ...]:
 
 
 def listed(recipe: Recipe, combinations: Axis) -> tuple[Variant, ...]:
-    """The combinations that are named one by one."""
+    """Return the named combinations as variants."""
     return tuple(
         Variant(name, {"variant": name}, replace_name(varied(recipe, changes), name))
         for name, changes in combinations.items()
@@ -74,9 +74,9 @@ def listed(recipe: Recipe, combinations: Axis) -> tuple[Variant, ...]:
 
 
 def axis_of(place: str, alternatives: Iterable[Alternative] | Axis) -> Axis:
-    """Alternatives for one place with labels made of what they are; what has labels keeps them.
+    """Return the alternatives for one place by label; those without labels get one.
 
-    Alternatives by label may be changes of several places at once: ``{"aliked": {"features": "Aliked", "matches":
+    An alternative with a label may change several places at once: ``{"aliked": {"features": "Aliked", "matches":
     "LightGlue"}}``.
     """
     if isinstance(alternatives, Mapping):
@@ -86,12 +86,12 @@ def axis_of(place: str, alternatives: Iterable[Alternative] | Axis) -> Axis:
 
 
 def varied(recipe: Recipe, changes: Changes) -> Recipe:
-    """A recipe with other stages in some of its places.
+    """Return a recipe with other stages at some of its places.
 
-    The name of a slot means the node of that name and those that are called after it and fill it too, such as
-    ``depths`` and ``depths_geometric``: what is put there stands in the place of the first. Where those nodes already
-    are of the stages that are named, they stay as they are, parameters and all. The name of any other node means that
-    node, and ``node.parameter`` one number of it. Nodes that nothing needs any more are left out.
+    The name of a slot stands for the node of that name and for those of the same slot whose names begin with it, such
+    as ``depths`` and ``depths_geometric``: the new stages replace all of them, at the place of the first. If these
+    nodes have the named stages already, they keep their parameters. The name of any other node stands for that node,
+    and ``node.parameter`` for one parameter of it. Nodes whose output nothing needs any more are removed.
 
     Raises:
         StageFailure: ``unknown-node``, ``wrong-slot``, and as :func:`placed`.
@@ -116,7 +116,7 @@ def varied(recipe: Recipe, changes: Changes) -> Recipe:
 
 
 def placed(value: Alternative) -> tuple[Stage, ...]:
-    """The stages that an alternative stands for.
+    """Return the stages of an alternative.
 
     A stage; text such as ``Sgm``, ``DepthNet(sources=5)``, ``PatchMatch+PatchMatch`` for one after the other, or
     ``none``; a table with ``use`` and parameters as in a recipe file; or a list of these.
@@ -142,7 +142,7 @@ def placed(value: Alternative) -> tuple[Stage, ...]:
 
 
 def label_of(value: Alternative) -> str:
-    """What a person calls an alternative."""
+    """Return the label of an alternative: ``DepthNet(sources=5)``."""
     if isinstance(value, Stage):
         usual = {field.name: field.default for field in fields(value)}  # pyright: ignore[reportArgumentType]
         chosen = {name: v for name, v in parameters_of(value).items() if getattr(value, name) != usual[name]}
@@ -155,8 +155,21 @@ def label_of(value: Alternative) -> str:
     return "none" if value is None else re.sub(r"\s+", "", str(value))
 
 
+def parse_choice(text: str) -> tuple[str, list[str]]:
+    """Return place and alternatives of a text such as ``depths=PatchMatch,DepthNet(sources=5)``.
+
+    Raises:
+        StageFailure: ``bad-choice``.
+    """
+    place, equals, alternatives = text.partition("=")
+    found = [part for part in split(alternatives, ",") if part]
+    if not equals or not place.strip() or not found:
+        raise StageFailure("bad-choice", f"{text!r} is no choice.", hint="Write SLOT=STAGE, as in depths=DepthNet.")
+    return place.strip(), found
+
+
 def split(text: str, separator: str) -> list[str]:
-    """Parts of a text between separators that stand in no brackets, without blanks around them."""
+    """Split a text at the separators outside of brackets, and strip the parts."""
     parts, depth = [""], 0
     for letter in text:
         depth += (letter in "([") - (letter in ")]")
@@ -168,10 +181,10 @@ def split(text: str, separator: str) -> list[str]:
 
 
 def with_keypoints(recipe: Recipe, most: int) -> Recipe:
-    """The same recipe with as many keypoints for every stage that finds them.
+    """Return the recipe with the same largest number of keypoints for every detector.
 
     Raises:
-        StageFailure: ``no-keypoint-budget`` where such a stage knows no limit.
+        StageFailure: ``no-keypoint-budget`` if a detector has no parameter for it.
     """
     graph, changed = Graph.of(recipe), recipe
     for vertex in graph.vertices:
@@ -185,7 +198,7 @@ def with_keypoints(recipe: Recipe, most: int) -> Recipe:
 
 
 def replace_name(recipe: Recipe, name: str) -> Recipe:
-    """The same recipe under another name."""
+    """Return the recipe under another name."""
     return Recipe(recipe.nodes, name)
 
 
@@ -194,7 +207,7 @@ def _changes(place: str, value: Any) -> Changes:
 
 
 def _nodes_at(recipe: Recipe, place: str) -> list[Node]:
-    """The node of that name and those that are called after it; else all that fill the slot."""
+    """Return the node of that name and those of its slot named after it; else all nodes of the slot."""
     of_slot = [node for node in recipe.nodes if node.slot == place]
     named = [node for node in recipe.nodes if node.name == place]
     found = [node for node in of_slot if node.name.startswith(f"{place}_") or node in named] or named or of_slot
@@ -210,9 +223,11 @@ def _nodes_at(recipe: Recipe, place: str) -> list[Node]:
 
 
 def _same_stages(old: Sequence[Node], value: Alternative) -> bool:
-    """Whether an alternative names, without parameters, what is there already."""
-    names = [type(node.stage).__name__ for node in old]
-    return isinstance(value, str) and (value == "+".join(names) or {value} == set(names))
+    """Return whether an alternative names, without parameters, the stages that the nodes have already."""
+    if not isinstance(value, str) or "(" in value:
+        return False
+    kinds, named = [type(node.stage) for node in old], [type(stage) for stage in placed(value)]
+    return named == kinds or (len(named) == 1 and set(kinds) == set(named))
 
 
 def _replaced(recipe: Recipe, old: Sequence[Node], new: Sequence[Stage]) -> Recipe:
@@ -233,7 +248,7 @@ def _replaced(recipe: Recipe, old: Sequence[Node], new: Sequence[Stage]) -> Reci
 
 
 def _without_idle(before: Recipe, after: Recipe) -> Recipe:
-    """The new recipe without the nodes that fed something before, feed nothing now and are no result in themselves."""
+    """Return the new recipe without the nodes whose output was used before and is not any more."""
     fed = _feeding(before)
     while True:
         results = {node.slot: node.name for node in after.nodes if node.slot in RESULTS}
@@ -244,7 +259,7 @@ def _without_idle(before: Recipe, after: Recipe) -> Recipe:
 
 
 def _feeding(recipe: Recipe) -> set[str]:
-    """The nodes that others take their inputs or their items from."""
+    """Return the nodes that others take their inputs or their items from."""
     return {name for vertex in Graph.of(recipe).vertices for name in (*vertex.sources, *vertex.choices)}
 
 
@@ -262,7 +277,7 @@ def _stage(text: str) -> Stage:
 
 
 def _fitting(slot: str) -> list[str]:
-    """The names of the stages that fill a slot; those that cannot be imported here are not named."""
+    """Return the names of the importable stages that fill a slot."""
     fitting = []
     for name in registry.names():
         try:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import settle
+from ..arrays import check_arrays
 from ..failure import StageFailure
 from ..geometry.alignment import Similarity, align_cameras, align_cameras_robustly
 from ..geometry.rotations import angle_between
@@ -47,7 +47,7 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         real, photos = np.float64, (len(self.names),)
-        settle(
+        check_arrays(
             self,
             position_errors=(real, photos),
             least_squares_position_errors=(real, photos),

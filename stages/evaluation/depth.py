@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..arrays import settle
+from ..arrays import check_arrays
 from ..dense import DepthMap
 from ..depth_truth import TrueView
 
@@ -50,7 +50,7 @@ class Calibration:
     pixels: np.ndarray
 
     def __post_init__(self) -> None:
-        settle(self, confidence=(np.float64, ("B",)), correct=(np.float64, ("B",)), pixels=(np.int64, ("B",)))
+        check_arrays(self, confidence=(np.float64, ("B",)), correct=(np.float64, ("B",)), pixels=(np.int64, ("B",)))
 
     @property
     def error(self) -> float:
@@ -77,7 +77,7 @@ class DepthEvaluation:
 
     def __post_init__(self) -> None:
         rows = _LEVELS + 1
-        settle(self, counts=(np.int64, (rows, len(_EDGES) + 1)), confidences=(np.float64, (rows,)))
+        check_arrays(self, counts=(np.int64, (rows, len(_EDGES) + 1)), confidences=(np.float64, (rows,)))
 
     def __add__(self, other: DepthEvaluation) -> DepthEvaluation:
         return DepthEvaluation(self.true + other.true, self.counts + other.counts, self.confidences + other.confidences)

@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 from scipy.spatial import KDTree
 
-from ..arrays import settle
+from ..arrays import check_arrays
 from ..dense import Cloud, Mesh
 from ..depth_truth import TrueView
 from ..peers.open3d import open3d
@@ -59,7 +59,7 @@ class SurfaceEvaluation:
 
     def __post_init__(self) -> None:
         real, shape = np.float64, ("T",)
-        settle(
+        check_arrays(
             self, thresholds=(real, shape), accuracy=(real, shape), completeness=(real, shape), unobserved=(real, shape)
         )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..arrays import settle
+from ..arrays import check_arrays
 from ..failure import StageFailure
 from ..scene import Scene
 from .rotations import nearest_rotation
@@ -37,7 +37,7 @@ class Similarity:
     translation: np.ndarray
 
     def __post_init__(self) -> None:
-        settle(self, rotation=(np.float64, (3, 3)), translation=(np.float64, (3,)))
+        check_arrays(self, rotation=(np.float64, (3, 3)), translation=(np.float64, (3,)))
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """Points of the source world in the target world, shape (..., 3)."""

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from diptych.pipeline.cli import app
 from diptych.stages.formats.colmap import read_colmap
-from diptych.stages.stage import SLOTS
+from diptych.stages.slots import SLOTS
 from PIL import Image
 from toys import paint
 from typer.testing import CliRunner
@@ -117,7 +117,7 @@ def test_diff_tells_causes_counts_and_by_how_much(photos: Path, recipe: Path, fi
     assert "  two_views: only A has this node" in lines
     assert ["features", "·", "4", "·", "·"] in [line.split() for line in lines]
     assert ["two_views", "·", "·", "6", "·"] in [line.split() for line in lines]
-    assert lines[-2] == "  features of a.png: 4 against 5 keypoints; 4 keypoints are in both"
+    assert lines[-2] == "  features of a.png: 4 against 5 keypoints; 4 of the keypoints are in both"
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,12 @@ import pytest
 from diptych import Recipe, Result, predict, run
 from diptych.learned.mono.fitted import FittedDepth
 from diptych.learned.mono.reading import flat
+from diptych.learned.mono.weights import MonoWeights, Part, PointErrors, Predictor
 from diptych.pipeline.prediction import camera_of
 from diptych.stages.failure import StageFailure
 from diptych.stages.formats.depth import read_depth
 from diptych.stages.formats.ply import read_cloud_ply
 from diptych.stages.images.containers import Container, read_container
-from diptych.stages.mono_weights import MonoWeights, Part, PointErrors, Predictor
 from diptych.stages.scene import Camera, Photos, Scene
 from diptych.stages.stage import Stage
 from PIL import Image

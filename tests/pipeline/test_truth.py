@@ -14,8 +14,9 @@ import pytest
 from diptych.pipeline.cache.keys import stage_ingredients
 from diptych.pipeline.cache.store import Store
 from diptych.pipeline.cli import app
-from diptych.pipeline.engine.collection import Collection, Options
+from diptych.pipeline.engine.collection import Collection
 from diptych.pipeline.engine.graph import Graph
+from diptych.pipeline.engine.options import PhotoOptions
 from diptych.pipeline.engine.planning import NodePlan
 from diptych.pipeline.engine.tasks import tasks_of
 from diptych.stages.dense import DepthMap, View
@@ -111,7 +112,7 @@ def test_a_changed_map_moves_only_its_own_photo(photos: Path, truth: Path, tmp_p
 
 def test_a_truth_that_no_stage_takes_is_not_read(photos: Path, tmp_path: Path, truth: Path) -> None:
     (truth / "cameras.npz").write_bytes(b"damaged")
-    collection = Collection.read(photos, Options(truth=truth), lambda _: None, 1)
+    collection = Collection.read(photos, PhotoOptions(truth=truth), lambda _: None, 1)
     assert not {"true_cameras", "true_depths"} & collection.sources(Graph.of(TOY)).keys()
     dp.run(photos, out=tmp_path / "out", recipe=TOY, truth=truth, progress=False)
     with pytest.raises(StageFailure, match="damaged-truth"):
@@ -129,7 +130,7 @@ def test_true_maps_are_read_once_and_kept_in_every_store(
         return depth(self, photo)
 
     monkeypatch.setattr(Truth, "depth", counted)
-    collection, graph = Collection.read(photos, Options(truth=truth), lambda _: None, 1), Graph.of(DEEP)
+    collection, graph = Collection.read(photos, PhotoOptions(truth=truth), lambda _: None, 1), Graph.of(DEEP)
     found = [collection.sources(graph) for _ in range(2)]
     assert found[0] == found[1] and read == Counter(range(4))
     store = Store(str(tmp_path / "store"))
@@ -141,7 +142,7 @@ def test_true_maps_are_read_once_and_kept_in_every_store(
 
 
 def test_tasks_with_a_truth_survive_the_way_to_a_worker(photos: Path, truth: Path) -> None:
-    collection = Collection.read(photos, Options(truth=truth), lambda _: None, 1)
+    collection = Collection.read(photos, PhotoOptions(truth=truth), lambda _: None, 1)
     recipe = dp.Recipe([*TOY.nodes[:2], TrueMatches(), *TOY.nodes[3:5], TruePoses()])
     graph = Graph.of(recipe)
     names, sources = collection.photos.names, collection.sources(graph)
@@ -192,7 +193,7 @@ def test_cameras_are_no_depth(photos: Path, recipes: dict[str, Path], tmp_path: 
     cameras = write_truth(tmp_path / "truth", photos, depths=False)
     told = said("run", photos, "--out", tmp_path / "out", "--recipe", recipes["deep"], "--truth", cameras)
     assert "(TrueDepths) takes the true depth maps, and the truth in" in " ".join(told.split())
-    assert "knows the cameras of these photos but not their depth. [no-truth]" in " ".join(told.split())
+    assert "has the cameras of these photos but not their depth. [no-truth]" in " ".join(told.split())
 
 
 def test_a_folder_without_a_truth_is_no_truth(photos: Path, tmp_path: Path) -> None:

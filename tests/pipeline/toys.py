@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations, pairwise
@@ -44,6 +45,11 @@ def note(stage: object, what: object) -> None:
         with Path(log).open("a") as file:
             file.write(f"{type(stage).__name__} {what}\n")
     time.sleep(float(os.environ.get("TOY_SLEEP", "0")))
+
+
+def kinds(lines: list[str]) -> Counter[str]:
+    """How often each stage ran, from the lines of the log."""
+    return Counter(line.partition(" ")[0] for line in lines)
 
 
 class Corners(Stage):

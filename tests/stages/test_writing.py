@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from diptych.stages.writing import written_whole
+from diptych.stages.writing import atomic_write
 
 
 def test_what_was_written_is_there_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "new" / "file.txt"
-    with written_whole(path) as aside:
+    with atomic_write(path) as aside:
         aside.write_text("half", "utf-8")
         assert not path.exists()
     assert path.read_text("utf-8") == "half"
@@ -20,7 +20,7 @@ def test_what_was_written_is_there_and_nothing_else(tmp_path: Path) -> None:
 def test_a_failure_leaves_the_old_file_and_no_remains(tmp_path: Path) -> None:
     path = tmp_path / "file.txt"
     path.write_text("old", "utf-8")
-    with pytest.raises(ValueError, match="stopped"), written_whole(path) as aside:
+    with pytest.raises(ValueError, match="stopped"), atomic_write(path) as aside:
         aside.write_text("hal", "utf-8")
         raise ValueError("stopped")
     assert path.read_text("utf-8") == "old"
@@ -29,7 +29,7 @@ def test_a_failure_leaves_the_old_file_and_no_remains(tmp_path: Path) -> None:
 
 def test_two_writers_do_not_meet(tmp_path: Path) -> None:
     path = tmp_path / "file.txt"
-    with written_whole(path) as first, written_whole(path) as second:
+    with atomic_write(path) as first, atomic_write(path) as second:
         assert first != second
         first.write_text("first", "utf-8")
         second.write_text("second", "utf-8")

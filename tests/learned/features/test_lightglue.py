@@ -119,7 +119,7 @@ def test_other_descriptors_are_refused(kind: str, hint: str) -> None:
 def test_it_takes_its_place_in_the_classical_recipe() -> None:
     recipe = Recipe.load("classical").with_(features=Aliked(), matches=LightGlue(max_keypoints=1000))
     vertex = Graph.of(recipe)["matches"]
-    assert vertex.extent == "pair" and vertex.sources == ("camera", "features") and not vertex.draws
+    assert vertex.per == "pair" and vertex.sources == ("camera", "features") and not vertex.draws
     assert Recipe.from_dict(recipe.as_dict())["matches"] == LightGlue(max_keypoints=1000)
 
 

@@ -15,10 +15,10 @@ from diptych.learned.mono.fitted import FittedDepth
 from diptych.learned.mono.learning import MonoLearning
 from diptych.learned.mono.pictures import Picture
 from diptych.learned.mono.reading import flat, network_of, read
+from diptych.learned.mono.weights import MonoWeights
 from diptych.learned.weights.files import save
 from diptych.pipeline.cache.codec import decode, encode
 from diptych.stages.failure import StageFailure
-from diptych.stages.mono_weights import MonoWeights
 from diptych.stages.scene import Sparse
 from diptych.stages.stage import Context
 

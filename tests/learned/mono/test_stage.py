@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from diptych.learned.mono.learning import MonoLearning
 from diptych.learned.mono.stage import MonoNet
+from diptych.learned.mono.weights import MonoWeights
 from diptych.stages.dense import DepthMap, Reason, View
 from diptych.stages.failure import StageFailure
-from diptych.stages.mono_weights import MonoWeights
 from diptych.stages.stage import Context
 
 from .world import fresh_weights, world

@@ -64,7 +64,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
 def test_what_follows_sees_the_refined_features(refiner: Stage) -> None:
     before = [Sift(), Exhaustive(), NearestNeighbour(), PoseLibTwoView(), UnionFindTracks(), KeypointPatches()]
     graph = Graph.of(Recipe([*before, Node("refined", refiner), Incremental()]))
-    assert graph["refined"].extent == "photo"
+    assert graph["refined"].per == "photo"
     feeds = {edge.parameter: (edge.source, edge.form) for edge in graph["refined"].inputs}
     assert feeds["features"] == ("features", "one")
     if "patches" in feeds:

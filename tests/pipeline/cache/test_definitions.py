@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from diptych.pipeline.cache import definitions
-from diptych.pipeline.cache.definitions import Definitions, read_definitions
+from diptych.pipeline.cache.definitions import Definitions, cache_file, read_definitions
 
 SOURCE = '''
 """A module."""
@@ -39,8 +38,11 @@ def long_ago(file: Path) -> None:
     os.utime(file, (LONG_AGO, LONG_AGO))
 
 
-def kept_of(file: Path) -> Path:
-    return Path(importlib.util.cache_from_source(str(file))).with_suffix(".definitions")
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The cache folder of a user who has not run Diptych yet."""
+    monkeypatch.setattr(definitions, "user_cache_path", lambda *_, **__: tmp_path / "cache")
+    return tmp_path / "cache"
 
 
 def as_a_new_process(file: Path) -> Definitions:
@@ -85,23 +87,23 @@ def test_an_edit_is_seen_even_where_time_and_size_stay(file: Path) -> None:
 def test_a_file_that_may_yet_change_unseen_is_not_kept(file: Path) -> None:
     file.write_text(SOURCE)
     as_a_new_process(file)
-    assert not kept_of(file).exists()
+    assert not cache_file(file).exists()
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"origin": 1}', b"\xff\xfe"])
 def test_what_is_damaged_is_made_again(file: Path, damage: bytes) -> None:
     found = as_a_new_process(file)
-    whole = kept_of(file).read_bytes()
-    kept_of(file).write_bytes(damage)
+    whole = cache_file(file).read_bytes()
+    cache_file(file).write_bytes(damage)
     assert as_a_new_process(file) == found
-    assert kept_of(file).read_bytes() == whole
+    assert cache_file(file).read_bytes() == whole
 
 
 def test_what_is_cut_off_is_made_again(file: Path) -> None:
     found = as_a_new_process(file)
-    whole = kept_of(file).read_bytes()
+    whole = cache_file(file).read_bytes()
     for length in range(0, len(whole), 97):
-        kept_of(file).write_bytes(whole[:length])
+        cache_file(file).write_bytes(whole[:length])
         assert as_a_new_process(file) == found
 
 
@@ -112,22 +114,28 @@ def test_another_module_of_the_same_file_is_another(file: Path) -> None:
 
 def test_what_another_python_or_another_diptych_kept_is_not_used(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     as_a_new_process(file)
-    before = kept_of(file).read_bytes()
+    before = cache_file(file).read_bytes()
     monkeypatch.setattr(definitions, "_MADE_BY", ["3.99.0", "0"])
     as_a_new_process(file)
-    assert kept_of(file).read_bytes() != before
+    assert cache_file(file).read_bytes() != before
 
 
-def test_a_place_that_cannot_be_written_to_is_done_without(file: Path, tmp_path: Path) -> None:
-    (tmp_path / "__pycache__").write_text("in the way")
+def test_a_place_that_cannot_be_written_to_is_done_without(file: Path, cache: Path) -> None:
+    cache.write_text("in the way")
     assert as_a_new_process(file).defined
+
+
+def test_nothing_is_left_beside_the_file(file: Path, cache: Path) -> None:
+    as_a_new_process(file)
+    assert list(file.parent.glob("**/*.py*")) == [file]
+    assert cache_file(file).is_relative_to(cache) and cache_file(file).is_file()
 
 
 KEY = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import plugin
-from diptych.pipeline.sourcecode import code_digests
+from diptych.pipeline.cache.sourcecode import code_digests
 print(code_digests(plugin.Mine))
 """
 
@@ -142,12 +150,17 @@ def test_a_helper_that_is_edited_moves_the_key_in_another_process(tmp_path: Path
         long_ago(tmp_path / name)
 
     def key() -> str:
+        environment = {**os.environ, **dict.fromkeys(("HOME", "XDG_CACHE_HOME", "LOCALAPPDATA"), str(tmp_path))}
         return subprocess.run(
-            [sys.executable, "-B", "-c", KEY, str(tmp_path)], check=True, capture_output=True, text=True
+            [sys.executable, "-B", "-c", KEY, str(tmp_path)],
+            check=True,
+            capture_output=True,
+            text=True,
+            env=environment,
         ).stdout
 
     before = key()
-    assert "helper" in before and kept_of(tmp_path / "helper.py").exists()
+    assert "helper" in before and list(tmp_path.glob("**/definitions/*.json"))
     assert key() == before
     (tmp_path / "helper.py").write_text("def used(): return 2\n")
     long_ago(tmp_path / "helper.py")

@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -136,7 +137,7 @@ def test_a_file_that_may_not_grow_is_a_full_store(tmp_path: Path) -> None:
     """The system itself refuses the bytes, part of the way."""
     script = f"""
 import resource, numpy as np
-from diptych.pipeline.store import Store
+from diptych.pipeline.cache.store import Store
 from diptych.stages.failure import StageFailure
 from diptych.stages.scene import Pairs
 resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
@@ -171,10 +172,37 @@ def test_what_a_killed_process_left_is_swept_and_what_lives_stays(store: Store) 
     assert set(aside.iterdir()) == {mine, elsewhere}
 
 
+def test_a_record_of_an_earlier_version_is_read(store: Store) -> None:
+    name, size = store.write(pairs(5))
+    store.finish(replace(record("k" * 64, name, size), exclusive=True))
+    path = next(Path(store.address, "keys").rglob("*.json"))
+    path.write_text(path.read_text().replace('"exclusive"', '"alone"'))
+    found = store.find("k" * 64)
+    assert found is not None and found.exclusive
+
+
+def test_a_time_in_steps_of_100_nanoseconds_marks_a_file(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, size = store.write(pairs(5))
+    coarse = artifact(store, name).stat().st_mtime_ns // 100 * 100
+    os.utime(artifact(store, name), ns=(coarse, coarse))
+    monkeypatch.setattr(Store, "_verify", lambda *_: pytest.fail("the file was hashed again"))
+    assert store.is_sound(name, size)
+
+
+def test_file_names_are_possible_on_windows(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[Path] = []
+    replace_file = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda self, to: written.append(self) or replace_file(self, to))
+    name, size = store.write(pairs(5))
+    store.finish(record("k" * 64, name, size))
+    paths = [*written, *Path(store.address).rglob("*")]
+    assert len(written) == 2 and not [path for path in paths if set(str(path.relative_to(tmp_path))) & set('<>:"|?*')]
+
+
 def test_two_processes_fill_one_store(tmp_path: Path) -> None:
     script = f"""
 import numpy as np
-from diptych.pipeline.store import KeyRecord, Store
+from diptych.pipeline.cache.store import KeyRecord, Store
 from diptych.stages.scene import Pairs
 store = Store({str(tmp_path / "store")!r})
 for n in range(1, 60):

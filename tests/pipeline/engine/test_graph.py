@@ -32,7 +32,7 @@ def edges(graph: Graph, name: str) -> dict[str, tuple[str, str]]:
 
 def test_edges_follow_from_names_and_annotations(toy: Recipe) -> None:
     graph = Graph.of(toy)
-    assert [(v.name, v.extent) for v in graph.vertices] == [
+    assert [(v.name, v.per) for v in graph.vertices] == [
         ("features", "photo"),
         ("pairs", "run"),
         ("matches", "pair"),
@@ -67,7 +67,7 @@ def test_neighbors_come_from_the_latest_node_that_says_them(dense: Recipe) -> No
     assert edges(graph, "refined") == {"views": ("views", "around"), "depths": ("depths", "around")}
     assert edges(graph, "fused")["depths"] == ("refined", "around")
     assert edges(graph, "mesh") == {"views": ("views", "each"), "depths": ("refined", "each")}
-    assert (graph["depths"].extent, graph["mesh"].extent) == ("photo", "run")
+    assert (graph["depths"].per, graph["mesh"].per) == ("photo", "run")
     assert (graph["depths"].neighbors, graph["depths"].choices) == ("neighbors", ("neighbors",))
     assert graph["views"].choices == (), "a stage that reads the choice as an input has its tasks without it"
     again = Graph.of(Recipe([*dense.nodes[:-1], Node("nearer", Likeness(count=1)), Node("last", Layers())]))
@@ -133,7 +133,7 @@ class NoOutput(Stage):
         raise AssertionError
 
 
-class WrongExtent(Stage):
+class WrongPer(Stage):
     """Runs once but fills a slot per photo."""
 
     slot = "features"
@@ -246,7 +246,7 @@ class Guided(Stage):
         ([Corners(), EveryPair(), SameIndex(), WrongForm()], "wrong-input", "takes 'matches' as list[Matches]"),
         ([WrongOutput()], "wrong-output", "gives Matches, not Features"),
         ([NoOutput()], "wrong-output", "gives nothing, not Features"),
-        ([WrongExtent()], "wrong-extent", "runs once, but 'features' is filled per photo"),
+        ([WrongPer()], "wrong-extent", "runs once, but 'features' is filled per photo"),
         (
             [Corners(), EveryPair(), SameIndex(), Mixed()],
             "wrong-input",
@@ -260,7 +260,7 @@ class Guided(Stage):
         ([SameIndex()], "missing-input", "takes 'features', which no earlier node fills"),
         ([Corners(), SameIndex()], "missing-input", "runs per pair, and no earlier node fills 'pairs'"),
         ([EveryPair(), OneTrackEach()], "missing-input", "takes 'features'"),
-        ([Photographed(), Layers()], "missing-input", "takes 'views' of a photo's neighbours, and no earlier node"),
+        ([Photographed(), Layers()], "missing-input", "takes 'views' of a photo's neighbors, and no earlier node"),
         ([Photographed(), Corner()], "missing-input", "takes 'depths', which no earlier node fills"),
         ([Photographed(), Late()], "wrong-input", "takes 'views' as Around[View] | None, but its default is not None"),
         ([Corners(), EveryPair(), SameIndex(), AroundPairs()], "wrong-input", "takes 'matches' as Around[Matches]"),

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from diptych.pipeline.engine import memory
 from diptych.pipeline.engine.graph import Graph
-from diptych.pipeline.engine.memory import GIB, Room, allowed, available, needs
+from diptych.pipeline.engine.memory import GIB, MemoryBudget, allowed, available, needs
 from diptych.pipeline.engine.runner import cores
 from diptych.pipeline.results.record import outputs_of
 from diptych.stages.dense import Around, DepthMap, View
@@ -24,7 +24,7 @@ from diptych.stages.stage import Context
 from toys import Developed, Layers, tree
 
 ONE = 1000 * 24 * 32 * 3
-"""What Layers says of a view with two neighbours."""
+"""What Layers says of a view with two neighbors."""
 
 Ran = Callable[[], list[str]]
 
@@ -125,25 +125,25 @@ def test_the_plan_shows_what_an_item_needs(photos: Path, dense: dp.Recipe, tmp_p
     assert plans["views"].memory == 0
 
 
-def test_a_room_is_shared_and_given_back() -> None:
-    room = Room(10)
-    assert [room.holds(need) for need in (3, 10, 11)] == [3, 1, 1]
-    assert room.holds(0) == sys.maxsize
+def test_tasks_share_the_budget() -> None:
+    budget = MemoryBudget(10)
+    assert [budget.fits(need) for need in (3, 10, 11)] == [3, 1, 1]
+    assert budget.fits(0) == sys.maxsize
     order: list[str] = []
 
     def wait() -> None:
-        with room.taken(6):
+        with budget.reserve(6):
             order.append("second")
 
-    with room.taken(5):
+    with budget.reserve(5):
         other = threading.Thread(target=wait)
         other.start()
-        with room.taken(5):
+        with budget.reserve(5):
             time.sleep(0.05)
         order.append("first")
     other.join(timeout=10)
     assert order == ["first", "second"]
-    with room.taken(99):
+    with budget.reserve(99):
         pass
 
 

@@ -60,7 +60,7 @@ def in_another_thread(body: Callable[[], object]) -> threading.Thread:
 def test_threads_of_a_task_that_runs_alone_count() -> None:
     spent: list[float] = []
     cost = cost_of(lambda: in_another_thread(lambda: spent.append(work(0.2))).join())
-    assert cost.alone
+    assert cost.exclusive
     assert cost.cpu_seconds >= spent[0]
     assert cost.seconds >= 0.2
 
@@ -81,16 +81,16 @@ def test_tasks_beside_each_other_count_their_own_thread() -> None:
     ]
     for thread in threads:
         thread.join()
-    assert not costs["busy"].alone and not costs["idle"].alone
+    assert not costs["busy"].exclusive and not costs["idle"].exclusive
     assert costs["busy"].cpu_seconds >= 0.3
     assert costs["idle"].cpu_seconds < 0.1
-    assert cost_of(lambda: None).alone
+    assert cost_of(lambda: None).exclusive
 
 
 def test_what_fails_is_no_longer_watched() -> None:
     with pytest.raises(ZeroDivisionError):
         cost_of(lambda: 1 // 0)
-    assert cost_of(lambda: None).alone
+    assert cost_of(lambda: None).exclusive
 
 
 class Greedy(Corners):
@@ -108,4 +108,4 @@ def test_a_record_tells_what_each_task_took(photos, toy: dp.Recipe, tmp_path) ->
     result = dp.run(photos, out=tmp_path, recipe=recipe, workers=1, until="features", progress=False)
     peaks = [task["peak_rss"] / MIB for task in result.record["tasks"]]
     assert peaks[0] - np.array(peaks[1:]) == pytest.approx(300, abs=60)
-    assert all(task["alone"] for task in result.record["tasks"])
+    assert all(task["exclusive"] for task in result.record["tasks"])

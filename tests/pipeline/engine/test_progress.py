@@ -10,8 +10,9 @@ import diptych as dp
 import pytest
 from diptych.pipeline.cache.store import KeyRecord, Store
 from diptych.pipeline.engine import progress
-from diptych.pipeline.engine.collection import Collection, Options
+from diptych.pipeline.engine.collection import Collection
 from diptych.pipeline.engine.graph import Graph
+from diptych.pipeline.engine.options import PhotoOptions, RunOptions
 from diptych.pipeline.engine.progress import Bars, Lines, Reporter
 from diptych.pipeline.engine.runner import execute
 from diptych.pipeline.engine.tasks import Outcome, Status
@@ -57,7 +58,7 @@ def test_the_time_left_follows_the_views_that_were_worked_on(clock: list[float])
 
 
 def test_the_time_left_runs_down_within_a_view(clock: list[float]) -> None:
-    node = progress._Node("PatchMatch", 3)
+    node = progress._NodeProgress("PatchMatch", 3)
     assert node.left(clock[0]) is None
     node.began, node.moved, node.finished, node.ran, node.parts = 900.0, 1000.0, 1, 1, {"b": 0.25}
     assert node.left(1000.0) == pytest.approx(80 * 1.75)
@@ -87,10 +88,10 @@ def test_bars_show_how_far_a_view_is(clock: list[float], monkeypatch: pytest.Mon
 
 
 def test_bars_show_every_node(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
-    collection = Collection.read(photos, Options(), lambda _: None, 1)
+    collection = Collection.read(photos, PhotoOptions(), lambda _: None, 1)
     stream = io.StringIO()
     bars = Bars(stream)
-    execute(Graph.of(toy), collection, Store(str(tmp_path / "s")), workers=2, reporter=bars)
+    execute(Graph.of(toy), collection, Store(str(tmp_path / "s")), RunOptions(workers=2), bars)
     bars.warn("Mind [the] gap.")
     bars.close()
     shown = stream.getvalue()

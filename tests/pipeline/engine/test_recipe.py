@@ -11,10 +11,11 @@ import pytest
 import toys
 from diptych.pipeline.engine import registry
 from diptych.pipeline.engine.graph import Graph
-from diptych.pipeline.engine.parameters import settle
+from diptych.pipeline.engine.parameters import convert
 from diptych.pipeline.engine.recipe import Node, Recipe
 from diptych.stages.failure import StageFailure
-from diptych.stages.stage import SLOTS, Stage
+from diptych.stages.slots import SLOTS
+from diptych.stages.stage import Stage
 from toys import Corners, EveryPair, Layers, Nudge
 
 from tests.pipeline.cache.test_keys import Everything
@@ -179,7 +180,7 @@ def test_an_unknown_recipe_offers_the_nearest() -> None:
     ],
 )
 def test_values_take_the_type_of_their_field(value: object, kind: object, expected: object) -> None:
-    got = settle(value, kind)
+    got = convert(value, kind)
     assert got == expected
     assert type(got) is type(expected)
 
@@ -190,7 +191,7 @@ def test_values_take_the_type_of_their_field(value: object, kind: object, expect
 )
 def test_values_of_another_type_are_refused(value: object, kind: object) -> None:
     with pytest.raises(ValueError):
-        settle(value, kind)
+        convert(value, kind)
 
 
 @pytest.mark.parametrize("name", list(registry.BUILT_IN))

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import gc
-import os
 import pickle
-import signal
-import subprocess
-import sys
-import time
 import weakref
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -21,24 +14,22 @@ import numpy as np
 import pytest
 from diptych.pipeline.cache.keys import stage_ingredients
 from diptych.pipeline.cache.store import Store
-from diptych.pipeline.engine.collection import Collection, Options
+from diptych.pipeline.engine.collection import Collection
 from diptych.pipeline.engine.graph import Graph
+from diptych.pipeline.engine.options import PhotoOptions, RunOptions
+from diptych.pipeline.engine.progress import Reporter
 from diptych.pipeline.engine.runner import execute
 from diptych.pipeline.engine.tasks import Outcome, tasks_of
 from diptych.pipeline.results.record import outputs_of
 from diptych.stages.dense import DepthMap, Mesh, Neighbors, View
 from diptych.stages.failure import StageFailure
 from diptych.stages.images.photos import decode
-from diptych.stages.scene import Features, Matches, Pairs, Photo, Sparse, TwoView
-from diptych.stages.stage import Context, Stage
+from diptych.stages.scene import Features, Pairs, Photo, Sparse, TwoView
+from diptych.stages.stage import Stage
 from PIL import Image
-from toys import Corner, Corners, Likeness, Nudge, Rounded, SimilarPairs, paint, tree
+from toys import Corner, Corners, Likeness, Nudge, Rounded, SimilarPairs, kinds, paint, tree
 
 Ran = Callable[[], list[str]]
-
-
-def kinds(lines: list[str]) -> Counter[str]:
-    return Counter(line.partition(" ")[0] for line in lines)
 
 
 def test_a_run_gives_what_the_stages_make(photos: Path, toy: dp.Recipe, tmp_path: Path, ran: Ran) -> None:
@@ -161,7 +152,7 @@ class Forgetful(Likeness):
 def test_neighbors_of_other_photos_are_refused(photos: Path, dense: dp.Recipe, tmp_path: Path) -> None:
     with pytest.raises(StageFailure, match="wrong-neighbors") as caught:
         dp.run(photos, out=tmp_path / "out", recipe=dense.with_(neighbors=Forgetful()), progress=False)
-    assert caught.value.sentence == "neighbors speaks of 3 photos, and there are 4."
+    assert caught.value.sentence == "neighbors has 3 entries for 4 photos."
 
 
 def test_an_edited_photo_runs_only_the_views_that_see_it(
@@ -236,85 +227,6 @@ def test_until_stops_there(photos: Path, toy: dp.Recipe, tmp_path: Path, ran: Ra
         _ = result.scene
 
 
-def test_a_failing_item_keeps_what_is_done(photos: Path, toy: dp.Recipe, tmp_path: Path, ran: Ran) -> None:
-    dull = toy.with_(features=Corners(fails_above=130))
-    with pytest.raises(StageFailure, match="too-bright") as caught:
-        dp.run(photos, out=tmp_path / "out", recipe=dull, workers=1, progress=False)
-    assert caught.value.sentence == "features of ein Bild größer 写真.png: The photo is too bright."
-    assert caught.value.hint == "Close the shutter."
-    done = kinds(ran())
-    record = dp.Result.load(tmp_path / "out").record
-    assert (record["failure"]["node"], record["failure"]["item"]) == ("features", "ein Bild größer 写真.png")
-    assert record["failure"]["facts"] == {"mean": 161}
-    assert record["outputs"] == {}
-    kept = [task for task in record["tasks"] if task["output"]]
-    assert len(kept) == sum(done.values()) - 1
-    with pytest.raises(StageFailure, match="too-bright"):
-        dp.run(photos, out=tmp_path / "out", recipe=dull, workers=1, progress=False)
-    assert not [line for line in ran() if "Corners 161" not in line and "EveryPair" in line]
-
-
-def test_what_others_put_into_out_is_left_alone(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
-    theirs = tmp_path / "out" / "sparse" / "cameras.bin"
-    theirs.parent.mkdir(parents=True)
-    theirs.write_bytes(b"years of work")
-    with pytest.raises(StageFailure) as failure:
-        dp.run(photos, out=tmp_path / "out", recipe=toy, progress=False)
-    assert failure.value.code == "foreign-output"
-    assert theirs.read_bytes() == b"years of work"
-
-
-def test_nothing_in_out_is_older_than_the_last_run(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
-    def left(recipe: dp.Recipe, folder: Path = photos, until: str | None = None) -> set[str]:
-        with contextlib.suppress(StageFailure):
-            dp.run(folder, out=tmp_path / "out", recipe=recipe, until=until, progress=False)
-        return {path.name for path in (tmp_path / "out").iterdir()} - {"store", ".diptych"}
-
-    everything = {"sparse", "points.ply", "run.json", "report.html"}
-    assert left(toy) == everything
-    assert left(toy, tmp_path / "nowhere") == everything, "what cannot begin takes nothing away"
-    assert left(toy.with_(features=Corners(fails_above=130))) == {"run.json", "report.html"}
-    assert left(toy) == everything
-    assert left(toy, until="matches") == {"run.json"}
-
-
-def test_a_failure_is_said_though_out_is_full_as_well(
-    photos: Path, toy: dp.Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(path: Path, record: dict[str, object]) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("diptych.pipeline.api.write_record", refuse)
-    for recipe, code in ((toy, "not-writable"), (toy.with_(features=Corners(fails_above=130)), "too-bright")):
-        with pytest.raises(StageFailure, match=code):
-            dp.run(photos, out=tmp_path / "out", recipe=recipe, progress=False)
-
-
-class Crashes(Corners):
-    """Has a defect."""
-
-    def run(self, photo: Photo, context: Context) -> Features:
-        return {}["nothing"]
-
-
-class Lies(Corners):
-    """Gives something else than it says."""
-
-    def run(self, photo: Photo, context: Context) -> Features:
-        return Matches(np.empty((0, 2)), np.empty(0))  # type: ignore[return-value]
-
-
-@pytest.mark.parametrize(
-    ("stage", "words"),
-    [(Crashes(), "Crashes stopped with KeyError: 'nothing'"), (Lies(), "it gave a Matches, not a Features")],
-)
-def test_a_defect_of_a_stage_is_named(photos: Path, toy: dp.Recipe, tmp_path: Path, stage: Corners, words: str) -> None:
-    with pytest.raises(StageFailure, match="stage-crashed") as caught:
-        dp.run(photos, out=tmp_path / "out", recipe=toy.with_(features=stage), progress=False)
-    assert words in caught.value.sentence
-    assert "Traceback" in dp.Result.load(tmp_path / "out").record["failure"]["trace"]
-
-
 def test_warnings_are_said_again_from_the_store(
     photos: Path, toy: dp.Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -325,131 +237,6 @@ def test_warnings_are_said_again_from_the_store(
         assert result.record["warnings"] == [f"{name}: The photo is plain." for name in names]
         said = capsys.readouterr().err
         assert [said.count(f"warning: {name}: The photo is plain.\n") for name in names] == [1] * 4
-
-
-@pytest.mark.parametrize("slot", ["features", "pairs", "matches", "two_views", "tracks", "sparse"])
-def test_a_damaged_artifact_is_made_again_and_said(
-    photos: Path, toy: dp.Recipe, tmp_path: Path, ran: Ran, slot: str
-) -> None:
-    out = tmp_path / "out"
-    first = dp.run(photos, out=out, recipe=toy, progress=False)
-    whole = tree(out / "store" / "artifacts")
-    ran()
-    task = next(task for task in first.record["tasks"] if task["node"] == slot)
-    artifact = next((out / "store").rglob(f"{task['output']}.safetensors"))
-    artifact.write_bytes(artifact.read_bytes()[:-1] + b"\x7f")
-    second = dp.run(photos, out=out, recipe=toy, progress=False)
-    assert len(ran()) == 1
-    assert second.record["outputs"] == first.record["outputs"]
-    assert len(second.record["warnings"]) == 1
-    assert "damaged" in second.record["warnings"][0]
-    assert tree(out / "store" / "artifacts") == whole
-
-
-@pytest.mark.parametrize(
-    ("slot", "again"), [("features", {"Corners": 1, "Line": 1}), ("pairs", None), ("sparse", None)]
-)
-def test_what_turns_out_damaged_is_made_again(
-    photos: Path, toy: dp.Recipe, tmp_path: Path, ran: Ran, slot: str, again: dict[str, int] | None
-) -> None:
-    """From afar only the length is looked at, so the damage shows when the bytes are read."""
-    where = f"memory://{tmp_path}"
-    first = dp.run(photos, out=tmp_path / "out", recipe=toy, store=where, progress=False)
-    ran()
-    store = Store(where)
-    task = next(task for task in first.record["tasks"] if task["node"] == slot)
-    path = store._artifact(task["output"])
-    store._fs.pipe_file(path, store._fs.cat_file(path)[:-1] + b"\x7f")
-    later = toy.set(["sparse.step=2"]) if again else toy
-    second = dp.run(photos, out=tmp_path / "2", recipe=later, store=where, progress=False)
-    assert kinds(ran()) == (again or {{"pairs": "EveryPair", "sparse": "Line"}[slot]: 1})
-    assert (second.scene.points == first.scene.points).all()
-    assert "was damaged; it is computed again." in second.record["warnings"][0]
-
-
-def test_a_photo_that_changes_during_the_run_is_noticed(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
-    collection = Collection.read(photos, Options(), lambda _: None, 1)
-    paint(photos / "a.png", 200)
-    execution = execute(Graph.of(toy), collection, Store(str(tmp_path / "s")))
-    assert execution.failed is not None
-    assert execution.failed.failure is not None
-    assert execution.failed.failure.code == "photo-changed"
-
-
-def test_a_finished_store_may_be_read_only(
-    photos: Path, toy: dp.Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = str(tmp_path / "store")
-    dp.run(photos, out=tmp_path / "1", recipe=toy, store=store, progress=False)
-
-    def refuse(self: Store, path: str, data: bytes) -> None:
-        raise StageFailure("store-read-only", "no")
-
-    monkeypatch.setattr(Store, "_put", refuse)
-    dp.run(photos, out=tmp_path / "2", recipe=toy, store=store, progress=False)
-    assert tree(tmp_path / "1" / "sparse") == tree(tmp_path / "2" / "sparse")
-
-
-def test_a_killed_run_goes_on_where_it_was(photos: Path, dense: dp.Recipe, tmp_path: Path) -> None:
-    """Killed at several moments, it ends with the same bytes, and nothing that was finished is done again."""
-    expected = dp.run(photos, out=tmp_path / "whole", recipe=dense, progress=False).record["outputs"]
-    log, out = tmp_path / "killed.log", tmp_path / "out"
-    dp.run(photos, out=out, recipe=dense, seed=1, store=str(tmp_path / "other"), progress=False)
-    script = f"""
-import diptych as dp
-from toys import DENSE
-dp.run({str(photos)!r}, out={str(out)!r}, recipe=DENSE, workers=2, progress=False)
-"""
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TOY_LOG": str(log), "TOY_SLEEP": "0.1"}
-    started = 0
-    for kill_at in (3, 12, 28, None):
-        process = subprocess.Popen([sys.executable, "-c", script], env=env)
-        while process.poll() is None and kill_at is not None:
-            if log.exists() and len(log.read_text().splitlines()) >= kill_at:
-                process.kill()
-            time.sleep(0.01)
-        assert process.wait(timeout=120) == (0 if kill_at is None else -signal.SIGKILL)
-        if kill_at:
-            assert {path.name for path in out.iterdir()} == {"store", ".diptych"}, (
-                "an earlier run must not pass for this one"
-            )
-        started = len(log.read_text().splitlines())
-    record = dp.Result.load(out).record
-    assert record["outputs"] == expected
-    # Two workers, three kills: at most six items were begun and not finished.
-    assert len(record["tasks"]) < started <= len(record["tasks"]) + 6
-    assert not list((out / "store" / "temporary").iterdir())
-
-
-def test_a_full_disk_loses_only_the_view_that_does_not_fit(
-    photos: Path, dense: dp.Recipe, tmp_path: Path, ran: Ran
-) -> None:
-    """Files may have 8 KiB: views do, depth maps do not."""
-    pytest.importorskip("resource")
-    out = tmp_path / "out"
-    script = f"""
-import resource
-import diptych as dp
-from diptych.stages.failure import StageFailure
-from toys import DENSE
-resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
-try:
-    dp.run({str(photos)!r}, out={str(out)!r}, recipe=DENSE, workers=1, progress=False)
-except StageFailure as failure:
-    print(failure.code, failure.hint)
-"""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120)
-    assert done.stdout.startswith("store-full Make room"), done.stderr
-    assert not list((out / "store" / "temporary").iterdir())
-    finished = {"Corners": 4, "EveryPair": 1, "SameIndex": 6, "Drawn": 6, "OneTrackEach": 1, "Line": 1, "Likeness": 1}
-    before = kinds(ran())
-    assert before["Layers"] == 1
-    assert before.items() >= finished.items()
-    dp.run(photos, out=out, recipe=dense, progress=False)
-    again = kinds(ran())
-    assert not again.keys() & finished.keys()
-    assert (again["Layers"], again["Developed"]) == (8, 4 - before["Developed"])
 
 
 def test_a_cluster_gives_the_same_bytes(photos: Path, dense: dp.Recipe, tmp_path: Path) -> None:
@@ -468,13 +255,13 @@ def test_a_cluster_that_is_not_there_is_told(
     photos: Path, toy: dp.Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr("diptych.pipeline.engine.runner.PATIENCE", 1)
+    monkeypatch.setattr("diptych.pipeline.engine.runner.CONNECT_TIMEOUT", 1)
     with pytest.raises(StageFailure, match="no-cluster"):
         dp.run(photos, out=tmp_path / "out", recipe=toy, cluster="tcp://127.0.0.1:9", progress=False)
 
 
 def test_stages_of_a_run_survive_the_way_to_a_worker(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
-    collection = Collection.read(photos, Options(), lambda _: None, 1)
+    collection = Collection.read(photos, PhotoOptions(), lambda _: None, 1)
     graph = Graph.of(toy)
     names, sources = collection.photos.names, collection.sources(graph)
     for vertex in graph.vertices:
@@ -495,10 +282,11 @@ def test_masks_and_cameras_move_only_what_sees_them(photos: Path, toy: dp.Recipe
     assert kinds(ran()) == {"Corners": 1}
 
 
-class Counted:
+class Counted(Reporter):
     """A reporter that counts what it hears."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.heard: Counter[tuple[str, str]] = Counter()
 
     def start(self, node: str, stage: str, total: int) -> None:
@@ -516,14 +304,11 @@ class Counted:
     def warn(self, sentence: str) -> None:
         self.heard["warn", sentence] += 1
 
-    def close(self) -> None:
-        pass
-
 
 def test_progress_is_heard_for_every_item(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
-    collection = Collection.read(photos, Options(), lambda _: None, 1)
+    collection = Collection.read(photos, PhotoOptions(), lambda _: None, 1)
     counted = Counted()
-    execute(Graph.of(toy), collection, Store(str(tmp_path / "s")), workers=2, reporter=counted)
+    execute(Graph.of(toy), collection, Store(str(tmp_path / "s")), RunOptions(workers=2), counted)
     for node, items in (("features", 4), ("pairs", 1), ("matches", 6), ("sparse", 1)):
         assert counted.heard["start", node] == counted.heard["done", node] == items
     assert counted.heard["part", "features"] == 8, "the beginning of each, and the half that Corners tells of"

@@ -11,15 +11,22 @@ import diptych as dp
 import numpy as np
 import pytest
 import scipy.io
-from diptych.pipeline.protocols.alone import alone
 from diptych.pipeline.protocols.dtu import Dtu, Reference, distances
 from diptych.pipeline.protocols.eth3d import Eth3d
 from diptych.pipeline.protocols.middlebury import Middlebury, semi_global
-from diptych.pipeline.protocols.protocol import How, Inputs, Protocol, calibration, photo_folder, with_true_poses
+from diptych.pipeline.protocols.protocol import (
+    BenchOptions,
+    Inputs,
+    Protocol,
+    calibration,
+    photo_folder,
+    with_true_poses,
+)
 from diptych.pipeline.protocols.registry import BENCHMARKS
 from diptych.pipeline.protocols.rendered import Rendered
 from diptych.pipeline.protocols.strecha import Strecha
-from diptych.pipeline.protocols.table import Column, Published, Row, Table
+from diptych.pipeline.protocols.subprocesses import run_in_process
+from diptych.pipeline.protocols.table import Column, PublishedRow, Row, Table
 from diptych.stages.dense import Cloud, DepthMap, View
 from diptych.stages.evaluation.oracles import TruePoses
 from diptych.stages.failure import StageFailure
@@ -39,7 +46,7 @@ CENTERS = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]])
 NAMES = tuple(f"{i:04d}.png" for i in range(4))
 WALL = 5.0
 OFF = 0.004
-"""How far the toy's cameras are off, along the diagonal of their square, outwards and inwards in turn."""
+"""BenchOptions far the toy's cameras are off, along the diagonal of their square, outwards and inwards in turn."""
 
 
 def scene(centers: np.ndarray, camera: Camera = CAMERA, names: tuple[str, ...] = NAMES) -> Scene:
@@ -301,7 +308,7 @@ def test_a_stereo_pair_is_found_without_its_disparities_and_the_peer_finds_them(
     assert case.name == "Cloth" and [photo.name for photo in case.photos] == ["view1.png", "view5.png"]
     folder = photo_folder(case, tmp_path / "out")
     assert sorted(file.name for file in folder.iterdir()) == ["view1.png", "view5.png"]
-    assert Middlebury().gives(case) == "poses" and Middlebury().stop(case, How(tmp_path)) == "depths"
+    assert Middlebury().gives(case) == "poses" and Middlebury().stop(case, BenchOptions(tmp_path)) == "depths"
     found = semi_global(case, Inputs(folder, case.path, None, tmp_path))
     # The photos differ by a shift of six pixels; the left border has no partner.
     assert found["disparity_mean_px"] < 0.1 and 0 < found["bad_2_px"] < 0.25
@@ -436,13 +443,13 @@ def die() -> None:
 
 def test_a_process_that_dies_is_a_failure() -> None:
     with pytest.raises(StageFailure, match="process-died"):
-        alone(die)
+        run_in_process(die)
 
 
 def test_a_table_leaves_out_empty_columns_and_names_sources_once() -> None:
     columns = Column("a", "a mm", ".1f", 1000), Column("b", "b")
     rows = Row("x", "ours", {"a": 0.0123, "b": float("nan")}), Row("y", "ours", failure="It broke.", hint="Mend it.")
-    published = tuple(Published("x", name, {"a": 0.5}, "Somebody 2001", "other photos") for name in ("P", "Q"))
+    published = tuple(PublishedRow("x", name, {"a": 0.5}, "Somebody 2001", "other photos") for name in ("P", "Q"))
     table = Table("toy", columns, rows, published, "A note.")
     head, lines = table.cells()
     assert head == ("scene", "method", "a mm")

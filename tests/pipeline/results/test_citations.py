@@ -81,7 +81,7 @@ class Invented(Corners):
 
 
 def test_a_paper_without_an_entry_stops_a_run_before_it_begins(photos: Path, toy: dp.Recipe, tmp_path: Path) -> None:
-    with pytest.raises(StageFailure, match=r"Invented stands on 'nobody2030'.*\[unknown-paper\]"):
+    with pytest.raises(StageFailure, match=r"Invented cites 'nobody2030'.*\[unknown-paper\]"):
         dp.run(photos, out=tmp_path / "out", recipe=toy.with_(features=Invented()), progress=False)
     assert not (tmp_path / "out").exists()
 

@@ -51,7 +51,7 @@ def test_equal_runs(compared, toy: dp.Recipe) -> None:
 def test_a_parameter_is_the_cause_and_the_rest_a_consequence(compared, toy: dp.Recipe) -> None:
     found = compared(toy.set(["features.count=7"]))
     assert found.causes == {"features": ("parameters.count 4 -> 7",)}
-    by = ("4 against 7 keypoints", "4 keypoints are in both")
+    by = ("4 against 7 keypoints", "4 of the keypoints are in both")
     assert found.first == Artifact("features of a.png", "", ("parameters.count 4 -> 7",), by)
     assert found.first.reason == "its ingredients differ: parameters.count 4 -> 7"
     of = groups(found)

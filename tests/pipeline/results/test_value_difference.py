@@ -50,11 +50,11 @@ def test_a_value_does_not_differ_from_itself(value: object) -> None:
 
 
 def test_keypoints_are_counted() -> None:
-    assert value_differences(features(9), features(7)) == ["9 against 7 keypoints", "7 keypoints are in both"]
+    assert value_differences(features(9), features(7)) == ["9 against 7 keypoints", "7 of the keypoints are in both"]
     moved = replace(features(4), xy=features(4).xy + np.eye(4, 1) * [1, 0])
     assert value_differences(features(4), moved) == [
         "xy: 12.5 % of 8 values differ, by at most 1 and 1 in the median",
-        "3 keypoints are in both",
+        "3 of the keypoints are in both",
     ]
 
 
@@ -69,12 +69,12 @@ def test_fields_are_told_where_nothing_is_counted_otherwise() -> None:
 
 def test_pairs_in_both_are_counted() -> None:
     said = value_differences(Pairs(np.array([[0, 1], [1, 2]])), Pairs(np.array([[0, 2], [1, 2], [1, 3]])))
-    assert said == ["2 against 3 pairs", "1 pairs are in both"]
+    assert said == ["2 against 3 pairs", "1 of the pairs is in both"]
 
 
 def test_matches_of_other_features_have_nothing_in_common() -> None:
     old, new = (Matches(np.array(rows), np.ones(len(rows))) for rows in ([[0, 1], [1, 2]], [[0, 1]]))
-    assert value_differences(old, new) == ["2 against 1 matches", "1 matches are in both"]
+    assert value_differences(old, new) == ["2 against 1 matches", "1 of the matches is in both"]
     assert value_differences(old, new, same_features=False) == ["2 against 1 matches"]
 
 
@@ -148,5 +148,5 @@ def test_only_so_much_is_said() -> None:
     old = Sparse((scene(),), tuple((name, "dark") for name in names))
     new = replace(old, missing=tuple((name, "blurred") for name in names))
     said = value_differences(old, new)
-    assert (len(said), said[-1]) == (7, "and 34 differences more")
+    assert (len(said), said[-1]) == (7, "and 34 more differences")
     assert said[0] == "missing[0][1]: dark against blurred"

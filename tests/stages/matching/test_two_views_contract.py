@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import pickle
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from diptych.stages.geometry.rotations import angle_between
 from diptych.stages.matching.two_view import OpenCVTwoView, PoseLibTwoView
 from diptych.stages.matching.two_view_colmap import ColmapTwoView
 from diptych.stages.scene import Camera, Matches, Pair, TwoView
+from diptych.testing import check_stage
 
 from tests.synthetic import CAMERA, ViewPair, keypoints, view_pair
 
@@ -138,13 +138,10 @@ def test_distortion_is_taken_out(stage: Any) -> None:
 
 
 @each_verifier
-def test_same_seed_same_bytes_and_survives_pickling(stage: Any) -> None:
-    for world in ("general", "plane", "rotation"):
-        pair = view_pair(world, outliers=0.5)
-        once, again = verify(stage, pair), verify(pickle.loads(pickle.dumps(stage)), pair)
-        for field in dataclasses.fields(once):
-            left, right = getattr(once, field.name), getattr(again, field.name)
-            assert left.tobytes() == right.tobytes() if isinstance(left, np.ndarray) else left == right, field.name
+@pytest.mark.parametrize("world", ["general", "plane", "rotation"])
+def test_keeps_the_contract(stage: Any, world: Any) -> None:
+    pair = view_pair(world, outliers=0.5)
+    check_stage(stage, camera=pair.camera, features=pair.features, matches=pair.matches)
 
 
 @each_verifier

@@ -1,4 +1,4 @@
-"""Work in a process of its own, so that its memory is its own and its death is no more than a failure."""
+"""Calling a function in a new process, so that its memory is measured apart and a crash is a mere failure."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ...stages.failure import StageFailure
 T = TypeVar("T")
 
 
-def alone(work: Callable[..., T], *arguments: object) -> T:
-    """The result of ``work(*arguments)``, which must be a function that another process can import.
+def run_in_process(work: Callable[..., T], *arguments: object) -> T:
+    """Return ``work(*arguments)`` from a new process, which must be able to import the function.
 
     Raises:
-        StageFailure: ``process-died``, and whatever the work raises.
+        StageFailure: ``process-died``; other exceptions of the function are passed on.
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         try:
@@ -25,6 +25,6 @@ def alone(work: Callable[..., T], *arguments: object) -> T:
         except BrokenProcessPool as error:
             raise StageFailure(
                 "process-died",
-                "Its process ended before the work was done.",
-                hint="Most often memory ran out: give it less to do at once, or smaller photos.",
+                "The process ended before its work was done.",
+                hint="Most often the memory ran out: use fewer workers or smaller photos.",
             ) from error

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from .arrays import settle
+from ...stages.arrays import check_arrays
 
 Part = Literal["train", "validation", "test"]
 Predictor = Literal["constant", "plane", "pretrained", "learned"]
@@ -61,7 +61,7 @@ class MonoWeights:
     errors: tuple[PointErrors, ...]
 
     def __post_init__(self) -> None:
-        settle(self, parameters=(np.float32, ("P",)))
+        check_arrays(self, parameters=(np.float32, ("P",)))
 
     def error(self, predictor: Predictor, part: Part) -> PointErrors:
         """The errors of one predictor on one part of the photos."""

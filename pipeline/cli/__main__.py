@@ -1,0 +1,5 @@
+"""``python -m diptych.pipeline.cli``."""
+
+from . import main
+
+main()

@@ -1,0 +1,129 @@
+"""Parameters that several commands share, in groups; :func:`takes` adds groups to a command."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def takes(*groups: Callable[..., None]) -> Callable[[F], F]:
+    """Add the parameters of the groups to those of a command, which gets them as keyword arguments."""
+
+    def with_groups(command: F) -> F:
+        parameters = [
+            parameter
+            for function in (command, *groups)
+            for parameter in inspect.signature(function, eval_str=True).parameters.values()
+            if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+        ]
+        vars(command)["__signature__"] = inspect.Signature(parameters)
+        command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return command
+
+    return with_groups
+
+
+class Grouping(StrEnum):
+    """Which photos share a camera."""
+
+    auto = "auto"
+    shared = "shared"
+    single = "single"
+    folder = "folder"
+
+
+PhotosFolder = Annotated[Path, typer.Argument(metavar="PHOTOS", help="Folder of JPEG, PNG or TIFF files.")]
+OutFolder = Annotated[Path, typer.Option("--out", help="Output folder.")]
+EarlierRun = Annotated[Path, typer.Argument(metavar="OUT", help="Output folder of a run.")]
+Truth = Annotated[
+    Path | None, typer.Option("--truth", metavar="DIR", help="Folder with the truth, for stages that take it.")
+]
+RecipeName = Annotated[str, typer.Option("--recipe", help="Built-in name or a TOML file.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of every stage that draws random numbers.")]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Items worked on at once; one per processor core if not given.")
+]
+Device = Annotated[str, typer.Option("--device", help="cpu, or a torch device such as cuda.")]
+
+
+def recipe_changes(
+    use: Annotated[
+        list[str] | None,
+        typer.Option("--use", metavar="SLOT=STAGE", help="Put another stage into a slot; may be repeated."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NODE.PARAMETER=VALUE", help="Change a parameter; may be repeated."),
+    ] = None,
+) -> None:
+    """Changes of a recipe."""
+
+
+def until_option(
+    until: Annotated[str | None, typer.Option("--until", metavar="SLOT", help="Stop after this slot or node.")] = None,
+) -> None:
+    """Where to stop."""
+
+
+def photo_options(
+    camera: Annotated[
+        str | None, typer.Option("--camera", help="Known calibration: MODEL,params or a file or folder of cameras.")
+    ] = None,
+    cameras: Annotated[Grouping, typer.Option("--cameras", help="Which photos share a camera.")] = Grouping.auto,
+    masks: Annotated[
+        Path | None, typer.Option("--masks", help="Folder of masks, black where no keypoints are wanted.")
+    ] = None,
+    truth: Truth = None,
+) -> None:
+    """The fields of :class:`diptych.pipeline.engine.options.PhotoOptions`."""
+
+
+def store_options(
+    store: Annotated[
+        str | None,
+        typer.Option("--store", help="Folder or fsspec address; OUT/store if not given.", envvar="DIPTYCH_STORE"),
+    ] = None,
+    device: Device = "cpu",
+) -> None:
+    """What the keys of results and their place depend on."""
+
+
+def work_options(
+    workers: Workers = None,
+    memory: Annotated[
+        float | None,
+        typer.Option("--memory", metavar="GIB", min=0.0, help="Memory to use; 80 % of what is free if not given."),
+    ] = None,
+) -> None:
+    """How much of the machine a run takes."""
+
+
+def cluster_option(
+    cluster: Annotated[str | None, typer.Option("--cluster", help="Address of a Dask scheduler to run on.")] = None,
+) -> None:
+    """Where else a run may work."""
+
+
+def keywords(options: dict[str, Any]) -> dict[str, Any]:
+    """The values of the groups as keyword arguments of the functions in :mod:`diptych.pipeline.api`.
+
+    Raises:
+        StageFailure: ``bad-choice``.
+    """
+    from ..study.variants import parse_choice
+
+    chosen = {name: value for name, value in options.items() if name not in ("quiet", "verbose", "log")}
+    if "use" in chosen:
+        chosen["use"] = {place: "+".join(stages) for place, stages in map(parse_choice, chosen["use"] or ())}
+    if "settings" in chosen:
+        chosen["settings"] = chosen["settings"] or ()
+    if "cameras" in chosen:
+        chosen["cameras"] = str(chosen["cameras"])
+    return chosen
