@@ -11,7 +11,7 @@ from ...stages.dense import Around, DepthMap, View
 from ...stages.failure import StageFailure
 from ...stages.mvs.plane_sweep import projections
 from ...stages.stage import Context, Sizes, Stage
-from .judgement import judged
+from .filtering import filter_depths
 
 _BYTES_PER_PIXEL = 1500
 """What small published networks hold at once; those of a stranger cannot be known."""
@@ -24,7 +24,7 @@ class NetworkDepth(Stage):
     it may leave some out):
 
     - ``images`` (1, V, 3, H, W): RGB from 0 to 1;
-    - ``intrinsics`` (1, V, 3, 3): calibration matrices in pixels; the centre of the top-left pixel is (0.5, 0.5), so a
+    - ``intrinsics`` (1, V, 3, 3): calibration matrices in pixels; the center of the top-left pixel is (0.5, 0.5), so a
       network that has it at (0, 0) must take 0.5 off cx and cy;
     - ``extrinsics`` (1, V, 4, 4): ``cam_from_world``, x right, y down, z forward;
     - ``depth_range`` (1, 2): least and largest z in which depth is to be sought;
@@ -39,7 +39,7 @@ class NetworkDepth(Stage):
 
     Args:
         network: path of the file.
-        views: V. Of more neighbours the best are taken; where there are fewer, they are given again, best first.
+        views: V. Of more neighbors the best are taken; where there are fewer, they are given again, best first.
         multiple: what H and W must be multiples of.
         min_confidence: less confident pixels get a reason instead of a depth.
     """
@@ -76,7 +76,7 @@ class NetworkDepth(Stage):
                 ``network-failed``, ``wrong-signature`` or ``no-device``.
         """
         from ..inference import deterministic, torch_device
-        from .exported import call, opened
+        from .exported import call_network, load_network
 
         view = views.reference
         sources = [source for source in views.sources if not source.missing]
@@ -86,12 +86,12 @@ class NetworkDepth(Stage):
             return DepthMap.empty(view, "has no neighbours")
         shown = [view, *islice(cycle(sources), self.views - 1)]
         (path,) = self.files()
-        network = opened(path, torch_device(context))
+        network = load_network(path, torch_device(context))
         with deterministic():
-            outputs = call(network, _inputs(shown, self.multiple), path.name)
-        depth, confidence = _outputs(outputs, view, path.name)
+            outputs = call_network(network, _inputs(shown, self.multiple), path.name)
+        depth, confidence = _checked_outputs(outputs, view, path.name)
         seen = _seen(shown, np.where(depth > 0, depth, view.near))
-        return judged(view, depth, confidence, self.min_confidence, seen=seen, flat=np.zeros_like(seen))
+        return filter_depths(view, depth, confidence, self.min_confidence, seen=seen, flat=np.zeros_like(seen))
 
 
 def _inputs(views: list[View], multiple: int) -> dict[str, np.ndarray]:
@@ -114,7 +114,7 @@ def _inputs(views: list[View], multiple: int) -> dict[str, np.ndarray]:
     return {name: np.ascontiguousarray(array[None], np.float32) for name, array in arrays.items()}
 
 
-def _outputs(outputs: list[np.ndarray], view: View, name: str) -> tuple[np.ndarray, np.ndarray]:
+def _checked_outputs(outputs: list[np.ndarray], view: View, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Depth, 0 for none, and confidence from 0 to 1, each of the view's size (H, W)."""
     height, width = view.mask.shape
     shapes = [output.shape for output in outputs]

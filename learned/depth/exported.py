@@ -20,8 +20,8 @@ Run = Callable[[dict[str, np.ndarray]], list[np.ndarray]]
 _OPENING = Lock()
 
 
-def opened(path: Path, device: torch.device) -> Run:
-    """The network in a file, opened once in a process.
+def load_network(path: Path, device: torch.device) -> Run:
+    """The network in a file, load_network once in a process.
 
     To open TorchScript is to run it: only files of people one trusts may be given.
 
@@ -35,7 +35,7 @@ def opened(path: Path, device: torch.device) -> Run:
 
 @lru_cache(maxsize=4)
 def _opened(path: Path, stamp: tuple[int, int], device: torch.device) -> Run:
-    """See :func:`opened`; the stamp of a file that was written anew makes it be opened anew."""
+    """See :func:`load_network`; the stamp of a file that was written anew makes it be load_network anew."""
     kinds: dict[str, Callable[[Path, torch.device], Run]] = {".pt": _torchscript, ".ts": _torchscript, ".onnx": _onnx}
     if path.suffix not in kinds:
         raise StageFailure(
@@ -54,12 +54,12 @@ def _opened(path: Path, stamp: tuple[int, int], device: torch.device) -> Run:
     except Exception as error:  # ONNX Runtime's exceptions have no common base but this one.
         raise StageFailure(
             "damaged-network",
-            f"{path.name} cannot be opened: {_first_line(error)}",
+            f"{path.name} cannot be load_network: {_first_line(error)}",
             hint="It was cut off, or was not exported as its suffix says: export it again.",
         ) from error
 
 
-def call(run: Run, inputs: dict[str, np.ndarray], name: str) -> list[np.ndarray]:
+def call_network(run: Run, inputs: dict[str, np.ndarray], name: str) -> list[np.ndarray]:
     """What a network makes of inputs.
 
     Raises:

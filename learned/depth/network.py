@@ -48,7 +48,7 @@ class Estimate(NamedTuple):
 
 
 class DepthNetwork(nn.Module):
-    """Depth of a view from its neighbours.
+    """Depth of a view from its neighbors.
 
     Inverse depths are compared by group-wise correlation (Guo et al. 2019) at an eighth of the size with weights for
     each source learned from the correlation itself, then a convolutional GRU looks up the correlation around its
@@ -61,12 +61,12 @@ class DepthNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.features = FeaturePyramid()
-        self.first = FirstGuess()
+        self.first = InitialDepth()
         self.context = nn.Conv2d(_CHANNELS[MIDDLE] + HYPOTHESES, 2 * _STATE, 3, padding=1)
-        self.closer = CloserLook()
-        self.enlarge_middle = ConvexEnlargement(_STATE)
-        self.sharpen = Sharpening()
-        self.enlarge_fine = ConvexEnlargement(_STATE)
+        self.closer = GRURefinement()
+        self.enlarge_middle = ConvexUpsampling(_STATE)
+        self.sharpen = ResidualRefinement()
+        self.enlarge_fine = ConvexUpsampling(_STATE)
 
     def forward(
         self,
@@ -82,14 +82,14 @@ class DepthNetwork(nn.Module):
 
         Args:
             reference: RGB in [0, 1], height and width multiples of 16, shape (B, 3, H, W).
-            sources: the same of each neighbour, which may have other sizes.
+            sources: the same of each neighbor, which may have other sizes.
             rays: how the reference's pixels move through the sources.
             near, far: the range, shape (B,).
             iterations: how often the GRU looks.
             start: inverse depth of any size to begin with, shape (B, h, w), and trust, instead of a first guess.
         """
-        of_reference = self.features(normalised(reference))
-        of_sources = [self.features(normalised(source)) for source in sources]
+        of_reference = self.features(normalize(reference))
+        of_sources = [self.features(normalize(source)) for source in sources]
 
         def levels(size: int) -> tuple[Tensor, list[Tensor], Rays]:
             return of_reference[size], [each[size] for each in of_sources], rays.at(size)
@@ -100,7 +100,7 @@ class DepthNetwork(nn.Module):
             inverse, trust = start
             logits = inverse.new_zeros(len(inverse), HYPOTHESES, *of_reference[COARSE].shape[2:])
         size = of_reference[MIDDLE].shape[2:]
-        inverse, beside = _resized(inverse[:, None], size)[:, 0], _resized(logits.softmax(1), size)
+        inverse, beside = _resize(inverse[:, None], size)[:, 0], _resize(logits.softmax(1), size)
         state, context = self.context(torch.cat([of_reference[MIDDLE], beside], 1)).chunk(2, 1)
         state, context = state.tanh(), context.relu()
         course = []
@@ -110,13 +110,13 @@ class DepthNetwork(nn.Module):
             course.append(inverse)
         inverse = self.enlarge_middle(state, inverse)
         course.append(inverse)
-        state = _resized(state, inverse.shape[1:])
+        state = _resize(state, inverse.shape[1:])
         for _ in range(2):
             inverse = inverse.detach()
             state, inverse, confidence = self.sharpen(state, inverse, levels(FINE), trust)
             course.append(inverse)
         inverse = self.enlarge_fine(state, inverse)
-        confidence = _resized(confidence[:, None], reference.shape[2:])[:, 0]
+        confidence = _resize(confidence[:, None], reference.shape[2:])[:, 0]
         course.append(inverse)
         return Estimate(inverse, confidence, trust, logits if start is None else logits[:, :0], tuple(course))
 
@@ -137,8 +137,8 @@ class FeaturePyramid(nn.Module):
         half = self.at_half(F.pixel_unshuffle(image, 2))
         quarter = self.at_quarter(half)
         eighth = self.at_eighth(quarter)
-        middle = self.to_middle(torch.cat([_resized(eighth, quarter.shape[2:]), quarter], 1))
-        fine = self.to_fine(torch.cat([_resized(middle, half.shape[2:]), half], 1))
+        middle = self.to_middle(torch.cat([_resize(eighth, quarter.shape[2:]), quarter], 1))
+        fine = self.to_fine(torch.cat([_resize(middle, half.shape[2:]), half], 1))
         features = {COARSE: self.to_coarse(eighth), MIDDLE: middle, FINE: fine}
         # Channels last, as correlations are read pixel by pixel.
         return {size: _unit(each).contiguous(memory_format=torch.channels_last) for size, each in features.items()}
@@ -161,7 +161,7 @@ class Peak(nn.Module):
         return (self.weights(said).softmax(1) * values).sum(1)
 
 
-class FirstGuess(nn.Module):
+class InitialDepth(nn.Module):
     """Compare hypotheses over the whole range, and learn from how clearly each source speaks how far to trust it."""
 
     def __init__(self) -> None:
@@ -181,13 +181,13 @@ class FirstGuess(nn.Module):
         size = reference.shape[2:]
         said = correlate(reference, sources, rays, hypotheses[:, :, None, None].expand(-1, -1, *size), GROUPS)
         trust = torch.stack([self.trust(each.mean(1))[:, 0] for each in said], 1).sigmoid()
-        together = _weighed(said, trust)
+        together = _weighted_mean(said, trust)
         local = self.squeeze(torch.cat([together.flatten(1, 2), reference], 1))
-        logits = self.logits(torch.cat([local, _resized(self.around(local), size)], 1)) + self.peak.weights(together)
+        logits = self.logits(torch.cat([local, _resize(self.around(local), size)], 1)) + self.peak.weights(together)
         return _peak(logits, hypotheses), logits, trust
 
 
-class CloserLook(nn.Module):
+class GRURefinement(nn.Module):
     """One step of the GRU at a quarter of the size."""
 
     def __init__(self) -> None:
@@ -210,19 +210,19 @@ class CloserLook(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         reference, sources, rays = middle
         size, pixel = reference.shape[2:], rays.pixel()
-        around = _resized(coarse[0], size)
-        near = correlate(reference, sources, rays, _steps(inverse, pixel, _NEAR_STEPS), GROUPS)
-        far = correlate(around, coarse[1], rays, _steps(inverse, pixel, _FAR_STEPS), GROUPS, COARSE // MIDDLE)
-        trust = _resized(trust, size)
-        near, far = _weighed(near, trust), _weighed(far, trust)
-        seen = self.seen(torch.cat([near.flatten(1, 2), far.flatten(1, 2), _relief(inverse, pixel)], 1))
+        around = _resize(coarse[0], size)
+        near = correlate(reference, sources, rays, _hypotheses(inverse, pixel, _NEAR_STEPS), GROUPS)
+        far = correlate(around, coarse[1], rays, _hypotheses(inverse, pixel, _FAR_STEPS), GROUPS, COARSE // MIDDLE)
+        trust = _resize(trust, size)
+        near, far = _weighted_mean(near, trust), _weighted_mean(far, trust)
+        seen = self.seen(torch.cat([near.flatten(1, 2), far.flatten(1, 2), _local_relief(inverse, pixel)], 1))
         update, reset = self.gates(torch.cat([state, seen, context], 1)).sigmoid().chunk(2, 1)
         proposal = self.proposal(torch.cat([reset * state, seen, context], 1)).tanh()
         state = (1 - update) * state + update * proposal
         return state, inverse + (self.step(state)[:, 0] + self.peak(near, _NEAR_STEPS)) * pixel
 
 
-class Sharpening(nn.Module):
+class ResidualRefinement(nn.Module):
     """A residual at half the size, and how far it is to be believed."""
 
     def __init__(self) -> None:
@@ -242,14 +242,14 @@ class Sharpening(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         reference, sources, rays = fine
         pixel = rays.pixel()
-        said = correlate(reference, sources, rays, _steps(inverse, pixel, _FINE_STEPS), GROUPS)
-        said = _weighed(said, _resized(trust, reference.shape[2:]))
-        state = state + self.seen(torch.cat([said.flatten(1, 2), _relief(inverse, pixel), reference, state], 1))
+        said = correlate(reference, sources, rays, _hypotheses(inverse, pixel, _FINE_STEPS), GROUPS)
+        said = _weighted_mean(said, _resize(trust, reference.shape[2:]))
+        state = state + self.seen(torch.cat([said.flatten(1, 2), _local_relief(inverse, pixel), reference, state], 1))
         step, confidence = self.step(state).unbind(1)
         return state, inverse + (step + self.peak(said, _FINE_STEPS)) * pixel, confidence
 
 
-class ConvexEnlargement(nn.Module):
+class ConvexUpsampling(nn.Module):
     """Twice the size, each pixel a convex combination of the 3x3 pixels around it (Teed and Deng 2020)."""
 
     def __init__(self, channels: int) -> None:
@@ -264,7 +264,7 @@ class ConvexEnlargement(nn.Module):
         return F.pixel_shuffle(enlarged, 2)[:, 0]
 
 
-def normalised(image: Tensor) -> Tensor:
+def normalize(image: Tensor) -> Tensor:
     """An image of mean 0 and deviation 1, so that exposure does not matter."""
     mean, deviation = image.mean((1, 2, 3), keepdim=True), image.std((1, 2, 3), keepdim=True)
     return (image - mean) / (deviation + 0.02)
@@ -288,25 +288,25 @@ def _halving(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(convolution, nn.GroupNorm(8, outputs), nn.ReLU())
 
 
-def _resized(values: Tensor, size: Sequence[int]) -> Tensor:
+def _resize(values: Tensor, size: Sequence[int]) -> Tensor:
     if tuple(values.shape[2:]) == tuple(size):
         return values
     return F.interpolate(values, tuple(size), mode="bilinear", align_corners=False)
 
 
-def _steps(inverse: Tensor, pixel: Tensor, steps: tuple[float, ...]) -> Tensor:
+def _hypotheses(inverse: Tensor, pixel: Tensor, steps: tuple[float, ...]) -> Tensor:
     """Hypotheses around an estimate, shape (B, K, h, w)."""
     offsets = torch.tensor(steps, device=inverse.device)[:, None, None]
     return inverse[:, None] + pixel[:, None] * offsets
 
 
-def _relief(inverse: Tensor, pixel: Tensor) -> Tensor:
+def _local_relief(inverse: Tensor, pixel: Tensor) -> Tensor:
     """How far an estimate stands out from those around it, in pixels of parallax, shape (B, 1, h, w)."""
     smooth = F.avg_pool2d(F.pad(inverse[:, None], (2, 2, 2, 2), mode="replicate"), 5, stride=1)
     return ((inverse[:, None] - smooth) / pixel[:, None]).clamp(-8, 8)
 
 
-def _weighed(said: list[Tensor], trust: Tensor) -> Tensor:
+def _weighted_mean(said: list[Tensor], trust: Tensor) -> Tensor:
     """What the sources say together: the mean of their correlations, weighted by trust, shape (B, G, K, h, w)."""
     total = trust.sum(1)[:, None, None] + 1e-6
     return sum(each * trust[:, i, None, None] for i, each in enumerate(said)) / total

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ...stages.stage import Context
 from ..synthetic.scenes import Sample, sample
 from ..training.real import RealScene
-from ..training.task import Task, mean_figures
+from ..training.task import Task, mean_metrics
 from .network import HYPOTHESES, DepthNetwork, Estimate
 from .stage import DepthNet
 from .warping import Rays
@@ -30,10 +30,10 @@ _LATER = 0.8
 
 
 class DepthTask(Task):
-    """Multi-view depth from two to four neighbours."""
+    """Multi-view depth from two to four neighbors."""
 
     name: ClassVar[str] = "depth"
-    summary: ClassVar[str] = "Depth of a view from its neighbours, learned from the exact depth of synthetic scenes."
+    summary: ClassVar[str] = "Depth of a view from its neighbors, learned from the exact depth of synthetic scenes."
     learning_rate: ClassVar[float] = 8e-4
 
     def network(self) -> nn.Module:
@@ -42,43 +42,43 @@ class DepthTask(Task):
     def batch(self, number: int) -> Sample:
         """Every scene serves twice, seen from another of its views."""
         scene = self._sample(number // 2, self.seed, views=3 + number // 2 % 3)
-        return _seen_from_second(scene) if number % 2 else scene
+        return _with_second_as_reference(scene) if number % 2 else scene
 
     def loss(self, network: nn.Module, batch: Sample) -> tuple[Tensor, dict[str, float]]:
         true, rays = _true_inverse(batch), rays_of(batch)
         estimate: Estimate = network(*_images(batch), rays, *_range(batch))
         pixel = rays.pixel()
-        course = [_course_loss(each, true, pixel) for each in estimate.course]
+        course = [_step_loss(each, true, pixel) for each in estimate.course]
         weights = [_LATER ** (len(course) - 1 - i) for i in range(len(course))]
         walked = sum(w * each for w, each in zip(weights, course, strict=True)) / sum(weights)
-        first = _first_loss(estimate.logits, true, batch)
-        doubt = _doubt_loss(estimate, true)
+        first = _initial_loss(estimate.logits, true, batch)
+        doubt = _confidence_loss(estimate, true)
         total = walked + 0.3 * first + 0.2 * doubt
-        return total, _plain(first=first, last=course[-1], doubt=doubt) | _figures(estimate, true)
+        return total, _floats(first=first, last=course[-1], doubt=doubt) | _metrics(estimate, true)
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        figures = []
+        metrics = []
         for number in range(_VALIDATED):
             held_out = self._sample(number, HELD_OUT, views=5)
             estimate = network(*_images(held_out), rays_of(held_out), *_range(held_out))
-            figures.append(_figures(estimate, _true_inverse(held_out)))
-        return mean_figures(figures)
+            metrics.append(_metrics(estimate, _true_inverse(held_out)))
+        return mean_metrics(metrics)
 
-    def judge(self, weights: Path, real: RealScene) -> dict[str, float]:
+    def evaluate(self, weights: Path, real: RealScene) -> dict[str, float]:
         """Errors at points that were triangulated with the true cameras, 100 % where there is no depth."""
-        stage, figures = DepthNet(weights=str(weights), min_confidence=0.0), []
+        stage, metrics = DepthNet(weights=str(weights), min_confidence=0.0), []
         for photo in real.sample_photos(_JUDGED):
             xy, z = real.check_points(photo)
             column, row = xy.astype(np.int64).T
             depth = stage.run(real.around(photo), Context(device=str(self.device))).depth[row, column]
-            figures.append(_shares(torch.from_numpy(np.abs(depth / z - 1))))
-        return mean_figures(figures)
+            metrics.append(_error_metrics(torch.from_numpy(np.abs(depth / z - 1))))
+        return mean_metrics(metrics)
 
     def _sample(self, number: int, seed: int, views: int) -> Sample:
         return sample(number, seed=seed, views=views, width=_WIDTH, height=_HEIGHT, depth_views=2, device=self.device)
 
 
-def _seen_from_second(scene: Sample) -> Sample:
+def _with_second_as_reference(scene: Sample) -> Sample:
     """The same scene with its second view as the reference."""
     order = [1, 0, *range(2, len(scene.images))]
     depth, normal = scene.depth.flip(0), scene.normal.flip(0)
@@ -129,7 +129,7 @@ def _at_size(true: Tensor, size: torch.Size) -> tuple[Tensor, Tensor]:
     return F.interpolate(true[:, None], size, mode="bilinear", align_corners=False)[:, 0], known
 
 
-def _course_loss(inverse: Tensor, true: Tensor, pixel: Tensor) -> Tensor:
+def _step_loss(inverse: Tensor, true: Tensor, pixel: Tensor) -> Tensor:
     """The error in pixels of parallax of the image, less and less for large ones: no pixel counts far more than another
     because it was mistaken for something else."""
     true, known = _at_size(true, inverse.shape[1:])
@@ -137,7 +137,7 @@ def _course_loss(inverse: Tensor, true: Tensor, pixel: Tensor) -> Tensor:
     return torch.log1p(2 * error).mean() if len(error) else inverse.sum() * 0
 
 
-def _first_loss(logits: Tensor, true: Tensor, batch: Sample) -> Tensor:
+def _initial_loss(logits: Tensor, true: Tensor, batch: Sample) -> Tensor:
     """Cross-entropy with the two hypotheses between which the truth lies."""
     true, known = _at_size(true, logits.shape[2:])
     farthest, nearest = 1 / batch.far, 1 / batch.near
@@ -150,7 +150,7 @@ def _first_loss(logits: Tensor, true: Tensor, batch: Sample) -> Tensor:
     return cost[known].mean() if known.any() else logits.sum() * 0
 
 
-def _doubt_loss(estimate: Estimate, true: Tensor) -> Tensor:
+def _confidence_loss(estimate: Estimate, true: Tensor) -> Tensor:
     known = true > 0
     right = (_relative_error(estimate, true) < 0.01).float()
     cost = F.binary_cross_entropy_with_logits(estimate.confidence, right, reduction="none")
@@ -163,15 +163,15 @@ def _relative_error(estimate: Estimate, true: Tensor) -> Tensor:
         return (true / estimate.inverse_depth.clamp_min(1e-12) - 1).abs()
 
 
-def _plain(**values: Tensor) -> dict[str, float]:
+def _floats(**values: Tensor) -> dict[str, float]:
     return {name: float(value.detach()) for name, value in values.items()}
 
 
-def _figures(estimate: Estimate, true: Tensor) -> dict[str, float]:
-    return _shares(_relative_error(estimate, true)[true > 0])
+def _metrics(estimate: Estimate, true: Tensor) -> dict[str, float]:
+    return _error_metrics(_relative_error(estimate, true)[true > 0])
 
 
-def _shares(error: Tensor) -> dict[str, float]:
+def _error_metrics(error: Tensor) -> dict[str, float]:
     """What errors of depth, as shares of it, come to."""
     if not len(error):
         return {"median %": 0.0, "within 0.5 %": 1.0, "within 1 %": 1.0}

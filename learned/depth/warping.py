@@ -1,4 +1,4 @@
-"""Where pixels of a view lie in its neighbours, and how alike the features are there."""
+"""Where pixels of a view lie in its neighbors, and how alike the features are there."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .correlation_kernel import correlation_kernel
 
 @dataclass(frozen=True)
 class Rays:
-    """How the pixels of a view move through its neighbours with their inverse depth.
+    """How the pixels of a view move through its neighbors with their inverse depth.
 
     The pixel (x, y) at the inverse depth z lies in source s at ``A_s (x, y, 1) + z b_s``, homogeneous, in pixels whose
-    first has its centre at (0.5, 0.5), of the reference as of the source.
+    first has its center at (0.5, 0.5), of the reference as of the source.
 
     Attributes:
         homography: A, shape (B, S, 3, 3).
@@ -100,7 +100,7 @@ def correlate(
 
     Args:
         reference: shape (B, C, h, w).
-        sources: of each neighbour, shape (B, C, hs, ws).
+        sources: of each neighbor, shape (B, C, hs, ws).
         inverse: shape (B, K, h, w).
         coarser: pixels of the rays on a side of a pixel of the sources' features.
 

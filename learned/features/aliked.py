@@ -48,7 +48,7 @@ class Aliked(LearnedDetector):
         sure = score > self.detection_threshold
         xy, score = xy[sure], score[sure]
         (descriptors,), _ = aliked.desc_head(features, [xy])
-        # Kornia's -1 and 1 are the centres of the outermost pixels.
+        # Kornia's -1 and 1 are the centers of the outermost pixels.
         last = xy.new_tensor([image.shape[3] - 1, image.shape[2] - 1])
         return (xy + 1) / 2 * last + 0.5, score, descriptors
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor, device
 
     Detected = tuple[Tensor, Tensor, Tensor]
-    """Positions (N, 2), the centre of the first pixel at (0.5, 0.5), scores (N,) and unit descriptors (N, D)."""
+    """Positions (N, 2), the center of the first pixel at (0.5, 0.5), scores (N,) and unit descriptors (N, D)."""
 
 _SMALLEST = 64
 """Sides in pixels of the smallest image that a network is shown: smaller photos are continued at their edges."""
@@ -82,7 +82,7 @@ class LearnedDetector(Stage):
         with deterministic():
             image = torch.from_numpy(shown).to(device).permute(2, 0, 1)[None].float() / 255
             xy, score, descriptors = (each.cpu().numpy() for each in self.detect(image, device))
-        # Where all is of one colour a network sees its own rounding: normalised, it looks like texture.
+        # Where all is of one color a network sees its own rounding: normalized, it looks like texture.
         textured = np.any(cv2.morphologyEx(searched, cv2.MORPH_GRADIENT, np.ones((9, 9))) > 0, axis=2)
         good = np.all(xy < [width, height], axis=1) & values_at(textured, xy)
         factor = np.divide(colors.shape[1::-1], [width, height])

@@ -117,7 +117,7 @@ class LightGlue(Stage):
 
 
 def _image(features: Features, chosen: np.ndarray, camera: Camera, device: device) -> dict[str, Tensor]:
-    """What Kornia wants to know of a photo; there the centre of the first pixel is the origin."""
+    """What Kornia wants to know of a photo; there the center of the first pixel is the origin."""
     import torch
 
     size = np.array([camera.width, camera.height], np.float32)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ...stages.failure import StageFailure
-from ..weights.files import give, is_pickle, read
+from ..weights.files import is_pickle, load_state, read_tensors
 from .published import PUBLISHED
 
 State = dict[str, Tensor]
@@ -52,7 +52,7 @@ def _network(build: Build, name: str, path: Path, stamp: tuple[int, int], device
     # Initial weights are drawn and thrown away: who draws beside this must not notice.
     with torch.random.fork_rng(devices=[]):
         built, state = build(name, _read(name, path))
-    give(built, state, path.name)
+    load_state(built, state, path.name)
     return built.eval().requires_grad_(False).to(device)
 
 
@@ -88,7 +88,7 @@ def _read(name: str, path: Path) -> State:
             published=PUBLISHED[name].sha256,
         )
     if known is None:
-        return read(path)
+        return read_tensors(path)
     if known != name:
         raise StageFailure(
             "wrong-architecture",

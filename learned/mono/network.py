@@ -47,7 +47,7 @@ class MonoDepth(nn.Module):
     whole image, and every pixel says to which it belongs and how far it lies off them (after Liu et al. 2018,
     PlaneNet): much of what people build is flat, and that a wall recedes is seen from all of it. The directions tell
     the network the focal length, without which one picture may be of something small and near or large and far (Facil
-    et al. 2019, CAM-Convs). Normalised by groups of channels, so that a depth does not depend on what else is in the
+    et al. 2019, CAM-Convs). Normalized by groups of channels, so that a depth does not depend on what else is in the
     batch.
     """
 

@@ -22,7 +22,7 @@ MOVING_SIZE = _WINDOW + 2 * (REACH + _MARGIN)
 _LEAST_CONTRAST = 4.0 / 255.0
 
 
-class Estimate(NamedTuple):
+class ShiftEstimate(NamedTuple):
     """What the network says of pairs of patches.
 
     Attributes:
@@ -51,7 +51,7 @@ class RefinerNet(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(1, _CHANNELS, 3)
         self.second = nn.Conv2d(_CHANNELS, _CHANNELS, 3)
-        self.log_window = nn.Parameter(_bell(_WINDOW))
+        self.log_window = nn.Parameter(_log_gaussian(_WINDOW))
         side = 2 * REACH + 1
         differences = _GROUPS * (side**2 + (2 * _OWN_REACH + 1) ** 2)
         self.sharpness = nn.Parameter(torch.zeros(_GROUPS))
@@ -61,7 +61,7 @@ class RefinerNet(nn.Module):
         steps = torch.arange(-REACH, REACH + 1, dtype=torch.float32)
         self.register_buffer("steps", torch.cartesian_prod(steps, steps).flip(1), persistent=False)
 
-    def forward(self, fixed: Tensor, moving: Tensor) -> Estimate:
+    def forward(self, fixed: Tensor, moving: Tensor) -> ShiftEstimate:
         """Compare patches.
 
         Args:
@@ -77,7 +77,7 @@ class RefinerNet(nn.Module):
             out = self.perceptron(torch.log1p(x))
             heat, correction, log_deviation, match = out.split([out.shape[1] - 4, 2, 1, 1], 1)
             heat = heat - torch.einsum("bgs,g->bs", across, self.sharpness.exp())
-            return Estimate(heat.softmax(1) @ self.steps + correction, log_deviation[:, 0], match[:, 0])
+            return ShiftEstimate(heat.softmax(1) @ self.steps + correction, log_deviation[:, 0], match[:, 0])
 
     def _features(self, patch: Tensor) -> Tensor:
         centered = patch - patch.mean((1, 2), keepdim=True)
@@ -135,7 +135,7 @@ def _slide(images: Tensor, kernels: Tensor) -> Tensor:
     return found.reshape(batch, channels, *found.shape[2:])
 
 
-def _bell(side: int) -> Tensor:
+def _log_gaussian(side: int) -> Tensor:
     """Logarithm of a Gaussian over a square, shape (side, side)."""
     steps = torch.arange(side) - (side - 1) / 2
     return -(steps[:, None].square() + steps.square()) / (0.4 * side) ** 2

@@ -62,21 +62,21 @@ def samples(rng: Generator, textures: int, each: int, device: torch.device) -> S
     upright = pixel[:, None, None] * _rotation(drawn(-math.pi, math.pi))
     change = _rotation(0.1 * normal()) @ _stretch(drawn(-math.pi, math.pi), 0.08 * normal(), 0.08 * normal())
     tilt = 0.004 * normal(2)
-    shift = _start_errors(rng, count).to(device)
+    shift = _initial_shifts(rng, count).to(device)
 
     wrong = drawn(0, 1) < 0.12
     points_there = torch.where(wrong[:, None], points.roll(1, 0), points)
-    behind = _Behind(
+    behind = _Background(
         normal=_unit(drawn(-math.pi, math.pi)),
         distance=torch.where(drawn(0, 1) < 0.25, drawn(0.5, 8), torch.full_like(pixel, _NO_EDGE)),
         place=drawn(0, _TEXTURE_SIZE, 2),
         motion=3 * normal(2),
     )
-    fixed = _places(FIXED_SIZE, device).expand(count, -1, -1)
-    moving = _places(MOVING_SIZE, device)[None] - shift[:, None]
+    fixed = _grid(FIXED_SIZE, device).expand(count, -1, -1)
+    moving = _grid(MOVING_SIZE, device)[None] - shift[:, None]
     moving = moving * (1 + moving @ tilt[:, :, None]) @ change.transpose(1, 2)
-    fixed_gray = _look(images, points, upright, fixed, behind, torch.zeros_like(shift))
-    moving_gray = _look(images, points_there, upright, moving, behind, behind.motion)
+    fixed_gray = _brightness(images, points, upright, fixed, behind, torch.zeros_like(shift))
+    moving_gray = _brightness(images, points_there, upright, moving, behind, behind.motion)
 
     blur = torch.exp(drawn(math.log(0.3), math.log(1.0)))
     other = blur * torch.exp(0.35 * normal()).clamp(0.5, 2.0)
@@ -88,7 +88,7 @@ def samples(rng: Generator, textures: int, each: int, device: torch.device) -> S
     )
 
 
-class _Behind(NamedTuple):
+class _Background(NamedTuple):
     """What is seen beyond an edge: another place of the texture, which moves between the views."""
 
     normal: Tensor
@@ -132,7 +132,7 @@ def _blurred(image: Tensor, sigma: float) -> Tensor:
     return F.conv2d(F.conv2d(padded, kernel[None, None, None]), kernel[None, None, :, None])[0, 0]
 
 
-def _start_errors(rng: Generator, count: int) -> Tensor:
+def _initial_shifts(rng: Generator, count: int) -> Tensor:
     """How far keypoints of two photos lie off each other in pixels, shape (count, 2).
 
     As SIFT's, as those of learned detectors, as those of detectors that round to whole pixels, or up to the reach.
@@ -161,14 +161,16 @@ def _stretch(direction: Tensor, along: Tensor, scale: Tensor) -> Tensor:
     return turn * size[:, None] @ turn.transpose(1, 2)
 
 
-def _places(size: int, device: torch.device) -> Tensor:
+def _grid(size: int, device: torch.device) -> Tensor:
     """Where the samples of a patch and of its border lie, x and y from the middle in pixels, shape (N, 2)."""
     count = (size + 2 * _BORDER) * _FINER
     steps = (torch.arange(count, device=device) + 0.5) / _FINER - (size + 2 * _BORDER) / 2
     return torch.cartesian_prod(steps, steps).flip(1)
 
 
-def _look(images: Tensor, points: Tensor, upright: Tensor, places: Tensor, behind: _Behind, motion: Tensor) -> Tensor:
+def _brightness(
+    images: Tensor, points: Tensor, upright: Tensor, places: Tensor, behind: _Background, motion: Tensor
+) -> Tensor:
     """The texture's brightness at places around points, or what lies behind it beyond the edge, shape (B, N)."""
     texel = torch.baddbmm(points[:, None], places, upright.transpose(1, 2))
     edge = (behind.distance < _NO_EDGE).nonzero()[:, 0]

@@ -52,10 +52,10 @@ class SubpixelRefiner(Stage):
         """The features of one photo with their keypoints moved; those in no track, or not sure, stay.
 
         Raises:
-            StageFailure: as :func:`~diptych.learned.weights.files.ready` and
+            StageFailure: as :func:`~diptych.learned.weights.files.load_cached` and
                 :func:`~diptych.learned.inference.torch_device`.
         """
-        from .follower import Follower
+        from .matching import PatchMatcher
 
-        follower = Follower.of(self.weights, self.max_uncertainty, self.min_match, context)
-        return refined(name, photos, features, patches, tracks, follower.follow)
+        matcher = PatchMatcher.of(self.weights, self.max_uncertainty, self.min_match, context)
+        return refined(name, photos, features, patches, tracks, matcher.follow)

@@ -13,7 +13,7 @@ from ...stages.stage import Context
 from ..synthetic.draws import generator
 from ..training.real import RealScene
 from ..training.task import Task
-from .network import Estimate, RefinerNet
+from .network import RefinerNet, ShiftEstimate
 from .samples import Samples, samples
 from .stage import SubpixelRefiner
 
@@ -39,7 +39,7 @@ class RefinerTask(Task):
         return samples(generator(self.seed, number), _TEXTURES, _EACH, self.device)
 
     def loss(self, network: nn.Module, batch: Samples) -> tuple[Tensor, dict[str, float]]:
-        estimate: Estimate = network(batch.fixed, batch.moving)
+        estimate: ShiftEstimate = network(batch.fixed, batch.moving)
         real = batch.match.float()
         error = (estimate.shift - batch.shift).abs().sum(1)
         deviation = F.softplus(estimate.log_deviation.float() - _LEAST_DEVIATION) + _LEAST_DEVIATION
@@ -52,7 +52,7 @@ class RefinerTask(Task):
         device = next(network.parameters()).device
         held = [samples(generator(0, _HELD_OUT + i), _TEXTURES, 2 * _EACH, device) for i in range(4)]
         batch = Samples(*(torch.cat(each) for each in zip(*held, strict=True)))
-        estimate: Estimate = network(batch.fixed, batch.moving)
+        estimate: ShiftEstimate = network(batch.fixed, batch.moving)
         error = (estimate.shift - batch.shift).norm(dim=1)
         sure = (estimate.match > 0) & (estimate.log_deviation < -1.5)
         start = batch.shift.norm(dim=1)
@@ -67,7 +67,7 @@ class RefinerTask(Task):
             "within 0.25 where sure": float((error[sure & batch.match] < 0.25).float().mean()),
         }
 
-    def judge(self, weights: Path, real: RealScene) -> dict[str, float]:
+    def evaluate(self, weights: Path, real: RealScene) -> dict[str, float]:
         """The share of matches close to the true epipolar lines, as they were found and as they are refined."""
         stage, context = SubpixelRefiner(weights=str(weights)), Context(device=str(self.device))
         patches = [real.patches[name] for name in real.photos.names]

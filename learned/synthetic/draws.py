@@ -33,7 +33,7 @@ def log_uniform(rng: Generator, low: float, high: float) -> float:
 
 
 def normal(rng: Generator, sigma: float = 1.0) -> float:
-    """One number of a centred normal distribution."""
+    """One number of a centerd normal distribution."""
     return sigma * torch.randn((), generator=rng, dtype=torch.float64).item()
 
 

@@ -204,7 +204,7 @@ def _thing(rng: Generator, reach: float, depth: tuple[float, float]) -> Shape:
     """A box or rounded solid anywhere in the view."""
     place = np.array([uniform(rng, -0.5, 0.5), uniform(rng, -0.35, 0.35), uniform(rng, *depth)])
     if chance(rng, 0.4):
-        return Box(_turned(rng), place, extent(rng, 0.03, reach / 2))
+        return Box(_rotated(rng), place, extent(rng, 0.03, reach / 2))
     return rounded(rng, place, log_uniform(rng, 0.03, reach / 2))
 
 
@@ -221,14 +221,14 @@ def standing(rng: Generator, floor: float) -> Shape:
 
 def rounded(rng: Generator, place: np.ndarray, radius: float) -> Shape:
     size = radius * np.array([log_uniform(rng, 0.6, 1.6) for _ in range(3)])
-    return Revolution(_turned(rng), place, size, profile=_profile(rng))
+    return Revolution(_rotated(rng), place, size, profile=_profile(rng))
 
 
 def rod(rng: Generator, depth: tuple[float, float]) -> Shape:
     """A thin cylinder, upright or anyhow: poles, branches, cables."""
     place = np.array([uniform(rng, -0.5, 0.5), uniform(rng, -0.3, 0.3), uniform(rng, *depth)])
     thick = log_uniform(rng, 0.004, 0.03)
-    turn = FLOOR if chance(rng, 0.5) else _turned(rng)
+    turn = FLOOR if chance(rng, 0.5) else _rotated(rng)
     return Revolution(turn, place, np.array([thick, thick, uniform(rng, 0.15, 0.7)]), profile=(1.0, 0.0, 0.0))
 
 
@@ -239,5 +239,5 @@ def _profile(rng: Generator) -> tuple[float, float, float]:
     return choice(rng, profiles, (0.45, 0.2, 0.1, 0.15, 0.1))
 
 
-def _turned(rng: Generator) -> np.ndarray:
+def _rotated(rng: Generator) -> np.ndarray:
     return matrix_from_vector(direction(rng) * uniform(rng, 0.0, math.pi))

@@ -40,13 +40,13 @@ def photograph(generator: Generator, radiance: Tensor) -> Tensor:
 
 
 def expose(radiance: Tensor, gain: Tensor) -> Tensor:
-    """The mean brightness of view 0 brought to a middle grey, each view then times its own gain (V,)."""
+    """The mean brightness of view 0 brought to a middle gray, each view then times its own gain (V,)."""
     bright = mean(radiance[0]).clamp(min=1e-6)
     return radiance * (0.22 / bright * gain.to(radiance.device)[:, None, None, None])
 
 
 def white_balance(image: Tensor, gains: Tensor) -> Tensor:
-    """Each colour of each view times its own gain (V, 3)."""
+    """Each color of each view times its own gain (V, 3)."""
     return image * gains.to(image.device)[:, :, None, None]
 
 
@@ -78,7 +78,7 @@ def blur(image: Tensor, sigma: list[float]) -> Tensor:
 
 def develop(image: Tensor, contrast: float = 1.0) -> Tensor:
     """Linear light to sRGB in [0, 1] (gamma 2.2), highlights rolled off softly, then contrast around the middle."""
-    # Identity in the shadows, 1 reached smoothly at about four times middle grey and beyond.
+    # Identity in the shadows, 1 reached smoothly at about four times middle gray and beyond.
     image = image.clamp(min=0)
     image = torch.where(image < 0.5, image, 1 - 0.5 * torch.exp(1 - 2 * image))
     return ((image.clamp(min=1e-5) ** (1 / 2.2) - 0.5) * contrast + 0.5).clamp(0, 1)
@@ -90,19 +90,19 @@ def sharpen(image: Tensor, amount: float) -> Tensor:
 
 
 def grain(generator: Generator, image: Tensor, sigma: float) -> Tensor:
-    """Noise of the sensor, stronger where it is bright and shared a little between neighbours, as by demosaicing.
+    """Noise of the sensor, stronger where it is bright and shared a little between neighbors, as by demosaicing.
 
     Args:
         sigma: standard deviation at half brightness.
     """
-    views, colours, height, width = image.shape
-    drawn = noise(generator, views, colours, height + 1, width + 1).to(image.device)
+    views, colors, height, width = image.shape
+    drawn = noise(generator, views, colors, height + 1, width + 1).to(image.device)
     shared = drawn[..., 1:, :-1] + drawn[..., :-1, 1:]
     return image + sigma * (0.5 + image) * (0.8 * drawn[..., :-1, :-1] + 0.6 / math.sqrt(2) * shared)
 
 
 def jpeg(image: Tensor, quality: float) -> Tensor:
-    """The loss of JPEG: 8x8 cosine transform of luma and chroma, quantised by the standard's tables.
+    """The loss of JPEG: 8x8 cosine transform of luma and chroma, quantized by the standard's tables.
 
     Args:
         quality: 1 to 100, by libjpeg's scale.
@@ -123,14 +123,14 @@ def jpeg(image: Tensor, quality: float) -> Tensor:
 
 
 def _mixed(matrix: Tensor, image: Tensor) -> Tensor:
-    """Each colour as a mixture of all three, by a matrix (3, 3)."""
+    """Each color as a mixture of all three, by a matrix (3, 3)."""
     red, green, blue = image.unbind(dim=1)
     return torch.stack([row[0] * red + row[1] * green + row[2] * blue for row in matrix], dim=1)
 
 
 @lru_cache(maxsize=1)
 def _jpeg_constants() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The cosine transform (8, 8), quantisation (3, 8, 8) in units of white, and colours to YCbCr and back."""
+    """The cosine transform (8, 8), quantization (3, 8, 8) in units of white, and colors to YCbCr and back."""
     k = torch.arange(8, dtype=torch.float64)
     transform = torch.cos(math.pi * (2 * k[None] + 1) * k[:, None] / 16) / 2
     transform[0] /= math.sqrt(2)

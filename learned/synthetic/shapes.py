@@ -1,6 +1,6 @@
 """Solid shapes and where rays meet them: boxes, surfaces of revolution and relief.
 
-A shape is a simple solid in its own frame, placed by a rotation, a centre and one size per axis. Rays are triples of
+A shape is a simple solid in its own frame, placed by a rotation, a center and one size per axis. Rays are triples of
 coordinates, each a tensor or a plain number, so that one function serves camera rays (one origin, many directions)
 and shadow rays (many origins, one direction). Directions need not have length 1: the answer is the ray parameter t of
 ``origin + t * direction``.
@@ -20,7 +20,7 @@ from torch import Tensor
 Number: TypeAlias = "Tensor | float"
 Triple: TypeAlias = tuple[Number, Number, Number]
 
-NOTHING = float("inf")
+NO_HIT = float("inf")
 """The ray parameter where a ray meets nothing."""
 
 _NEAR = 1e-4
@@ -43,8 +43,8 @@ class Shape(ABC):
     size: np.ndarray
     background: bool = False
 
-    def intersect(self, origin: Triple, direction: Triple, within: Number = NOTHING) -> Tensor:
-        """The ray parameter of the first hit in front of the origin, ``NOTHING`` where there is none, shape (N,).
+    def intersect(self, origin: Triple, direction: Triple, within: Number = NO_HIT) -> Tensor:
+        """The ray parameter of the first hit in front of the origin, ``NO_HIT`` where there is none, shape (N,).
 
         Hits beyond ``within`` are of no interest and may be left out.
         """
@@ -52,7 +52,7 @@ class Shape(ABC):
 
     @abstractmethod
     def normal(self, point: Triple) -> Tensor:
-        """The outward normal in the local frame, not normalised, at points given in local units, shape (3, N)."""
+        """The outward normal in the local frame, not normalized, at points given in local units, shape (3, N)."""
 
     def openness(self, point: Triple, toward_sun: Triple) -> Tensor:
         """What share of the sun and of the sky the shape itself leaves to its surface, shape (2, N).
@@ -99,7 +99,7 @@ class Box(Shape):
     def _meet(self, origin: Triple, direction: Triple, within: Number) -> Tensor:
         near, far = _slabs(origin, direction)
         t = torch.where(near > _NEAR, near, far)
-        return torch.where((near <= far) & (t > _NEAR), t, NOTHING)
+        return torch.where((near <= far) & (t > _NEAR), t, NO_HIT)
 
     def normal(self, point: Triple) -> Tensor:
         p = torch.stack([torch.as_tensor(value) for value in point])
@@ -118,7 +118,7 @@ class Revolution(Shape):
     def _meet(self, origin: Triple, direction: Triple, within: Number) -> Tensor:
         a, b, c = self.profile
         dx, dy, dz = direction
-        # From the point of the ray nearest to the centre the quadratic loses no digits.
+        # From the point of the ray nearest to the center the quadratic loses no digits.
         start = -_dot(origin, direction) / _dot(direction, direction)
         px, py, pz = (o + start * d for o, d in zip(origin, direction, strict=True))
         quadratic = dx * dx + dy * dy - c * dz * dz
@@ -126,7 +126,7 @@ class Revolution(Shape):
         half = px * dx + py * dy - (b / 2 + c * pz) * dz
         rest = px * px + py * py - a - b * pz - c * pz * pz
         root = torch.sqrt(torch.as_tensor(half * half - quadratic * rest))
-        best = torch.full_like(root, NOTHING)
+        best = torch.full_like(root, NO_HIT)
         for sign in (-1, 1):
             offset = (sign * root - half) / quadratic
             inside = (pz + offset * dz).abs() <= 1
@@ -171,9 +171,9 @@ class Relief(Shape):
         near, far = _slabs(origin, direction)
         near = near.clamp(min=0.0)
         hits = torch.nonzero((near < far) & (near < within)).squeeze(1)
-        result = torch.full_like(near, NOTHING)
+        result = torch.full_like(near, NO_HIT)
         if len(hits):
-            rays = _Descent(self, _pick(origin, hits), _pick(direction, hits))
+            rays = _RayMarch(self, _pick(origin, hits), _pick(direction, hits))
             result[hits] = rays.march(near[hits], far[hits])
         return result
 
@@ -197,7 +197,7 @@ class Relief(Shape):
         x = (at / self.tiles[0]).expand(size, size).reshape(-1)
         y = (at / self.tiles[1])[:, None].expand(size, size).reshape(-1)
         top = self.heights.reshape(-1)
-        rays = _Descent(self, (x, y, top), toward_sun)
+        rays = _RayMarch(self, (x, y, top), toward_sun)
         leave = (1 - top) / rise
         cover = torch.zeros_like(top)
         for step in range(1, 13):
@@ -217,7 +217,7 @@ class Relief(Shape):
 
     def height(self, x: Number, y: Number) -> Tensor:
         """Bilinear height at local positions, shape (N,)."""
-        return _Descent(self, (x, y, 0.0), (0.0, 0.0, 0.0)).height(torch.as_tensor(x) * 0)
+        return _RayMarch(self, (x, y, 0.0), (0.0, 0.0, 0.0)).height(torch.as_tensor(x) * 0)
 
     def normal(self, point: Triple) -> Tensor:
         assert self.heights is not None
@@ -240,7 +240,7 @@ class Relief(Shape):
         return torch.where(side.any(dim=0), torch.where(side, p.sign(), 0.0), top)
 
 
-class _Descent:
+class _RayMarch:
     """Rays in the local frame of a relief, on their way down to its surface."""
 
     def __init__(self, relief: Relief, origin: Triple, direction: Triple):
@@ -255,11 +255,11 @@ class _Descent:
         """The first crossing: even steps of about a texel and a half bracket it, secants and halves close in on it."""
         span = far - near
         count = self._steps(span)
-        high = torch.full_like(near, NOTHING)
+        high = torch.full_like(near, NO_HIT)
         for step in range(1, count + 1):
             t = near + span * (step / count)
-            high = torch.minimum(high, torch.where(self.above(t) < 0, t, NOTHING))
-        found = high < NOTHING
+            high = torch.minimum(high, torch.where(self.above(t) < 0, t, NO_HIT))
+        found = high < NO_HIT
         high = torch.where(found, high, far)
         low = high - span / count
         above, under = self.above(low), self.above(high)
@@ -275,7 +275,7 @@ class _Descent:
             high, under = torch.where(below, t, high), torch.where(below, value, under)
             low, above = torch.where(below, low, t), torch.where(below, above, value)
         t = torch.where(inside, near, torch.where(above < -under, low, high))
-        return torch.where(found & (t > _NEAR), t, NOTHING)
+        return torch.where(found & (t > _NEAR), t, NO_HIT)
 
     def above(self, t: Tensor) -> Tensor:
         """How far over the surface the ray is at ``t``, in local units."""

@@ -141,7 +141,7 @@ def test_sizes_that_are_no_multiple_and_differ(sweep: NetworkDepth) -> None:
     assert share(result, depths[1]) > 0.7
 
 
-def test_few_neighbours_are_given_again(sweep: NetworkDepth, world: tuple[list[View], list[np.ndarray]]) -> None:
+def test_few_neighbors_are_given_again(sweep: NetworkDepth, world: tuple[list[View], list[np.ndarray]]) -> None:
     views, _ = world
     reference, first, second = views[2], views[1], views[3]
     three = dataclasses.replace(sweep, views=4)

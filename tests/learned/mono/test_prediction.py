@@ -16,7 +16,7 @@ def photo(image: np.ndarray) -> Photo:
     return Photo(cv2.imencode(".png", image[..., ::-1])[1].ravel())
 
 
-def test_points_lie_on_the_rays_of_their_pixels_and_have_their_colours() -> None:
+def test_points_lie_on_the_rays_of_their_pixels_and_have_their_colors() -> None:
     found = predict(photo(view().image), view().camera, taught(), max_error=10.0, max_slant=90.0)
     cloud, camera = found.cloud, view().camera
     assert len(cloud) == (found.depths.depth > 0).sum()

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import torch
 from diptych.learned.mono.network import MonoDepth
-from diptych.learned.mono.task import HELD_OUT, MonoTask, _figures
+from diptych.learned.mono.task import HELD_OUT, MonoTask, _metrics
 from diptych.learned.weights.files import digest_of, load
 from diptych.learned.weights.paths import path_of
 
@@ -26,6 +26,6 @@ def test_on_scenes_never_trained_on_they_are_better_than_one_depth_for_each_imag
         for number in range(8):
             scene = task._scene(number, HELD_OUT + 1)
             log_depth, _ = network(scene.image, scene.rays)
-            read.append(_figures(log_depth - scene.log_depth, scene.known)["median %"])
-            constant.append(_figures(-scene.log_depth, scene.known)["median %"])
+            read.append(_metrics(log_depth - scene.log_depth, scene.known)["median %"])
+            constant.append(_metrics(-scene.log_depth, scene.known)["median %"])
     assert np.mean(read) < 0.9 * np.mean(constant)

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diptych.learned.mono.glimpses import Sighted
 from diptych.learned.mono.network import MonoDepth
-from diptych.learned.mono.pictures import Picture
+from diptych.learned.mono.views import ScaledImage, SparseView
 from diptych.learned.weights.files import save
 from diptych.stages.dense import Neighbors, View
 from diptych.stages.scene import Photos, Scene, Sparse
@@ -27,13 +26,13 @@ class World:
     sparse: Sparse
     neighbors: Neighbors
 
-    def sighted(self, photo: int, size: int = 1000) -> Sighted:
+    def sparse_view(self, photo: int, size: int = 1000) -> SparseView:
         """A view with the points of the model that it sees."""
         view, scene = self.views[photo], self.sparse.scene
         points = scene.points[scene.obs_point[scene.obs_photo == photo]] @ view.rotation.T + view.translation
-        picture = Picture.of(view, size)
-        xy = points / points[:, 2:] @ picture.matrix.T
-        return Sighted(picture, xy[:, :2], points[:, 2], view.rotation, view.translation)
+        scaled = ScaledImage.of(view, size)
+        xy = points / points[:, 2:] @ scaled.matrix.T
+        return SparseView(scaled, xy[:, :2], points[:, 2], view.rotation, view.translation)
 
 
 def world(count: int = 9, size: tuple[int, int] = (96, 72), points: int = 80) -> World:

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from diptych.learned.synthetic.draws import generator
-from diptych.learned.synthetic.scenes import Correspondences, Sample, _materials, correspondences, sample
+from diptych.learned.synthetic.scenes import PixelCorrespondences, Sample, _materials, correspondences, sample
 from torch import Tensor
 
 NUMBERS = range(6)
@@ -29,7 +29,7 @@ def tensors(made: Sample) -> list[Tensor]:
     return [value for value in vars(made).values() if isinstance(value, Tensor)]
 
 
-def looked_up(image: Tensor, matches: Correspondences, mode: str) -> Tensor:
+def looked_up(image: Tensor, matches: PixelCorrespondences, mode: str) -> Tensor:
     """An image (C, H, W) of the second view at the matches of the first view's pixels."""
     size = torch.tensor([image.shape[2], image.shape[1]])
     grid = matches.xy / size * 2 - 1
@@ -148,7 +148,7 @@ def test_normals_are_those_of_the_depth_and_face_the_camera(samples: list[Sample
         smooth = smooth[0] & known[1:-1, 1:-1]
         cosine = (measured * normal[1:-1, 1:-1]).sum(dim=-1)[smooth]
         angles.append(torch.rad2deg(torch.acos(cosine.clamp(-1, 1))).median().item())
-    # Planes give nothing but rounding; in relief the neighbouring pixels already lie on another slope.
+    # Planes give nothing but rounding; in relief the neighboring pixels already lie on another slope.
     assert np.median(angles) < 0.5
     assert max(angles) < 6
 
@@ -170,7 +170,7 @@ def test_a_source_warped_by_exact_depth_looks_like_the_reference(samples: list[S
 
 
 def test_pictures_have_detail_at_the_pixel() -> None:
-    """Neighbouring pixels differ as they do in photographs: not blurred, not white noise."""
+    """Neighboring pixels differ as they do in photographs: not blurred, not white noise."""
     steps = []
     for number in NUMBERS:
         image = sample(number, **SMALL).images[0]
@@ -216,8 +216,8 @@ def test_plain_materials_have_less_of_a_pattern() -> None:
 
 
 def test_kin_are_made_of_the_same() -> None:
-    def kinds(kin: float) -> int:
-        return len(set(map(id, _materials(generator(1, 2), 40, 3, 128, kin))))
+    def kinds(same_material: float) -> int:
+        return len(set(map(id, _materials(generator(1, 2), 40, 3, 128, same_material))))
 
     assert kinds(1.0) == 1
     assert kinds(0.0) == 40

@@ -13,8 +13,8 @@ from ...stages.features.refinement import Views
 from ...stages.geometry.interpolation import cut
 from ...stages.stage import Context
 from ..inference import deterministic, torch_device
-from ..weights.files import ready
-from .network import FIXED_SIZE, MOVING_SIZE, Estimate, RefinerNet
+from ..weights.files import load_cached
+from .network import FIXED_SIZE, MOVING_SIZE, RefinerNet, ShiftEstimate
 
 _BATCH, _STEP = 64, 16
 """Pairs compared at once, what a core's cache holds, and of what their number is a multiple."""
@@ -27,7 +27,7 @@ _FINISH = LeastSquaresMatching(window=13, max_shift=1.0, max_uncertainty=0.2)
 
 
 @dataclass(frozen=True)
-class Follower:
+class PatchMatcher:
     """A network on a device, and when to believe it; see :class:`~diptych.learned.refiner.stage.SubpixelRefiner`."""
 
     network: RefinerNet
@@ -36,15 +36,15 @@ class Follower:
     min_match: float
 
     @staticmethod
-    def of(weights: str, max_uncertainty: float, min_match: float, context: Context) -> Follower:
-        """A follower with its weights.
+    def of(weights: str, max_uncertainty: float, min_match: float, context: Context) -> PatchMatcher:
+        """A matcher with its weights.
 
         Raises:
-            StageFailure: ``no-device``, and as :func:`~diptych.learned.weights.files.ready`.
+            StageFailure: ``no-device``, and as :func:`~diptych.learned.weights.files.load_cached`.
         """
         device = torch_device(context)
-        network = ready(RefinerNet, weights, device, torch.contiguous_format)
-        return Follower(network, device, max_uncertainty, min_match)
+        network = load_cached(RefinerNet, weights, device, torch.contiguous_format)
+        return PatchMatcher(network, device, max_uncertainty, min_match)
 
     def follow(self, views: Views) -> tuple[np.ndarray, np.ndarray]:
         """Where the points are seen, and whether that is sure; see
@@ -53,13 +53,13 @@ class Follower:
         with deterministic():
             shift, sure = _OBVIOUS.follow(views)
             rest = np.flatnonzero(~sure)
-            shift[rest], sure[rest] = self._ask(views.of(rest))
+            shift[rest], sure[rest] = self._ask_network(views.of(rest))
         return shift, sure
 
-    def _ask(self, views: Views) -> tuple[np.ndarray, np.ndarray]:
-        shift, deviation, match = _seen(views, np.zeros((len(views.fixed), 2)), self.network, self.device)
+    def _ask_network(self, views: Views) -> tuple[np.ndarray, np.ndarray]:
+        shift, deviation, match = _compare(views, np.zeros((len(views.fixed), 2)), self.network, self.device)
         far = np.flatnonzero(np.linalg.norm(shift, axis=1) > _FAR)
-        shift[far], deviation[far], match[far] = _seen(views.of(far), shift[far], self.network, self.device)
+        shift[far], deviation[far], match[far] = _compare(views.of(far), shift[far], self.network, self.device)
         sure = (deviation <= self.max_uncertainty) & (match >= self.min_match)
         finish = np.flatnonzero(sure)
         exact, better = _FINISH.follow(views.of(finish), shift[finish])
@@ -67,7 +67,7 @@ class Follower:
         return shift, sure
 
 
-def _seen(
+def _compare(
     views: Views, start: np.ndarray, network: RefinerNet, device: torch.device
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where the network sees the points if the moving patches are laid at ``start``: shifts, deviations, matches."""
@@ -76,24 +76,24 @@ def _seen(
     shift, deviation, match = start.copy(), np.empty(len(start)), np.empty(len(start))
     for first in range(0, len(start), _BATCH):
         rows = slice(first, first + _BATCH)
-        fixed = _filled(middle[rows]).to(device)
-        moving = _filled(_laid(views.moving[rows], views.affine[rows], start[rows])).to(device)
+        fixed = _batch(middle[rows]).to(device)
+        moving = _batch(_resample(views.moving[rows], views.affine[rows], start[rows])).to(device)
         found = network(fixed, moving)
-        estimate = Estimate(*(each[: len(start[rows])].double().cpu().numpy() for each in found))
+        estimate = ShiftEstimate(*(each[: len(start[rows])].double().cpu().numpy() for each in found))
         shift[rows] += np.einsum("nij,nj->ni", views.affine[rows], estimate.shift)
         deviation[rows] = np.exp(estimate.log_deviation)
         match[rows] = 1 / (1 + np.exp(-estimate.match))
     return shift, deviation, match
 
 
-def _filled(patches: np.ndarray) -> torch.Tensor:
+def _batch(patches: np.ndarray) -> torch.Tensor:
     """Brightness in [0, 1], with black patches up to a multiple: torch takes milliseconds for each new number."""
     bright = patches.astype(np.float32) / np.float32(255.0)
     return torch.from_numpy(np.pad(bright, ((0, -len(bright) % _STEP), (0, 0), (0, 0))))
 
 
 @njit(cache=True, nogil=True)
-def _laid(patches: np.ndarray, affine: np.ndarray, shift: np.ndarray) -> np.ndarray:
+def _resample(patches: np.ndarray, affine: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """Patches laid upon the fixed ones, shape (M, MOVING_SIZE, MOVING_SIZE)."""
     laid = np.empty((len(patches), MOVING_SIZE, MOVING_SIZE), np.float32)
     middle = 0.5 * (patches.shape[1] - 1)

@@ -8,7 +8,7 @@ from ...stages.dense import DepthMap, Reason, View
 from ...stages.geometry.depth_normals import normals_from_depth
 
 
-def judged(
+def filter_depths(
     view: View, depth: np.ndarray, confidence: np.ndarray, min_confidence: float, *, seen: np.ndarray, flat: np.ndarray
 ) -> DepthMap:
     """The depth map of a view, where the weightiest reason against a depth is told.
@@ -17,7 +17,7 @@ def judged(
         depth: z, 0 where the network gives none, shape (H, W).
         confidence: from 0 to 1, shape (H, W).
         min_confidence: what is less confident is left out.
-        seen: whether a neighbour has the pixel in its image at this depth, shape (H, W).
+        seen: whether a neighbor has the pixel in its image at this depth, shape (H, W).
         flat: where nothing in the photo tells the depth, shape (H, W).
     """
     reason = np.full(depth.shape, Reason.FOUND, np.uint8)
