@@ -13,20 +13,20 @@ from ..weights.paths import path_of
 from .filtering import filter_depths
 
 _REACH, _FLAT = 15, 2.0
-"""Where the brightness deviates by less than so many gray values within so many pixels, nothing tells the depth."""
+"""A pixel is untextured if the brightness within this many pixels has a deviation below this many gray values."""
 
 
 class DepthNet(Stage):
-    """Depth by a small multi-view network that this project trained on synthetic scenes alone.
+    """Depth by a small multi-view network, trained by this project on synthetic scenes only.
 
-    Correlates learned features of the view with those of its neighbors and looks closer in steps of the parallax
+    It correlates learned features of the view with those of its neighbors and refines the depth in steps of parallax
     (after Teed and Deng 2020, RAFT; Wang et al. 2022, IterMVS), from coarse to fine. Every pixel that a neighbor sees
-    gets a depth, and the network says how sure it is.
+    gets a depth and a confidence.
 
     Args:
         weights: ``depth``, which Diptych ships, or the path of a safetensors file of the same network.
-        sources: most neighbors to compare with, best first; time grows with it.
-        iterations: how often the network looks closer.
+        sources: largest number of neighbors, best first; time grows with it.
+        iterations: of the recurrent refinement.
         min_confidence: less confident pixels get a reason instead of a depth.
     """
 
@@ -45,7 +45,7 @@ class DepthNet(Stage):
         return (path_of(self.weights),)
 
     def footprint(self, sizes: Sizes) -> int:
-        """The correlations at half the size and what they are made of, as measured."""
+        """Measured: the correlations at half the size and the features."""
         return sizes.pixels * 900
 
     def run(self, views: Around[View], context: Context) -> DepthMap:

@@ -1,7 +1,8 @@
-"""How DepthNet is trained: on synthetic scenes, whose depth is exact."""
+"""Training of DepthNet on synthetic scenes, whose depth is exact."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,11 +23,11 @@ HELD_OUT = 1 << 40
 """Seed of the samples that no training sees; seeds of trainings are smaller."""
 
 _WIDTH, _HEIGHT = 192, 144
-_VALIDATED, _JUDGED = 12, 3
-"""Synthetic samples and real views on which a network is tried."""
+_VALIDATED, _EVALUATED = 12, 3
+"""Synthetic samples and real views of a validation."""
 
-_LATER = 0.8
-"""How much less each earlier step counts than the one after it."""
+_STEP_DECAY = 0.8
+"""Weight of each step relative to the next one."""
 
 
 class DepthTask(Task):
@@ -40,7 +41,7 @@ class DepthTask(Task):
         return DepthNetwork()
 
     def batch(self, number: int) -> Sample:
-        """Every scene serves twice, seen from another of its views."""
+        """Every scene is used twice, with another reference view."""
         scene = self._sample(number // 2, self.seed, views=3 + number // 2 % 3)
         return _with_second_as_reference(scene) if number % 2 else scene
 
@@ -49,12 +50,13 @@ class DepthTask(Task):
         estimate: Estimate = network(*_images(batch), rays, *_range(batch))
         pixel = rays.pixel()
         course = [_step_loss(each, true, pixel) for each in estimate.course]
-        weights = [_LATER ** (len(course) - 1 - i) for i in range(len(course))]
+        weights = [_STEP_DECAY ** (len(course) - 1 - i) for i in range(len(course))]
         walked = sum(w * each for w, each in zip(weights, course, strict=True)) / sum(weights)
         first = _initial_loss(estimate.logits, true, batch)
         doubt = _confidence_loss(estimate, true)
         total = walked + 0.3 * first + 0.2 * doubt
-        return total, _floats(first=first, last=course[-1], doubt=doubt) | _metrics(estimate, true)
+        scalars = {"first": first, "last": course[-1], "doubt": doubt}
+        return total, {name: float(each.detach()) for name, each in scalars.items()} | _metrics(estimate, true)
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         metrics = []
@@ -65,9 +67,9 @@ class DepthTask(Task):
         return mean_metrics(metrics)
 
     def evaluate(self, weights: Path, real: RealScene) -> dict[str, float]:
-        """Errors at points that were triangulated with the true cameras, 100 % where there is no depth."""
+        """Errors at points triangulated with the true cameras, 100 % where there is no depth."""
         stage, metrics = DepthNet(weights=str(weights), min_confidence=0.0), []
-        for photo in real.sample_photos(_JUDGED):
+        for photo in real.sample_photos(_EVALUATED):
             xy, z = real.check_points(photo)
             column, row = xy.astype(np.int64).T
             depth = stage.run(real.around(photo), Context(device=str(self.device))).depth[row, column]
@@ -84,20 +86,12 @@ def _with_second_as_reference(scene: Sample) -> Sample:
     depth, normal = scene.depth.flip(0), scene.normal.flip(0)
     known = depth[0][depth[0] > 0]
     near, far = (0.8 * known.quantile(0.01), 1.25 * known.quantile(0.99)) if len(known) else (scene.near, scene.far)
-    return Sample(
-        scene.images[order],
-        scene.intrinsics[order],
-        scene.rotations[order],
-        scene.translations[order],
-        depth,
-        normal,
-        float(near),
-        float(far),
-    )
+    views = {name: getattr(scene, name)[order] for name in ("images", "intrinsics", "rotations", "translations")}
+    return replace(scene, **views, depth=depth, normal=normal, near=float(near), far=float(far))
 
 
 def rays_of(batch: Sample) -> Rays:
-    """How the pixels of the first view move through the others."""
+    """The rays of the first view through the others."""
     height, width = batch.images.shape[2:]
     middle = torch.tensor([(1 / batch.near + 1 / batch.far) / 2], device=batch.images.device)
     intrinsics, rotations, translations = (
@@ -122,7 +116,7 @@ def _true_inverse(batch: Sample) -> Tensor:
 
 
 def _at_size(true: Tensor, size: torch.Size) -> tuple[Tensor, Tensor]:
-    """The truth at the middle of larger pixels, and where all of the pixels around that middle have one."""
+    """The true values at the centers of larger pixels, and whether all pixels around that center have one."""
     if true.shape[1:] == size:
         return true, true > 0
     known = F.interpolate((true > 0).float()[:, None], size, mode="bilinear", align_corners=False)[:, 0] == 1
@@ -130,15 +124,14 @@ def _at_size(true: Tensor, size: torch.Size) -> tuple[Tensor, Tensor]:
 
 
 def _step_loss(inverse: Tensor, true: Tensor, pixel: Tensor) -> Tensor:
-    """The error in pixels of parallax of the image, less and less for large ones: no pixel counts far more than another
-    because it was mistaken for something else."""
+    """The robust error in pixels of parallax: outliers count logarithmically."""
     true, known = _at_size(true, inverse.shape[1:])
     error = ((inverse - true).abs() / pixel)[known]
     return torch.log1p(2 * error).mean() if len(error) else inverse.sum() * 0
 
 
 def _initial_loss(logits: Tensor, true: Tensor, batch: Sample) -> Tensor:
-    """Cross-entropy with the two hypotheses between which the truth lies."""
+    """Cross-entropy with the two hypotheses around the true value."""
     true, known = _at_size(true, logits.shape[2:])
     farthest, nearest = 1 / batch.far, 1 / batch.near
     place = (true - farthest) / (nearest - farthest) * (HYPOTHESES - 1)
@@ -163,16 +156,12 @@ def _relative_error(estimate: Estimate, true: Tensor) -> Tensor:
         return (true / estimate.inverse_depth.clamp_min(1e-12) - 1).abs()
 
 
-def _floats(**values: Tensor) -> dict[str, float]:
-    return {name: float(value.detach()) for name, value in values.items()}
-
-
 def _metrics(estimate: Estimate, true: Tensor) -> dict[str, float]:
     return _error_metrics(_relative_error(estimate, true)[true > 0])
 
 
 def _error_metrics(error: Tensor) -> dict[str, float]:
-    """What errors of depth, as shares of it, come to."""
+    """Metrics of relative errors of depth."""
     if not len(error):
         return {"median %": 0.0, "within 0.5 %": 1.0, "within 1 %": 1.0}
     return {

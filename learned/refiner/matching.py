@@ -1,4 +1,4 @@
-"""Following a point from one view to another: by least squares where that is beyond doubt, else by the network."""
+"""Match a point in another view: by least squares where that is certain, else by the network."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from ..weights.files import load_cached
 from .network import FIXED_SIZE, MOVING_SIZE, RefinerNet, ShiftEstimate
 
 _BATCH, _STEP = 64, 16
-"""Pairs compared at once, what a core's cache holds, and of what their number is a multiple."""
+"""Pairs in a batch, which fits into the cache of a core, and the multiple that batches are padded to."""
 
-_FAR = 1.0
-"""Steps. A point seen farther away is looked at again from there, where the patches overlap more."""
+_MAX_FIRST_SHIFT = 1.0
+"""In steps; a larger shift is predicted again from there, where the patches overlap more."""
 
-_OBVIOUS = LeastSquaresMatching(window=13, max_shift=1.0, min_correlation=0.85, max_uncertainty=0.15)
+_CERTAIN = LeastSquaresMatching(window=13, max_shift=1.0, min_correlation=0.85, max_uncertainty=0.15)
 _FINISH = LeastSquaresMatching(window=13, max_shift=1.0, max_uncertainty=0.2)
 
 
 @dataclass(frozen=True)
 class PatchMatcher:
-    """A network on a device, and when to believe it; see :class:`~diptych.learned.refiner.stage.SubpixelRefiner`."""
+    """A network on a device and its thresholds; see :class:`~diptych.learned.refiner.stage.SubpixelRefiner`."""
 
     network: RefinerNet
     device: torch.device
@@ -47,18 +47,16 @@ class PatchMatcher:
         return PatchMatcher(network, device, max_uncertainty, min_match)
 
     def follow(self, views: Views) -> tuple[np.ndarray, np.ndarray]:
-        """Where the points are seen, and whether that is sure; see
-        :class:`~diptych.stages.features.refinement.Views`.
-        """
+        """Shifts (N, 2) of the points, and whether they are certain (N,)."""
         with deterministic():
-            shift, sure = _OBVIOUS.follow(views)
+            shift, sure = _CERTAIN.follow(views)
             rest = np.flatnonzero(~sure)
             shift[rest], sure[rest] = self._ask_network(views.of(rest))
         return shift, sure
 
     def _ask_network(self, views: Views) -> tuple[np.ndarray, np.ndarray]:
         shift, deviation, match = _compare(views, np.zeros((len(views.fixed), 2)), self.network, self.device)
-        far = np.flatnonzero(np.linalg.norm(shift, axis=1) > _FAR)
+        far = np.flatnonzero(np.linalg.norm(shift, axis=1) > _MAX_FIRST_SHIFT)
         shift[far], deviation[far], match[far] = _compare(views.of(far), shift[far], self.network, self.device)
         sure = (deviation <= self.max_uncertainty) & (match >= self.min_match)
         finish = np.flatnonzero(sure)
@@ -70,7 +68,7 @@ class PatchMatcher:
 def _compare(
     views: Views, start: np.ndarray, network: RefinerNet, device: torch.device
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where the network sees the points if the moving patches are laid at ``start``: shifts, deviations, matches."""
+    """Shifts, deviations and match probabilities by the network, with the moving patches resampled at ``start``."""
     margin = (views.fixed.shape[1] - FIXED_SIZE) // 2
     middle = views.fixed[:, margin : margin + FIXED_SIZE, margin : margin + FIXED_SIZE]
     shift, deviation, match = start.copy(), np.empty(len(start)), np.empty(len(start))
@@ -87,16 +85,16 @@ def _compare(
 
 
 def _batch(patches: np.ndarray) -> torch.Tensor:
-    """Brightness in [0, 1], with black patches up to a multiple: torch takes milliseconds for each new number."""
+    """Brightness in [0, 1], padded with black patches: torch takes milliseconds for each new batch size."""
     bright = patches.astype(np.float32) / np.float32(255.0)
     return torch.from_numpy(np.pad(bright, ((0, -len(bright) % _STEP), (0, 0), (0, 0))))
 
 
 @njit(cache=True, nogil=True)
 def _resample(patches: np.ndarray, affine: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """Patches laid upon the fixed ones, shape (M, MOVING_SIZE, MOVING_SIZE)."""
-    laid = np.empty((len(patches), MOVING_SIZE, MOVING_SIZE), np.float32)
+    """Moving patches resampled to the fixed ones, shape (M, MOVING_SIZE, MOVING_SIZE)."""
+    resampled = np.empty((len(patches), MOVING_SIZE, MOVING_SIZE), np.float32)
     middle = 0.5 * (patches.shape[1] - 1)
     for m in range(len(patches)):
-        cut(patches[m], middle + shift[m], affine[m], laid[m])
-    return laid
+        cut(patches[m], middle + shift[m], affine[m], resampled[m])
+    return resampled

@@ -1,4 +1,4 @@
-"""What :class:`~diptych.learned.refiner.network.RefinerNet` learns: exact correspondences of synthetic patches."""
+"""Training of RefinerNet on synthetic patches with exact correspondence."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .stage import SubpixelRefiner
 
 _TEXTURES, _EACH = 4, 128
 _HELD_OUT = 1 << 40
-"""Numbers of batches that no training reaches."""
+"""Numbers of the held-out batches, which no training reaches."""
 
 _LEAST_DEVIATION = -4.5
-"""Logarithm of the least deviation that is believed: 0.01 px."""
+"""Logarithm of the smallest deviation, 0.01 px."""
 
 
 class RefinerTask(Task):
-    """Learn where the point in the middle of one patch lies in another, and how surely."""
+    """The shift between two patches of a point, and its uncertainty."""
 
     name = "refiner"
     summary = "Shifts between two patches of a point, from procedural textures seen twice; no photo was used."
@@ -43,9 +43,9 @@ class RefinerTask(Task):
         real = batch.match.float()
         error = (estimate.shift - batch.shift).abs().sum(1)
         deviation = F.softplus(estimate.log_deviation.float() - _LEAST_DEVIATION) + _LEAST_DEVIATION
-        surprise = (error * torch.exp(-deviation) + 2 * deviation) * real
+        likelihood = (error * torch.exp(-deviation) + 2 * deviation) * real
         doubt = F.binary_cross_entropy_with_logits(estimate.match.float(), real)
-        loss = surprise.sum() / real.sum() + 2 * doubt
+        loss = likelihood.sum() / real.sum() + 2 * doubt
         return loss, {"error": float((error * real).detach().sum() / real.sum() / 2), "doubt": float(doubt.detach())}
 
     def validate(self, network: nn.Module) -> dict[str, float]:
@@ -68,7 +68,7 @@ class RefinerTask(Task):
         }
 
     def evaluate(self, weights: Path, real: RealScene) -> dict[str, float]:
-        """The share of matches close to the true epipolar lines, as they were found and as they are refined."""
+        """The share of matches close to the true epipolar lines, before and after refinement."""
         stage, context = SubpixelRefiner(weights=str(weights)), Context(device=str(self.device))
         patches = [real.patches[name] for name in real.photos.names]
         moved = {

@@ -1,4 +1,4 @@
-"""Bundles of views as real neighbors in a photo collection: one reference and sources around it, best first."""
+"""Random cameras like neighboring photos of a collection: one reference and sources around it, best first."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def bundle(
     """Cameras around the origin of the world (y up) that look at about the same place, which is about 1 wide in view.
 
     Args:
-        toward: unit vector from the origin to where the reference stands, shape (3,).
+        toward: unit vector from the origin to the reference camera, shape (3,).
         fronts: planes that no camera stands behind (:func:`in_front`), shape (K, 4).
 
     Focal lengths are 0.7 to 1.6 image widths. The angle between the reference and a source, seen from the origin, is
@@ -72,9 +72,12 @@ def bundle(
     sources.sort(key=lambda source: abs(math.log(source[0] / math.radians(10))))
     centers = [toward * focal, *(center for _, center in sources)]
 
-    steadiness = choice(rng, (0.02, 0.06, 0.3), (0.5, 0.4, 0.1))
+    roll_deviation = choice(rng, (0.02, 0.06, 0.3), (0.5, 0.4, 0.1))
     rotations = np.stack(
-        [_look_at(center, normal(rng, 0.06 * focal) * direction(rng), normal(rng, steadiness)) for center in centers]
+        [
+            _look_at(center, normal(rng, 0.06 * focal) * direction(rng), normal(rng, roll_deviation))
+            for center in centers
+        ]
     )
     zoom = 0.0 if chance(rng, 0.7) else 0.06
     intrinsics = []
@@ -108,7 +111,7 @@ def _source(
             bearing = math.pi * (index % 2) + tilt + normal(rng, 0.25)
         aside = math.cos(bearing) * right + math.sin(bearing) * up
         center = distance * math.exp(normal(rng, 0.08)) * (math.cos(angle) * toward + math.sin(angle) * aside)
-        # An arc may lead into a wall on one side; then the other side is as good.
+        # An arc may run into a wall on one side; then take the other side.
         if in_front(fronts, center) or angle < math.radians(3.1):
             return angle, center
         index += 1
@@ -116,9 +119,9 @@ def _source(
 
 
 def perturb_poses(rng: Generator, views: PinholeCameras, pixels: float) -> PinholeCameras:
-    """The same views with poses slightly wrong, as bundle adjustment leaves them.
+    """The same cameras with small errors of their poses, as after bundle adjustment.
 
-    Each camera is turned and moved at random so that points near the origin of the world shift by about ``pixels``.
+    Each camera is rotated and moved at random so that points near the origin shift by about ``pixels``.
     """
     focal, distance = views.intrinsics[0, 0, 0], np.linalg.norm(views.centers[0])
     rotations, centers = [], []
@@ -132,7 +135,7 @@ def perturb_poses(rng: Generator, views: PinholeCameras, pixels: float) -> Pinho
 
 
 def _look_at(position: np.ndarray, target: np.ndarray, roll: float) -> np.ndarray:
-    """The rotation ``cam_from_world`` of a camera that looks at ``target``, turned by ``roll`` from upright (y up)."""
+    """The rotation ``cam_from_world`` of a camera that looks at ``target``, with a ``roll`` from upright (y up)."""
     forward = target - position
     forward = forward / np.linalg.norm(forward)
     right = np.cross(forward, [0.0, 1.0, 0.0])

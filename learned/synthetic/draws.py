@@ -1,7 +1,4 @@
-"""Random draws from a generator of one's own, never torch's global one.
-
-Everything is drawn on the CPU, so that a sample is the same scene on every device.
-"""
+"""Random draws from an explicit generator on the CPU, so that a sample is the same on every device."""
 
 from __future__ import annotations
 

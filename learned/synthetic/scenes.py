@@ -1,4 +1,4 @@
-"""The entry: sample number N of a seed, and exact correspondences between its views."""
+"""Sample number N of a seed, and exact correspondences between its views."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .shapes import Shape
 from .textures import texture
 
 _FLATTENING = 0.6, 0.97
-"""How much of a plain material's pattern is taken away."""
+"""Share by which the contrast of a plain texture is reduced."""
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One bundle of views of a scene, on one device.
+    """Views of a scene, on one device.
 
     Attributes:
         images: sRGB in [0, 1], view 0 is the reference, then the sources, roughly best first, shape (V, 3, H, W).
@@ -32,7 +32,7 @@ class Sample:
         rotations, translations: ``cam_from_world``, shapes (V, 3, 3) and (V, 3).
         depth: exact z-depth of the first D views at pixel centers, 0 where a ray meets nothing, shape (D, H, W).
         normal: in the camera's frame and facing the camera, 0 where a ray meets nothing, shape (D, H, W, 3).
-        near, far: a depth range of the reference, such as a sparse model would give.
+        near, far: the depth range of the reference, as from a sparse model.
     """
 
     images: Tensor
@@ -47,7 +47,7 @@ class Sample:
 
 @dataclass(frozen=True, eq=False)
 class PixelCorrespondences:
-    """Where the pixel centers of one view lie in another, shape (H, W, ...).
+    """Positions of the pixel centers of one view in another.
 
     Attributes:
         xy: position in the other view in pixels, shape (H, W, 2).
@@ -75,17 +75,17 @@ def sample(
     plain: float = 0.0,
     same_material: float = 0.0,
 ) -> Sample:
-    """Sample ``number`` of the endless set ``seed``: always the same for the same arguments.
+    """Sample ``number`` of ``seed``: the same for the same arguments.
 
     Args:
         views: the reference and its sources, at least 1.
         depth_views: how many views get depth and normals.
-        augment: whether the views are photographed (:func:`~diptych.learned.synthetic.photography.photograph`) and the
-            cameras handed out are slightly wrong; else clean pictures and exact cameras.
+        augment: whether to augment the images (:func:`~diptych.learned.synthetic.photography.photograph`) and to
+            perturb the cameras; else clean images and exact cameras.
         pose_noise: largest error of the cameras, in pixels of reprojection; half of the samples have none.
         mix: kinds of arrangements and how often each is drawn.
-        plain: share of the textures that have next to no pattern, as painted walls and boards have.
-        same_material: share of the shapes that are made of the same as the one before, as the parts of a building or a table are.
+        plain: share of nearly uniform textures, such as painted walls.
+        same_material: share of the shapes with the material of the previous one, such as the parts of a building.
 
     Raises:
         ValueError: ``depth_views`` is not between 1 and ``views``.
@@ -154,7 +154,7 @@ def correspondences(sample: Sample, first: int = 0, second: int = 1, tolerance: 
 
 
 def _range(rng: Generator, depth: Tensor) -> tuple[float, float]:
-    """About 0.8 times the 1st and 1.25 times the 99th percentile of the depths, loosened at random."""
+    """About 0.8 times the 1st and 1.25 times the 99th percentile of the depths, with random factors."""
     known = depth[depth > 0]
     low, high = torch.quantile(
         known[:: max(1, len(known) // 8192)], torch.tensor([0.01, 0.99], device=depth.device)
@@ -163,21 +163,21 @@ def _range(rng: Generator, depth: Tensor) -> tuple[float, float]:
 
 
 def _flattened(rng: Generator, image: Tensor, plain: float) -> Tensor:
-    """A texture, with this probability nearly of one color."""
-    # Nothing is drawn where nothing is plain, so that samples without are what they always were; so with same_material.
+    """A texture, with the probability ``plain`` nearly of one color."""
+    # Draw nothing if plain is 0, so that such samples do not depend on it; the same for same_material.
     if not plain or not chance(rng, plain):
         return image
     return torch.lerp(image, image.mean(dim=2, keepdim=True).mean(dim=1, keepdim=True), uniform(rng, *_FLATTENING))
 
 
 def _blocks_view(shape: Shape, cameras: PinholeCameras) -> bool:
-    """Whether a thing stands so near to a camera that it would fill its view."""
+    """Whether a shape is so near to a camera that it would fill its view."""
     distance = np.linalg.norm(cameras.centers - shape.center, axis=1)
     return bool((distance - shape.radius < 0.3 * np.linalg.norm(cameras.centers, axis=1)).any())
 
 
 def _materials(rng: Generator, shapes: int, textures: int, width: int, same_material: float) -> list[Material]:
-    """One for each shape, with the probability ``same_material`` that of the shape before."""
+    """One for each shape, with the probability ``same_material`` that of the previous shape."""
     found: list[Material] = []
     for _ in range(shapes):
         same = found and same_material and chance(rng, same_material)
@@ -186,7 +186,7 @@ def _materials(rng: Generator, shapes: int, textures: int, width: int, same_mate
 
 
 def _material(rng: Generator, textures: int, width: int) -> Material:
-    """Texels about as large as pixels: real photographs are sharp, and some surfaces are out of reach."""
+    """A random material with texels about as large as pixels, since photographs are sharp."""
     tone = log_uniform(rng, 0.6, 1.2)
     return Material(
         texture=whole(rng, 0, textures - 1),
@@ -200,7 +200,7 @@ def _material(rng: Generator, textures: int, width: int) -> Material:
 
 
 def _light(rng: Generator, plan: Layout) -> Light:
-    """From an overcast sky to hard sunshine, the sun somewhere on the side of the cameras."""
+    """From an overcast sky to hard sunshine, the sun on the side of the cameras."""
     azimuth, height = uniform(rng, -1.2, 1.2), uniform(rng, 0.35, 1.3)
     front = math.atan2(plan.toward[0], plan.toward[2])
     toward = np.array(

@@ -1,6 +1,6 @@
-"""From shapes, materials and light to pictures with exact depth: ray casting, filtered textures, sun and shadow.
+"""Render images with exact depth from shapes, materials and light: ray casting, filtered textures, sun and shadow.
 
-Everything is a function of the place in the world only (but for faint highlights), so views agree with one another.
+Radiance depends on the position in the world only (except for faint highlights), so that views are consistent.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PROBES = 2
 
 @dataclass(frozen=True)
 class Material:
-    """How the surface of a shape looks.
+    """The material of a shape.
 
     Attributes:
         texture: index of the texture.
@@ -31,7 +31,7 @@ class Material:
         tint: factor on the texture's colors (linear light).
         gloss: strength of highlights, 0 for none.
         shine: exponent of the highlight (Blinn 1977).
-        stains: strength of slow variations of brightness, 0 for none, which break the repetition of the texture.
+        stains: strength of slow variations of brightness, 0 for none, which hide the repetition of the texture.
     """
 
     texture: int
@@ -60,7 +60,7 @@ class Light:
 
 @dataclass(frozen=True, eq=False)
 class Rendering:
-    """What the views see.
+    """The images, depths and normals of views.
 
     Attributes:
         radiance: linear RGB, shape (V, 3, H, W).
@@ -74,7 +74,7 @@ class Rendering:
 
 
 class Atlas:
-    """Textures with their mip levels (Williams 1983) in one table, for filtered look-ups at any place.
+    """Textures with their mip levels (Williams 1983) in one table, for filtered look-ups.
 
     Args:
         textures: linear RGB, tileable, shape (N, 3, S, S), S a power of two.
@@ -102,7 +102,7 @@ class Atlas:
         Args:
             texture: index of the texture.
             u, v: position in texels of the finest level, shape (N, K) for K probes that are averaged.
-            footprint: width to be averaged over in texels, shape (N,).
+            footprint: filter width in texels, shape (N,).
 
         Returns: linear RGB, shape (N, 3).
         """
@@ -135,11 +135,11 @@ class Atlas:
 def render(
     shapes: list[Shape], materials: list[Material], atlas: Atlas, light: Light, views: PinholeCameras
 ) -> Rendering:
-    """What every view sees of the shapes, each with its material."""
+    """Render the shapes, each with its material, in every view."""
     device = atlas.table.device
     directions = torch.stack([views.directions(view, device) for view in range(len(views))])
     depth, which = _trace(shapes, views, directions)
-    # Pixels sorted by the shape they see: each shape's lie side by side, those of the sky come first.
+    # Sort pixels by the shape they see, so that those of a shape are contiguous; the sky comes first.
     ordered, order = torch.sort(which.reshape(-1), stable=True)
     first = torch.searchsorted(ordered, torch.arange(len(shapes) + 1, dtype=ordered.dtype, device=device)).tolist()
     rays = directions.permute(1, 0, 2, 3).reshape(3, -1).index_select(1, order)
@@ -260,7 +260,7 @@ def _shade(
 
 
 def _in_shadow(shapes: list[Shape], light: Light, point: Tensor, lit: Tensor) -> Tensor:
-    """Whether something stands between points (3, N) and the sun; asked only where ``lit``, shape (N,)."""
+    """Whether a shape occludes the sun at points (3, N), tested only where ``lit``, shape (N,)."""
     shadow = torch.zeros_like(lit)
     x, y, z = (float(value) for value in light.toward_sun)
     for shape in shapes:
@@ -285,7 +285,7 @@ def _sky(rays: Tensor, light: Light) -> Tensor:
 
 
 def _softened(picture: Tensor, which: Tensor) -> Tensor:
-    """Pixels at the border of two shapes mix both, as a sensor does; the inside of shapes is left as it is."""
+    """Blur pixels at the border of two shapes, as a sensor does; the inside of shapes does not change."""
     border = torch.zeros_like(which, dtype=torch.bool)
     down, right = which[:, 1:] != which[:, :-1], which[:, :, 1:] != which[:, :, :-1]
     border[:, 1:] |= down
@@ -299,7 +299,7 @@ def _softened(picture: Tensor, which: Tensor) -> Tensor:
 
 
 def _rotated(rotation: np.ndarray, vectors: Tensor) -> Tensor:
-    """Vectors (3, N) turned by a rotation."""
+    """Vectors (3, N) rotated by a matrix."""
     x, y, z = vectors
     return torch.stack([torch.as_tensor(value) for value in transform(rotation, (x, y, z))])
 

@@ -1,4 +1,4 @@
-"""Solid shapes and where rays meet them: boxes, surfaces of revolution and relief.
+"""Solid shapes and their intersections with rays: boxes, surfaces of revolution and reliefs.
 
 A shape is a simple solid in its own frame, placed by a rotation, a center and one size per axis. Rays are triples of
 coordinates, each a tensor or a plain number, so that one function serves camera rays (one origin, many directions)
@@ -21,7 +21,7 @@ Number: TypeAlias = "Tensor | float"
 Triple: TypeAlias = tuple[Number, Number, Number]
 
 NO_HIT = float("inf")
-"""The ray parameter where a ray meets nothing."""
+"""The ray parameter of a ray without intersection."""
 
 _NEAR = 1e-4
 
@@ -34,8 +34,8 @@ class Shape(ABC):
         rotation: world_from_local, shape (3, 3).
         center: in the world, shape (3,).
         size: half extents along the local axes, shape (3,).
-        background: whether it is part of what closes the view, such as a wall or the ground: its face towards local +z
-            bounds the space in which cameras stand, and it throws no shadow on other shapes.
+        background: whether it bounds the scene, such as a wall or the ground: all cameras are in front of its face
+            towards local +z, and it casts no shadow on other shapes.
     """
 
     rotation: np.ndarray
@@ -46,7 +46,7 @@ class Shape(ABC):
     def intersect(self, origin: Triple, direction: Triple, within: Number = NO_HIT) -> Tensor:
         """The ray parameter of the first hit in front of the origin, ``NO_HIT`` where there is none, shape (N,).
 
-        Hits beyond ``within`` are of no interest and may be left out.
+        Hits beyond ``within`` may be omitted.
         """
         return self._meet(self.local(origin), self.inward(direction), within)
 
@@ -55,7 +55,7 @@ class Shape(ABC):
         """The outward normal in the local frame, not normalized, at points given in local units, shape (3, N)."""
 
     def openness(self, point: Triple, toward_sun: Triple) -> Tensor:
-        """What share of the sun and of the sky the shape itself leaves to its surface, shape (2, N).
+        """Visibility of the sun and of the sky from the surface, as occluded by the shape itself, shape (2, N).
 
         Args:
             point: on the surface, in local units.
@@ -94,7 +94,7 @@ class Shape(ABC):
 
 
 class Box(Shape):
-    """The cube [-1, 1]^3 in its own frame; seen from inside, a room."""
+    """The cube [-1, 1]^3 in the local frame."""
 
     def _meet(self, origin: Triple, direction: Triple, within: Number) -> Tensor:
         near, far = _slabs(origin, direction)
@@ -187,7 +187,7 @@ class Relief(Shape):
         return F.grid_sample(maps, at[None, None], mode="bilinear", align_corners=True)[0, :, 0]
 
     def _sunlit(self, toward_sun: Triple) -> Tensor:
-        """1 where the tile lies in the sun, 0 in its own shadow, with a narrow half-shadow, shape (S, S)."""
+        """1 in the sun, 0 in the tile's own shadow, with a narrow penumbra, shape (S, S)."""
         assert self.heights is not None
         rise = float(toward_sun[2])
         if rise < 1e-3:
@@ -205,7 +205,7 @@ class Relief(Shape):
         return (1 - cover / 0.1).clamp(0, 1).reshape(size, size)
 
     def _skylit(self) -> Tensor:
-        """1 on heights and less the deeper a place lies below its surroundings, shape (S, S)."""
+        """Ambient visibility: 1 on heights, less the deeper a point is below its surroundings, shape (S, S)."""
         assert self.heights is not None
         size = len(self.heights)
         y = torch.fft.fftfreq(size, device=self.heights.device)[:, None] * size
@@ -241,7 +241,7 @@ class Relief(Shape):
 
 
 class _RayMarch:
-    """Rays in the local frame of a relief, on their way down to its surface."""
+    """Ray marching in the local frame of a relief."""
 
     def __init__(self, relief: Relief, origin: Triple, direction: Triple):
         assert relief.heights is not None
@@ -252,7 +252,7 @@ class _RayMarch:
         self.top, self.fall = origin[2], direction[2]
 
     def march(self, near: Tensor, far: Tensor) -> Tensor:
-        """The first crossing: even steps of about a texel and a half bracket it, secants and halves close in on it."""
+        """The first intersection: even steps of about 1.5 texels bracket it, secants and bisections refine it."""
         span = far - near
         count = self._steps(span)
         high = torch.full_like(near, NO_HIT)
@@ -278,7 +278,7 @@ class _RayMarch:
         return torch.where(found & (t > _NEAR), t, NO_HIT)
 
     def above(self, t: Tensor) -> Tensor:
-        """How far over the surface the ray is at ``t``, in local units."""
+        """Height of the ray above the surface at ``t``, in local units."""
         return self.top + t * self.fall - self.height(t)
 
     def height(self, t: Tensor) -> Tensor:
@@ -299,7 +299,7 @@ def _pair(values: list[Number], like: Tensor) -> Tensor:
 
 
 def _slabs(origin: Triple, direction: Triple) -> tuple[Tensor, Tensor]:
-    """Where rays enter and leave the cube [-1, 1]^3."""
+    """Ray parameters where rays enter and leave the cube [-1, 1]^3."""
     near, far = None, None
     for o, d in zip(origin, direction, strict=True):
         inverse = 1.0 / torch.as_tensor(d + 1e-12)

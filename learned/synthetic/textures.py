@@ -1,8 +1,7 @@
-"""Procedural textures: endless, tileable, with detail down to the pixel.
+"""Procedural, tileable textures with detail down to the pixel.
 
 A texture is made of layers. A layer is a scalar field in [0, 1] (noise, dead leaves, masonry, stripes, strokes, ...)
-colored by a palette; layers are blended through masks, and fine grain is laid over all. Every field repeats without a
-seam, so textures may be tiled.
+colored by a palette; layers are blended through masks, and fine grain covers all. Every field is periodic.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ def dead_leaves(generator: Generator, size: int, device: torch.device) -> Tensor
     field = torch.full((size, size), uniform(generator, 0.0, 1.0), device=device)
     counts = sorted(round(log_uniform(generator, 3, size / 5)) for _ in range(whole(generator, 6, 14)))
     for count in counts:
-        # One leaf in every cell of a shifted lattice: dense, cheap and without a seam.
+        # One leaf in every cell of a shifted lattice: dense, cheap and periodic.
         u = (x + uniform(generator, 0, 1)) * count
         v = (y + uniform(generator, 0, 1)) * count
         column, row = u.floor(), v.floor()
@@ -166,7 +165,7 @@ def speckle(generator: Generator, size: int, device: torch.device) -> Tensor:
 
 
 def flat(generator: Generator, size: int, device: torch.device) -> Tensor:
-    """Next to no texture: a faint, slow gradient, shape (S, S)."""
+    """A faint, slow gradient, shape (S, S)."""
     return 0.5 + uniform(generator, 0.02, 0.2) * (fractal(generator, size, device, 3.0) - 0.5)
 
 
@@ -198,7 +197,7 @@ def _grain(generator: Generator, size: int, device: torch.device) -> Tensor:
 
 
 def _colored(generator: Generator, field: Tensor) -> Tensor:
-    """The field through a palette of a few related colors, shape (3, S, S)."""
+    """The field mapped to a palette of two related colors, shape (3, S, S)."""
     colors = torch.stack([_color(generator) for _ in range(2)])
     if chance(generator, 0.6):
         # Real materials are mostly one hue, darker and lighter.
