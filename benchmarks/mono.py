@@ -1,16 +1,16 @@
-"""Depth from one photo: how far off it is on photos held out, before and after learning from the sparse model.
+"""Depth from one photo: errors on held-out photos, before and after fine-tuning to the sparse model.
 
     python benchmarks/mono.py DATA [SET …] [--out OUT] [--steps N] [--splits N]
 
-Without names it takes sceaux_castle and hololens_office; any folder in DATA with a folder ``images`` will do. The
-cameras are found, but hololens_office is a walk through rooms with too little overlap for that: its cameras are those
-that came with it, and the points are triangulated. Errors are ``|predicted / true - 1|`` at the points of the sparse
-model, the mean over photos. hololens_office has measured depth too: the same over all its pixels. Few photos are left
-for the test: with five splits each photo is left out once, and the figures are means over these.
+The default sets are sceaux_castle and hololens_office; any folder in DATA with a folder ``images`` works. The cameras
+are estimated, except for hololens_office, a walk through rooms with too little overlap: its cameras are given, and the
+points are triangulated. Errors are ``|predicted / true - 1|`` at the points of the sparse model, averaged over photos.
+For hololens_office also over all pixels with measured depth. With five splits each photo is tested once, and the
+errors are means over the splits.
 
-Whatever a predictor is free to choose is fitted to the photos to learn from, so it has to know how far away each photo
-was taken. The second column is the median with each photo at its own scale, where every prediction is multiplied by the
-ratio of the medians of true and predicted depth (Zhou et al. 2017): what is left is its shape.
+All predictors are fitted to the training photos, and so must predict the distance of each photo. The second column is
+the median with each photo at its own scale, where every prediction is multiplied by the ratio of the medians of true
+and predicted depth (Zhou et al. 2017): the error of the shape.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class GivenCameras(Stage):
         return (Path(self.cameras),)
 
     def run(self, photos: Photos) -> Sparse:
-        """All photos with the one camera that is known, and the names, R and t of the file."""
+        """All photos with their one known camera, and the names, R and t of the file."""
         given, nothing = np.load(self.cameras), np.empty(0)
         names = tuple(str(name) for name in given["names"])
         return Sparse((Scene(photos.cameras[:1], names, np.zeros(len(names)), given["R"], given["t"], *[nothing] * 7),))
@@ -69,7 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("sets", nargs="*", metavar="SET", default=["sceaux_castle", OFFICE])
-    parser.add_argument("--out", type=Path, help="where to keep the runs; else nowhere")
+    parser.add_argument("--out", type=Path, help="folder of the runs; else a temporary one")
     parser.add_argument("--steps", type=int, default=MonoLearning.steps)
     parser.add_argument("--splits", type=int, default=1, help="in how many of five ways the photos are divided")
     options = parser.parse_args()
@@ -109,7 +109,7 @@ def evaluate(data: Path, recipe: dp.Recipe, given: Path | None, splits: int, out
 
 
 def posed(recipe: dp.Recipe, cameras: Path) -> dp.Recipe:
-    """A recipe with the poses of a file in place of the mapper's, and points triangulated with these."""
+    """A recipe with the poses of a file instead of the mapper's, and points triangulated with these."""
     nodes = [node for node in recipe.nodes if node.name != "sparse"]
     at = next(place for place, node in enumerate(nodes) if node.name == "neighbors")
     given = [dp.Node("sparse", GivenCameras(cameras=str(cameras))), dp.Node("points", TriangulateKnownPoses())]

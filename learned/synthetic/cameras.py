@@ -72,12 +72,9 @@ def bundle(
     sources.sort(key=lambda source: abs(math.log(source[0] / math.radians(10))))
     centers = [toward * focal, *(center for _, center in sources)]
 
-    roll_deviation = choice(rng, (0.02, 0.06, 0.3), (0.5, 0.4, 0.1))
+    roll_sigma = choice(rng, (0.02, 0.06, 0.3), (0.5, 0.4, 0.1))
     rotations = np.stack(
-        [
-            _look_at(center, normal(rng, 0.06 * focal) * direction(rng), normal(rng, roll_deviation))
-            for center in centers
-        ]
+        [_look_at(center, normal(rng, 0.06 * focal) * direction(rng), normal(rng, roll_sigma)) for center in centers]
     )
     zoom = 0.0 if chance(rng, 0.7) else 0.06
     intrinsics = []
