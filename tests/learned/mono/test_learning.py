@@ -19,7 +19,6 @@ from diptych.pipeline.cache.codec import decode, encode
 from diptych.stages.failure import StageFailure
 from diptych.stages.mono_weights import MonoWeights
 from diptych.stages.scene import Sparse
-from diptych.stages.stage import Context
 
 from tests.one_wall import one_wall
 
@@ -37,15 +36,7 @@ def scene() -> World:
 
 
 def learn(stage: MonoLearning, given: World | None = None, threads: int = 1) -> MonoWeights:
-    given = given or scene()
-    return stage.run(
-        views=given.views,
-        sparse=given.sparse,
-        photos=given.photos,
-        neighbors=given.neighbors,
-        rng=np.random.default_rng(0),
-        context=Context(threads=threads),
-    )
+    return (given or scene()).learn(stage, threads)
 
 
 @functools.cache
