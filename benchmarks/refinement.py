@@ -1,11 +1,11 @@
-"""Keypoints before and after refinement: how close matches lie to the true epipolar lines, and what it takes.
+"""Keypoints before and after refinement: distance of matches to the true epipolar lines, and processor time.
 
     python benchmarks/refinement.py DATA [--weights FILE]
 
 Pairs of photos with true cameras (Strecha's fountain 4 and 6, Herz-Jesu 2 and 5), scaled by the larger ratio and
 cropped about their middle to 640x480. Of the matches of each detector that is installed, the share whose symmetric
-distance to the true epipolar lines is below a limit; one photo's keypoints stay, the other's move to them. Distances
-along the lines are not seen, and wrong matches stay in.
+distance to the true epipolar lines is below a limit; the keypoints of one photo are fixed. Errors along the lines do
+not count, and wrong matches are included.
 
 Expect within 0.25 px, for the fountain and for Herz-Jesu:
 
@@ -86,7 +86,7 @@ def main() -> None:
             try:
                 features = [run(extractor, photo=each) for each in pair.files]
             except StageFailure as failure:
-                print(f"{detector} is left out: {failure}")
+                print(f"{detector} is skipped: {failure}")
                 continue
             matches = run(matcher, features=Pair(*features)).indices
             for refiner in refiners:
@@ -97,7 +97,7 @@ def main() -> None:
 
 
 def run(stage: Stage, **inputs: Any) -> Any:
-    """Run a stage alone, with a context where it takes one."""
+    """Run a stage on inputs by name."""
     inputs["context"] = Context()
     return stage.run(**{name: inputs[name] for name in inspect.signature(stage.run).parameters})
 
@@ -131,7 +131,7 @@ def read_pair(folder: Path, indices: Sequence[int]) -> TwoPhotos:
     files, cameras = [], []
     for i in indices:
         image = read_rgb(folder / "images" / truth.names[i])
-        cropped, camera = cut_out(image, truth.camera(i))
+        cropped, camera = crop_to_size(image, truth.camera(i))
         files.append(Photo(cv2.imencode(".png", cropped[..., ::-1])[1].ravel()))
         cameras.append(camera)
     poses = [(truth.rotations[i], truth.translations[i]) for i in indices]
@@ -141,7 +141,7 @@ def read_pair(folder: Path, indices: Sequence[int]) -> TwoPhotos:
     return TwoPhotos(photos, (files[0], files[1]), fundamental)
 
 
-def cut_out(image: np.ndarray, camera: Camera) -> tuple[np.ndarray, Camera]:
+def crop_to_size(image: np.ndarray, camera: Camera) -> tuple[np.ndarray, Camera]:
     """A photo scaled until it covers the size and cropped about its middle, and its camera."""
     height, width = image.shape[:2]
     scale = max(SIZE[0] / width, SIZE[1] / height)

@@ -1,4 +1,4 @@
-"""Networks that give the same bytes, whoever runs them."""
+"""Deterministic inference on the requested device."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ..stages.failure import StageFailure
 from ..stages.stage import Context
 
 _lock = threading.Lock()
-_inside, _before = 0, 1
+_holders, _previous = 0, 1
 
 
 def torch_device(context: Context) -> torch.device:
-    """The device that the context asks for.
+    """The device of the context.
 
     Raises:
         StageFailure: ``no-device``.
@@ -42,23 +42,23 @@ def device_named(name: str) -> torch.device:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One thread for each operation: a sum split over several threads is rounded differently.
+    """Run every operation on one thread: a sum over several threads is rounded differently.
 
-    Items run beside each other on several threads instead; the last one out lifts the limit.
+    Several threads may hold this at once; the last one restores the previous number.
     """
-    global _inside, _before
+    global _holders, _previous
     with _lock:
-        if _inside == 0:
-            _before = torch.get_num_threads()
-        _inside += 1
+        if _holders == 0:
+            _previous = torch.get_num_threads()
+        _holders += 1
         torch.set_num_threads(1)
     try:
         yield
     finally:
         with _lock:
-            _inside -= 1
-            if _inside == 0:
-                torch.set_num_threads(_before)
+            _holders -= 1
+            if _holders == 0:
+                torch.set_num_threads(_previous)
 
 
 @contextmanager

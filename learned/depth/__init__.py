@@ -1,1 +1,1 @@
-"""Depth of a view from its neighbours by a network."""
+"""Depth of a view from its neighbors by a network."""

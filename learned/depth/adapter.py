@@ -1,4 +1,4 @@
-"""Any multi-view depth network as a stage."""
+"""An external multi-view depth network as a stage."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from ...stages.dense import Around, DepthMap, View
 from ...stages.failure import StageFailure
 from ...stages.mvs.plane_sweep import projections
 from ...stages.stage import Context, Sizes, Stage
-from .judgement import judged
+from .filtering import filter_depths
 
 _BYTES_PER_PIXEL = 1500
-"""What small published networks hold at once; those of a stranger cannot be known."""
+"""Memory of small published networks; that of an unknown network cannot be known."""
 
 
 class NetworkDepth(Stage):
-    """Depth by a network of somebody else's, given as TorchScript (``.pt``, ``.ts``) or ONNX (``.onnx``).
+    """Depth by an external network in TorchScript (``.pt``, ``.ts``) or ONNX (``.onnx``).
 
-    The network takes V views, the reference first, as float32 arrays in this order (in ONNX by these names, of which
-    it may leave some out):
+    The network takes V views, the reference first, as float32 arrays in this order (in ONNX by these names, all
+    optional):
 
     - ``images`` (1, V, 3, H, W): RGB from 0 to 1;
-    - ``intrinsics`` (1, V, 3, 3): calibration matrices in pixels; the centre of the top-left pixel is (0.5, 0.5), so a
-      network that has it at (0, 0) must take 0.5 off cx and cy;
+    - ``intrinsics`` (1, V, 3, 3): calibration matrices in pixels; the center of the top-left pixel is (0.5, 0.5), so a
+      network that has it at (0, 0) must subtract 0.5 from cx and cy;
     - ``extrinsics`` (1, V, 4, 4): ``cam_from_world``, x right, y down, z forward;
-    - ``depth_range`` (1, 2): least and largest z in which depth is to be sought;
+    - ``depth_range`` (1, 2): the range of z to search;
 
-    and gives two: depth, z in the same unit, and confidence, from 0 to 1, each (1, H, W), for the reference. Where it
-    gives no positive, finite depth, there is none.
+    It returns two: depth, z in the same unit, and confidence, from 0 to 1, each (1, H, W), for the reference. A depth
+    that is not positive and finite is none.
 
-    All V images have one size: smaller ones are continued at the right and below by their last pixels, and what lies
-    there is cut off the result. Intrinsics stay as they are. A network that sees only one image is run with one view.
+    All V images have the same size: smaller ones are padded at the right and bottom by their last pixels, and the
+    result is cropped. Intrinsics do not change. Set ``views`` to 1 for a monocular network.
 
-    Opening TorchScript runs its code: give files only of those you trust. What the file holds enters the key.
+    Loading TorchScript runs its code: use only trusted files. The content of the file enters the cache key.
 
     Args:
         network: path of the file.
-        views: V. Of more neighbours the best are taken; where there are fewer, they are given again, best first.
-        multiple: what H and W must be multiples of.
+        views: V. The best neighbors are used; if there are fewer, they are repeated, best first.
+        multiple: H and W are padded to multiples of this.
         min_confidence: less confident pixels get a reason instead of a depth.
     """
 
@@ -65,7 +65,7 @@ class NetworkDepth(Stage):
         return (path,)
 
     def footprint(self, sizes: Sizes) -> int:
-        """The images, and what a small network makes of them."""
+        """The images and the memory of a small network."""
         return sizes.pixels * (12 * self.views + _BYTES_PER_PIXEL)
 
     def run(self, views: Around[View], context: Context) -> DepthMap:
@@ -76,7 +76,7 @@ class NetworkDepth(Stage):
                 ``network-failed``, ``wrong-signature`` or ``no-device``.
         """
         from ..inference import deterministic, torch_device
-        from .exported import call, opened
+        from .exported import call_network, load_network
 
         view = views.reference
         sources = [source for source in views.sources if not source.missing]
@@ -86,16 +86,16 @@ class NetworkDepth(Stage):
             return DepthMap.empty(view, "has no neighbours")
         shown = [view, *islice(cycle(sources), self.views - 1)]
         (path,) = self.files()
-        network = opened(path, torch_device(context))
+        network = load_network(path, torch_device(context))
         with deterministic():
-            outputs = call(network, _inputs(shown, self.multiple), path.name)
-        depth, confidence = _outputs(outputs, view, path.name)
+            outputs = call_network(network, _inputs(shown, self.multiple), path.name)
+        depth, confidence = _checked_outputs(outputs, view, path.name)
         seen = _seen(shown, np.where(depth > 0, depth, view.near))
-        return judged(view, depth, confidence, self.min_confidence, seen=seen, flat=np.zeros_like(seen))
+        return filter_depths(view, depth, confidence, self.min_confidence, seen=seen, flat=np.zeros_like(seen))
 
 
 def _inputs(views: list[View], multiple: int) -> dict[str, np.ndarray]:
-    """What the network takes, by name and in its order."""
+    """The inputs of the network by name, in order."""
     height, width = (
         -(-max(sides) // multiple) * multiple for sides in zip(*(v.mask.shape for v in views), strict=True)
     )
@@ -114,7 +114,7 @@ def _inputs(views: list[View], multiple: int) -> dict[str, np.ndarray]:
     return {name: np.ascontiguousarray(array[None], np.float32) for name, array in arrays.items()}
 
 
-def _outputs(outputs: list[np.ndarray], view: View, name: str) -> tuple[np.ndarray, np.ndarray]:
+def _checked_outputs(outputs: list[np.ndarray], view: View, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Depth, 0 for none, and confidence from 0 to 1, each of the view's size (H, W)."""
     height, width = view.mask.shape
     shapes = [output.shape for output in outputs]
@@ -134,7 +134,7 @@ def _outputs(outputs: list[np.ndarray], view: View, name: str) -> tuple[np.ndarr
 
 
 def _seen(views: list[View], depth: np.ndarray) -> np.ndarray:
-    """Which pixels of the first view any other has in its image at this depth, all if there is no other; (H, W)."""
+    """Whether any other view contains a pixel of the first at this depth, shape (H, W); all True without others."""
     if len(views) == 1:
         return np.ones(depth.shape, bool)
     height, width = depth.shape

@@ -1,4 +1,4 @@
-"""Group-wise correlation on a CPU in one pass, without the sampled features in between."""
+"""Group-wise correlation on a CPU in one pass, without storing the sampled features."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 from numba import njit
 
 _BEHIND = np.float32(1e-6)
-"""What is not farther in front of a source than this is not in its image."""
+"""Points with a smaller z are behind the source."""
 
 Kernel = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.float32, np.ndarray], None]
 
 
 @cache
 def correlation_kernel(channels: int, groups: int) -> Kernel:
-    """A kernel for features of so many channels: as constants they make it twice as fast.
+    """A kernel for a constant number of channels, which makes it twice as fast.
 
     It correlates a view with one source, bilinearly between its pixels, zero outside it. Its arguments:
 
     - ``reference``, ``source``: features, float32, shapes (h, w, C) and (hs, ws, C).
-    - ``homography``, ``epipole``: of the rays, float32, shapes (3, 3) and (3,).
+    - ``homography``, ``epipole``: of :class:`~diptych.learned.depth.warping.Rays`, float32, shapes (3, 3) and (3,).
     - ``inverse``: inverse depths, float32, shape (K, h, w).
-    - ``coarser``: pixels of the rays on a side of a pixel of the source's features.
+    - ``coarser``: ratio of the reference's resolution to the source's.
     - ``out``: mean product over each group of channels, shape (groups, K, h, w).
     """
     each = channels // groups
@@ -58,7 +58,7 @@ def correlation_kernel(channels: int, groups: int) -> Kernel:
                         continue
                     left, top = int(np.floor(column)), int(np.floor(row))
                     right, below = np.float32(column - left), np.float32(row - top)
-                    # What lies outside weighs nothing, and any pixel may stand for it.
+                    # Pixels outside have weight 0; clamp their indices.
                     at_left, at_right = one - right if left >= 0 else zero, right if left + 1 < columns else zero
                     above, under = one - below if top >= 0 else zero, below if top + 1 < rows else zero
                     i, j = max(top, 0), max(left, 0)

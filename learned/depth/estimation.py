@@ -1,4 +1,4 @@
-"""What DepthNet's network says of views: from these to what it takes, and from what it gives to inverse depths."""
+"""Inverse depth and confidence of a view by DepthNet's network."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from torch import Tensor
 from ...stages.dense import View
 from ...stages.stage import Context
 from ..inference import deterministic, torch_device
-from ..weights.files import ready
+from ..weights.files import load_cached
 from .network import COARSE, HYPOTHESES, DepthNetwork, Estimate
 from .warping import Rays
 
 _MULTIPLE = 16
 """Heights and widths that the network takes are multiples of this."""
 
-_LARGEST_FIRST, _FARTHEST_APART = 400, 0.75
-"""Most pixels of the longer side of a view of which a first guess is made, and most pixels of its features that
-neighbouring hypotheses may lie apart; else a smaller one is seen before, as nothing matches between hypotheses."""
+_MAX_INITIAL_SIZE, _MAX_SPACING = 400, 0.75
+"""Longest side of a view for the initial depth, and largest spacing of neighboring hypotheses in feature pixels, since
+nothing matches between distant hypotheses. Larger views are processed coarse to fine."""
 
 _CONFIDENCE = (0.45, 1.33, 1.49)
-"""Weights of a constant, of the network's own logit, and of the logarithm of the pixels of parallax that make 1 % of
-the depth: the network learned on small views, where these are few. Fitted by ``benchmarks/network_calibration.py``."""
+"""Weights of a constant, the network's logit, and the logarithm of the parallax in pixels of 1 % of the depth, which is
+small for the small views of the training. Fitted by ``benchmarks/network_calibration.py``."""
 
 
-def estimated(
+def estimate_depth(
     views: Sequence[View], weights: str, iterations: int, context: Context
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Inverse depth and confidence of the first view, and whether any other sees what was found; each (H, W).
+    """Inverse depth and confidence of the first view, and whether any other view contains the point; each (H, W).
 
     Raises:
-        StageFailure: ``no-device``, and as :func:`~diptych.learned.weights.files.ready`.
+        StageFailure: ``no-device``, and as :func:`~diptych.learned.weights.files.load_cached`.
     """
     device = torch_device(context)
-    network = ready(DepthNetwork, weights, device, torch.channels_last)
+    network = load_cached(DepthNetwork, weights, device, torch.channels_last)
     with deterministic():
         return _estimate(network, views, iterations, device)
 
@@ -45,7 +45,7 @@ def estimated(
 def _estimate(
     network: DepthNetwork, views: Sequence[View], iterations: int, device: torch.device
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """See :func:`estimated`; larger views are seen smaller before."""
+    """See :func:`estimate_depth`; large views are processed coarse to fine."""
     near, far = (torch.tensor([each], dtype=torch.float32, device=device) for each in (views[0].near, views[0].far))
     halvings = _halvings(views, device)
     images = [_image(view, _MULTIPLE << halvings, device) for view in views]
@@ -68,22 +68,22 @@ def _estimate(
 
 
 def _halvings(views: Sequence[View], device: torch.device) -> int:
-    """How often a view is halved before its first guess."""
+    """How often a view is halved for its initial depth."""
     view = views[0]
     parallax = (1 / view.near - 1 / view.far) / float(_rays(views, device).at(COARSE).pixel().median())
-    too_large = max(max(view.mask.shape) / _LARGEST_FIRST, parallax / (HYPOTHESES - 1) / _FARTHEST_APART)
+    too_large = max(max(view.mask.shape) / _MAX_INITIAL_SIZE, parallax / (HYPOTHESES - 1) / _MAX_SPACING)
     return max(0, int(np.ceil(np.log2(too_large))))
 
 
 def confidence_of(logit: Tensor, inverse: Tensor, rays: Rays) -> Tensor:
-    """Estimated probability that the depth is right within 1 %, from what the network says of it."""
+    """Probability that the depth is right within 1 %, from the network's logit."""
     constant, own, precise = _CONFIDENCE
     precision = (0.01 * inverse / rays.pixel()).clamp_min(1e-3)
     return (constant + own * logit + precise * precision.log()).sigmoid()
 
 
 def _image(view: View, multiple: int, device: torch.device) -> Tensor:
-    """RGB from 0 to 1, continued to the right and below to multiples of so many pixels, shape (1, 3, H, W)."""
+    """RGB from 0 to 1, padded at the right and bottom to multiples of ``multiple`` pixels, shape (1, 3, H, W)."""
     image = torch.tensor(view.image, device=device).permute(2, 0, 1)[None].float() / 255
     height, width = (-(-side // multiple) * multiple for side in view.mask.shape)
     return F.pad(image, (0, width - image.shape[3], 0, height - image.shape[2]), mode="replicate")

@@ -1,4 +1,4 @@
-"""Networks that came as a file: TorchScript or ONNX, called alike."""
+"""Networks exported to TorchScript or ONNX files, called alike."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ import torch
 from ...stages.failure import StageFailure
 
 Run = Callable[[dict[str, np.ndarray]], list[np.ndarray]]
-"""From the inputs by name, in the order of the signature, to the outputs in theirs."""
+"""From inputs by name, in the order of the signature, to outputs in order."""
 
 _OPENING = Lock()
 
 
-def opened(path: Path, device: torch.device) -> Run:
-    """The network in a file, opened once in a process.
+def load_network(path: Path, device: torch.device) -> Run:
+    """Load the network in a file, once per process.
 
-    To open TorchScript is to run it: only files of people one trusts may be given.
+    Loading TorchScript runs its code: load only trusted files.
 
     Raises:
         StageFailure: ``unknown-format``, ``damaged-network`` or ``missing-package``.
@@ -35,7 +35,7 @@ def opened(path: Path, device: torch.device) -> Run:
 
 @lru_cache(maxsize=4)
 def _opened(path: Path, stamp: tuple[int, int], device: torch.device) -> Run:
-    """See :func:`opened`; the stamp of a file that was written anew makes it be opened anew."""
+    """Cached by the time and size of the file, so that a changed file is loaded again."""
     kinds: dict[str, Callable[[Path, torch.device], Run]] = {".pt": _torchscript, ".ts": _torchscript, ".onnx": _onnx}
     if path.suffix not in kinds:
         raise StageFailure(
@@ -59,15 +59,15 @@ def _opened(path: Path, stamp: tuple[int, int], device: torch.device) -> Run:
         ) from error
 
 
-def call(run: Run, inputs: dict[str, np.ndarray], name: str) -> list[np.ndarray]:
-    """What a network makes of inputs.
+def call_network(run: Run, inputs: dict[str, np.ndarray], name: str) -> list[np.ndarray]:
+    """The outputs of a network.
 
     Raises:
-        StageFailure: ``network-failed``, with what the network said.
+        StageFailure: ``network-failed``, with the error message of the network.
     """
     try:
         return run(inputs)
-    except Exception as error:  # A stranger's code may raise anything.
+    except Exception as error:  # Foreign code may raise anything.
         shapes = {key: "x".join(map(str, value.shape)) for key, value in inputs.items()}
         raise StageFailure(
             "network-failed",
@@ -104,7 +104,7 @@ def _onnx(path: Path, device: torch.device) -> Run:
 
 
 def _first_line(error: Exception) -> str:
-    """What an exception says, for a sentence: TorchScript puts the reason last, below a trace of its own."""
+    """The message of an exception in one line; TorchScript puts the reason last, below a traceback."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (lines[-1] if lines and lines[0].startswith("The following operation failed") else "".join(lines[:1])) or (
         type(error).__name__

@@ -1,4 +1,4 @@
-"""A small multi-view depth network: correlate, look closer again and again, sharpen."""
+"""A small multi-view depth network: plane sweep, recurrent refinement, upsampling."""
 
 from __future__ import annotations
 
@@ -12,32 +12,31 @@ from torch import Tensor, nn
 from .warping import Rays, correlate
 
 HYPOTHESES = 32
-"""Inverse depths that are compared at first, evenly over the range."""
+"""Number of inverse depths of the initial plane sweep, evenly over the range."""
 
 GROUPS = 4
-"""Groups of channels that are correlated apart."""
+"""Groups of channels of the group-wise correlation."""
 
 COARSE, MIDDLE, FINE = 8, 4, 2
-"""Sizes of the features: these many pixels of the image on a side are one of theirs."""
+"""Strides of the feature maps."""
 
 _CHANNELS = {COARSE: 32, MIDDLE: 32, FINE: 16}
 _STATE = 32
 _NEAR_STEPS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 _FAR_STEPS = (-4.0, -2.0, 0.0, 2.0, 4.0)
 _FINE_STEPS = (-2.0, -1.0, 0.0, 1.0, 2.0)
-"""Where the correlation is looked up around the present estimate, in pixels of parallax of the features that the
-estimate has the size of."""
+"""Offsets of the correlation look-ups from the current estimate, in pixels of parallax at its resolution."""
 
 
 class Estimate(NamedTuple):
-    """What the network says of a view.
+    """The output of the network.
 
     Attributes:
         inverse_depth: shape (B, H, W).
         confidence: logit of the probability that the depth is right within 1 %, shape (B, H, W).
         trust: weight of every source at every pixel of the coarse features, shape (B, S, H / 8, W / 8).
-        logits: of the first hypotheses, shape (B, HYPOTHESES, H / 8, W / 8); empty where they were not compared.
-        course: inverse depth after every step on the way, of growing size, for the loss.
+        logits: of the plane sweep, shape (B, HYPOTHESES, H / 8, W / 8); empty if it was skipped.
+        course: inverse depth after every step, of growing size, for the loss.
     """
 
     inverse_depth: Tensor
@@ -48,25 +47,25 @@ class Estimate(NamedTuple):
 
 
 class DepthNetwork(nn.Module):
-    """Depth of a view from its neighbours.
+    """Depth of a view from its neighbors.
 
-    Inverse depths are compared by group-wise correlation (Guo et al. 2019) at an eighth of the size with weights for
-    each source learned from the correlation itself, then a convolutional GRU looks up the correlation around its
-    present estimate at a quarter (Teed and Deng 2020, RAFT; Wang et al. 2022, IterMVS), always in steps of so many
-    pixels of parallax, so that neither the scale of the scene nor the width of the range matters. Two residuals at
-    half the size sharpen it, and learned convex weights enlarge it. Only 2D convolutions. What is learned is added to
-    what the correlation says by itself, so that the network matches before it has learned anything.
+    A plane sweep at 1/8 of the size compares inverse depths by group-wise correlation (Guo et al. 2019), with weights
+    of the sources predicted from the correlation. A convolutional GRU at 1/4 looks up the correlation around its
+    estimate (Teed and Deng 2020, RAFT; Wang et al. 2022, IterMVS), in steps of pixels of parallax, so that neither the
+    scale of the scene nor the depth range matters. Two residuals at 1/2 refine it, and learned convex weights upsample
+    it. All convolutions are 2D. Learned terms are added to the peak of the correlation, so that an untrained network
+    matches too.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.features = FeaturePyramid()
-        self.first = FirstGuess()
+        self.first = InitialDepth()
         self.context = nn.Conv2d(_CHANNELS[MIDDLE] + HYPOTHESES, 2 * _STATE, 3, padding=1)
-        self.closer = CloserLook()
-        self.enlarge_middle = ConvexEnlargement(_STATE)
-        self.sharpen = Sharpening()
-        self.enlarge_fine = ConvexEnlargement(_STATE)
+        self.closer = GRURefinement()
+        self.enlarge_middle = ConvexUpsampling(_STATE)
+        self.sharpen = ResidualRefinement()
+        self.enlarge_fine = ConvexUpsampling(_STATE)
 
     def forward(
         self,
@@ -78,18 +77,18 @@ class DepthNetwork(nn.Module):
         iterations: int = 3,
         start: tuple[Tensor, Tensor] | None = None,
     ) -> Estimate:
-        """Estimate.
+        """Estimate inverse depth.
 
         Args:
             reference: RGB in [0, 1], height and width multiples of 16, shape (B, 3, H, W).
-            sources: the same of each neighbour, which may have other sizes.
-            rays: how the reference's pixels move through the sources.
-            near, far: the range, shape (B,).
-            iterations: how often the GRU looks.
-            start: inverse depth of any size to begin with, shape (B, h, w), and trust, instead of a first guess.
+            sources: the same of each neighbor, which may have other sizes.
+            rays: from the reference to the sources.
+            near, far: the depth range, shape (B,).
+            iterations: of the GRU.
+            start: initial inverse depth of any size, shape (B, h, w), and trust, instead of the plane sweep.
         """
-        of_reference = self.features(normalised(reference))
-        of_sources = [self.features(normalised(source)) for source in sources]
+        of_reference = self.features(normalize(reference))
+        of_sources = [self.features(normalize(source)) for source in sources]
 
         def levels(size: int) -> tuple[Tensor, list[Tensor], Rays]:
             return of_reference[size], [each[size] for each in of_sources], rays.at(size)
@@ -100,7 +99,7 @@ class DepthNetwork(nn.Module):
             inverse, trust = start
             logits = inverse.new_zeros(len(inverse), HYPOTHESES, *of_reference[COARSE].shape[2:])
         size = of_reference[MIDDLE].shape[2:]
-        inverse, beside = _resized(inverse[:, None], size)[:, 0], _resized(logits.softmax(1), size)
+        inverse, beside = _resize(inverse[:, None], size)[:, 0], _resize(logits.softmax(1), size)
         state, context = self.context(torch.cat([of_reference[MIDDLE], beside], 1)).chunk(2, 1)
         state, context = state.tanh(), context.relu()
         course = []
@@ -110,19 +109,19 @@ class DepthNetwork(nn.Module):
             course.append(inverse)
         inverse = self.enlarge_middle(state, inverse)
         course.append(inverse)
-        state = _resized(state, inverse.shape[1:])
+        state = _resize(state, inverse.shape[1:])
         for _ in range(2):
             inverse = inverse.detach()
             state, inverse, confidence = self.sharpen(state, inverse, levels(FINE), trust)
             course.append(inverse)
         inverse = self.enlarge_fine(state, inverse)
-        confidence = _resized(confidence[:, None], reference.shape[2:])[:, 0]
+        confidence = _resize(confidence[:, None], reference.shape[2:])[:, 0]
         course.append(inverse)
         return Estimate(inverse, confidence, trust, logits if start is None else logits[:, :0], tuple(course))
 
 
 class FeaturePyramid(nn.Module):
-    """Features of an image at a half, a quarter and an eighth of its size, coarse ones passed down to fine ones."""
+    """Features of an image at 1/2, 1/4 and 1/8 of its size, by a feature pyramid (Lin et al. 2017)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -137,32 +136,32 @@ class FeaturePyramid(nn.Module):
         half = self.at_half(F.pixel_unshuffle(image, 2))
         quarter = self.at_quarter(half)
         eighth = self.at_eighth(quarter)
-        middle = self.to_middle(torch.cat([_resized(eighth, quarter.shape[2:]), quarter], 1))
-        fine = self.to_fine(torch.cat([_resized(middle, half.shape[2:]), half], 1))
+        middle = self.to_middle(torch.cat([_resize(eighth, quarter.shape[2:]), quarter], 1))
+        fine = self.to_fine(torch.cat([_resize(middle, half.shape[2:]), half], 1))
         features = {COARSE: self.to_coarse(eighth), MIDDLE: middle, FINE: fine}
         # Channels last, as correlations are read pixel by pixel.
         return {size: _unit(each).contiguous(memory_format=torch.channels_last) for size, each in features.items()}
 
 
 class Peak(nn.Module):
-    """Where the correlation peaks, as a mean of steps with weights that grow with it."""
+    """The peak of the correlation by a soft argmax over steps."""
 
     def __init__(self) -> None:
         super().__init__()
         self.sharpness = nn.Parameter(torch.tensor(10.0))
 
-    def weights(self, said: Tensor) -> Tensor:
+    def weights(self, correlation: Tensor) -> Tensor:
         """Logits of the steps from correlations of shape (B, G, K, h, w)."""
-        return self.sharpness * said.mean(1)
+        return self.sharpness * correlation.mean(1)
 
-    def forward(self, said: Tensor, steps: tuple[float, ...]) -> Tensor:
+    def forward(self, correlation: Tensor, steps: tuple[float, ...]) -> Tensor:
         """The mean step, shape (B, h, w)."""
-        values = torch.tensor(steps, device=said.device)[:, None, None]
-        return (self.weights(said).softmax(1) * values).sum(1)
+        values = torch.tensor(steps, device=correlation.device)[:, None, None]
+        return (self.weights(correlation).softmax(1) * values).sum(1)
 
 
-class FirstGuess(nn.Module):
-    """Compare hypotheses over the whole range, and learn from how clearly each source speaks how far to trust it."""
+class InitialDepth(nn.Module):
+    """Plane sweep over the whole range, with a weight of each source predicted from its correlation."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -179,16 +178,16 @@ class FirstGuess(nn.Module):
         farthest, nearest = (1 / far)[:, None], (1 / near)[:, None]
         hypotheses = farthest + (nearest - farthest) * share
         size = reference.shape[2:]
-        said = correlate(reference, sources, rays, hypotheses[:, :, None, None].expand(-1, -1, *size), GROUPS)
-        trust = torch.stack([self.trust(each.mean(1))[:, 0] for each in said], 1).sigmoid()
-        together = _weighed(said, trust)
-        local = self.squeeze(torch.cat([together.flatten(1, 2), reference], 1))
-        logits = self.logits(torch.cat([local, _resized(self.around(local), size)], 1)) + self.peak.weights(together)
+        correlation = correlate(reference, sources, rays, hypotheses[:, :, None, None].expand(-1, -1, *size), GROUPS)
+        trust = torch.stack([self.trust(each.mean(1))[:, 0] for each in correlation], 1).sigmoid()
+        mean = _weighted_mean(correlation, trust)
+        local = self.squeeze(torch.cat([mean.flatten(1, 2), reference], 1))
+        logits = self.logits(torch.cat([local, _resize(self.around(local), size)], 1)) + self.peak.weights(mean)
         return _peak(logits, hypotheses), logits, trust
 
 
-class CloserLook(nn.Module):
-    """One step of the GRU at a quarter of the size."""
+class GRURefinement(nn.Module):
+    """One step of the GRU at 1/4 of the size."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -210,20 +209,20 @@ class CloserLook(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         reference, sources, rays = middle
         size, pixel = reference.shape[2:], rays.pixel()
-        around = _resized(coarse[0], size)
-        near = correlate(reference, sources, rays, _steps(inverse, pixel, _NEAR_STEPS), GROUPS)
-        far = correlate(around, coarse[1], rays, _steps(inverse, pixel, _FAR_STEPS), GROUPS, COARSE // MIDDLE)
-        trust = _resized(trust, size)
-        near, far = _weighed(near, trust), _weighed(far, trust)
-        seen = self.seen(torch.cat([near.flatten(1, 2), far.flatten(1, 2), _relief(inverse, pixel)], 1))
+        around = _resize(coarse[0], size)
+        near = correlate(reference, sources, rays, _hypotheses(inverse, pixel, _NEAR_STEPS), GROUPS)
+        far = correlate(around, coarse[1], rays, _hypotheses(inverse, pixel, _FAR_STEPS), GROUPS, COARSE // MIDDLE)
+        trust = _resize(trust, size)
+        near, far = _weighted_mean(near, trust), _weighted_mean(far, trust)
+        seen = self.seen(torch.cat([near.flatten(1, 2), far.flatten(1, 2), _local_relief(inverse, pixel)], 1))
         update, reset = self.gates(torch.cat([state, seen, context], 1)).sigmoid().chunk(2, 1)
         proposal = self.proposal(torch.cat([reset * state, seen, context], 1)).tanh()
         state = (1 - update) * state + update * proposal
         return state, inverse + (self.step(state)[:, 0] + self.peak(near, _NEAR_STEPS)) * pixel
 
 
-class Sharpening(nn.Module):
-    """A residual at half the size, and how far it is to be believed."""
+class ResidualRefinement(nn.Module):
+    """A residual at 1/2 of the size, and its confidence."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -242,15 +241,17 @@ class Sharpening(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         reference, sources, rays = fine
         pixel = rays.pixel()
-        said = correlate(reference, sources, rays, _steps(inverse, pixel, _FINE_STEPS), GROUPS)
-        said = _weighed(said, _resized(trust, reference.shape[2:]))
-        state = state + self.seen(torch.cat([said.flatten(1, 2), _relief(inverse, pixel), reference, state], 1))
+        correlation = correlate(reference, sources, rays, _hypotheses(inverse, pixel, _FINE_STEPS), GROUPS)
+        correlation = _weighted_mean(correlation, _resize(trust, reference.shape[2:]))
+        state = state + self.seen(
+            torch.cat([correlation.flatten(1, 2), _local_relief(inverse, pixel), reference, state], 1)
+        )
         step, confidence = self.step(state).unbind(1)
-        return state, inverse + (step + self.peak(said, _FINE_STEPS)) * pixel, confidence
+        return state, inverse + (step + self.peak(correlation, _FINE_STEPS)) * pixel, confidence
 
 
-class ConvexEnlargement(nn.Module):
-    """Twice the size, each pixel a convex combination of the 3x3 pixels around it (Teed and Deng 2020)."""
+class ConvexUpsampling(nn.Module):
+    """Upsample by 2; each pixel is a convex combination of 3x3 coarse pixels (Teed and Deng 2020)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -264,14 +265,14 @@ class ConvexEnlargement(nn.Module):
         return F.pixel_shuffle(enlarged, 2)[:, 0]
 
 
-def normalised(image: Tensor) -> Tensor:
-    """An image of mean 0 and deviation 1, so that exposure does not matter."""
+def normalize(image: Tensor) -> Tensor:
+    """An image of mean 0 and standard deviation 1, independent of exposure."""
     mean, deviation = image.mean((1, 2, 3), keepdim=True), image.std((1, 2, 3), keepdim=True)
     return (image - mean) / (deviation + 0.02)
 
 
 def _unit(features: Tensor) -> Tensor:
-    """Features whose groups have a mean square of 1 at every pixel, so that their correlation is a cosine."""
+    """Features with groups of mean square 1 at every pixel, so that their correlation is a cosine."""
     batch, channels, height, width = features.shape
     grouped = features.view(batch, GROUPS, channels // GROUPS, height, width)
     length = grouped.square().mean(2, keepdim=True).add(1e-9).rsqrt()
@@ -283,37 +284,37 @@ def _conv(inputs: int, outputs: int) -> nn.Sequential:
 
 
 def _halving(inputs: int, outputs: int) -> nn.Sequential:
-    """Even kernels keep the middle of a coarse pixel in the middle of its four fine ones."""
+    """Halve the size; an even kernel keeps the center of a coarse pixel at the center of its four fine ones."""
     convolution = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=False)
     return nn.Sequential(convolution, nn.GroupNorm(8, outputs), nn.ReLU())
 
 
-def _resized(values: Tensor, size: Sequence[int]) -> Tensor:
+def _resize(values: Tensor, size: Sequence[int]) -> Tensor:
     if tuple(values.shape[2:]) == tuple(size):
         return values
     return F.interpolate(values, tuple(size), mode="bilinear", align_corners=False)
 
 
-def _steps(inverse: Tensor, pixel: Tensor, steps: tuple[float, ...]) -> Tensor:
+def _hypotheses(inverse: Tensor, pixel: Tensor, steps: tuple[float, ...]) -> Tensor:
     """Hypotheses around an estimate, shape (B, K, h, w)."""
     offsets = torch.tensor(steps, device=inverse.device)[:, None, None]
     return inverse[:, None] + pixel[:, None] * offsets
 
 
-def _relief(inverse: Tensor, pixel: Tensor) -> Tensor:
-    """How far an estimate stands out from those around it, in pixels of parallax, shape (B, 1, h, w)."""
+def _local_relief(inverse: Tensor, pixel: Tensor) -> Tensor:
+    """Difference of an estimate from its local mean, in pixels of parallax, shape (B, 1, h, w)."""
     smooth = F.avg_pool2d(F.pad(inverse[:, None], (2, 2, 2, 2), mode="replicate"), 5, stride=1)
     return ((inverse[:, None] - smooth) / pixel[:, None]).clamp(-8, 8)
 
 
-def _weighed(said: list[Tensor], trust: Tensor) -> Tensor:
-    """What the sources say together: the mean of their correlations, weighted by trust, shape (B, G, K, h, w)."""
+def _weighted_mean(correlation: list[Tensor], trust: Tensor) -> Tensor:
+    """The mean correlation of the sources, weighted by trust, shape (B, G, K, h, w)."""
     total = trust.sum(1)[:, None, None] + 1e-6
-    return sum(each * trust[:, i, None, None] for i, each in enumerate(said)) / total
+    return sum(each * trust[:, i, None, None] for i, each in enumerate(correlation)) / total
 
 
 def _peak(logits: Tensor, hypotheses: Tensor) -> Tensor:
-    """The expected inverse depth of the hypotheses next to the likeliest, shape (B, h, w)."""
+    """The expected inverse depth over the most likely hypothesis and its two neighbors, shape (B, h, w)."""
     best = logits.argmax(1, keepdim=True).clamp(1, HYPOTHESES - 2)
     near = torch.cat([best - 1, best, best + 1], 1)
     share = logits.gather(1, near).softmax(1)

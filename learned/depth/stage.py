@@ -10,23 +10,23 @@ from ...stages.dense import Around, DepthMap, View
 from ...stages.mvs.contrast import deviation
 from ...stages.stage import Context, Sizes, Stage
 from ..weights.paths import path_of
-from .judgement import judged
+from .filtering import filter_depths
 
 _REACH, _FLAT = 15, 2.0
-"""Where the brightness deviates by less than so many grey values within so many pixels, nothing tells the depth."""
+"""A pixel is untextured if the brightness within this many pixels has a deviation below this many gray values."""
 
 
 class DepthNet(Stage):
-    """Depth by a small multi-view network that this project trained on synthetic scenes alone.
+    """Depth by a small multi-view network, trained by this project on synthetic scenes only.
 
-    Correlates learned features of the view with those of its neighbours and looks closer in steps of the parallax
-    (after Teed and Deng 2020, RAFT; Wang et al. 2022, IterMVS), from coarse to fine. Every pixel that a neighbour sees
-    gets a depth, and the network says how sure it is.
+    It correlates learned features of the view with those of its neighbors and refines the depth in steps of parallax
+    (after Teed and Deng 2020, RAFT; Wang et al. 2022, IterMVS), from coarse to fine. Every pixel that a neighbor sees
+    gets a depth and a confidence.
 
     Args:
         weights: ``depth``, which Diptych ships, or the path of a safetensors file of the same network.
-        sources: most neighbours to compare with, best first; time grows with it.
-        iterations: how often the network looks closer.
+        sources: largest number of neighbors, best first; time grows with it.
+        iterations: of the recurrent refinement.
         min_confidence: less confident pixels get a reason instead of a depth.
     """
 
@@ -45,22 +45,22 @@ class DepthNet(Stage):
         return (path_of(self.weights),)
 
     def footprint(self, sizes: Sizes) -> int:
-        """The correlations at half the size and what they are made of, as measured."""
+        """Measured: the correlations at half the size and the features."""
         return sizes.pixels * 900
 
     def run(self, views: Around[View], context: Context) -> DepthMap:
         """The depth map of the reference.
 
         Raises:
-            StageFailure: ``no-device``, and as :func:`~diptych.learned.weights.files.ready`.
+            StageFailure: ``no-device``, and as :func:`~diptych.learned.weights.files.load_cached`.
         """
-        from .estimation import estimated
+        from .estimation import estimate_depth
 
         view = views.reference
         sources = [source for source in views.sources if not source.missing][: self.sources]
         if view.missing or not sources or not view.mask.any():
             return DepthMap.empty(view, view.missing or ("is masked everywhere" if sources else "has no neighbours"))
-        inverse, confidence, seen = estimated([view, *sources], self.weights, self.iterations, context)
+        inverse, confidence, seen = estimate_depth([view, *sources], self.weights, self.iterations, context)
         depth = np.divide(1, inverse, out=np.full_like(inverse, np.inf), where=inverse > 0)
         flat = deviation(view.image, _REACH) < _FLAT
-        return judged(view, depth, confidence, self.min_confidence, seen=seen, flat=flat)
+        return filter_depths(view, depth, confidence, self.min_confidence, seen=seen, flat=flat)

@@ -1,4 +1,4 @@
-"""Where pixels of a view lie in its neighbours, and how alike the features are there."""
+"""Warping of pixels into neighboring views, and correlation of the features there."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .correlation_kernel import correlation_kernel
 
 @dataclass(frozen=True)
 class Rays:
-    """How the pixels of a view move through its neighbours with their inverse depth.
+    """The epipolar geometry of a view and its sources, as functions of inverse depth.
 
-    The pixel (x, y) at the inverse depth z lies in source s at ``A_s (x, y, 1) + z b_s``, homogeneous, in pixels whose
-    first has its centre at (0.5, 0.5), of the reference as of the source.
+    The pixel (x, y) at the inverse depth z projects into source s at ``A_s (x, y, 1) + z b_s``, homogeneous. The center
+    of the first pixel is (0.5, 0.5).
 
     Attributes:
         homography: A, shape (B, S, 3, 3).
@@ -54,39 +54,39 @@ class Rays:
         return Rays(homography.float(), epipole.float(), width, height, middle)
 
     def at(self, size: int) -> Rays:
-        """The same for features of a pixel for every ``size`` pixels."""
+        """The same for feature maps of 1/``size`` of the resolution."""
         scale = self.homography.new_tensor([size, size, 1.0])
         homography = self.homography * scale / scale[:, None]
         width, height = self.width // size, self.height // size
         return Rays(homography, self.epipole / scale, width, height, self.middle, size * self.size)
 
     def pixel(self) -> Tensor:
-        """The inverse depth that moves the middle of the view by a pixel, over all sources, shape (B, 1, 1)."""
+        """The step of inverse depth that moves the view's center by a pixel (RMS over sources), shape (B, 1, 1)."""
         at = self.homography.new_tensor([self.width / 2, self.height / 2, 1.0])
         # Not as a matrix product, which a GPU would round to bfloat16 in training.
-        still = (self.homography * at).sum(-1)
-        here = still + self.middle[:, None, None] * self.epipole
+        at_infinity = (self.homography * at).sum(-1)
+        here = at_infinity + self.middle[:, None, None] * self.epipole
         xy = here[..., :2] / here[..., 2:]
         slope = (self.epipole[..., :2] - xy * self.epipole[..., 2:]) / here[..., 2:]
         length = slope.square().sum(-1).mean(1).sqrt()
-        # Where sources hardly moved, a pixel would be worth more than the whole range.
+        # With a tiny baseline a pixel would exceed the whole range.
         return 1 / length.maximum(1e-2 / self.middle)[:, None, None]
 
     def positions(self, source: int, inverse: Tensor) -> Tensor:
-        """Where pixels lie in a source.
+        """Project the pixels into a source.
 
         Args:
             inverse: inverse depths, shape (B, K, h, w).
 
         Returns:
-            Positions in its pixels, far outside where it lies behind the camera, shape (B, K, h, w, 2).
+            Positions in its pixels, far outside for points behind the camera, shape (B, K, h, w, 2).
         """
         device = inverse.device
         x = torch.arange(self.width, device=device) + 0.5
         y = torch.arange(self.height, device=device)[:, None] + 0.5
         a, b = self.homography[:, source, :, :, None, None], self.epipole[:, source, :, None, None, None]
-        still = a[:, :, 0] * x + a[:, :, 1] * y + a[:, :, 2]
-        px, py, pz = (still[:, i, None] + b[:, i] * inverse for i in range(3))
+        at_infinity = a[:, :, 0] * x + a[:, :, 1] * y + a[:, :, 2]
+        px, py, pz = (at_infinity[:, i, None] + b[:, i] * inverse for i in range(3))
         front = pz > 1e-6
         depth = torch.where(front, pz, torch.ones_like(pz))
         xy = torch.stack([px / depth, py / depth], -1)
@@ -96,19 +96,21 @@ class Rays:
 def correlate(
     reference: Tensor, sources: list[Tensor], rays: Rays, inverse: Tensor, groups: int, coarser: int = 1
 ) -> list[Tensor]:
-    """Group-wise correlation (Guo et al. 2019) of the reference's features with each source's at some inverse depths.
+    """Group-wise correlation (Guo et al. 2019) of the reference's features with each source's.
 
     Args:
         reference: shape (B, C, h, w).
-        sources: of each neighbour, shape (B, C, hs, ws).
-        inverse: shape (B, K, h, w).
-        coarser: pixels of the rays on a side of a pixel of the sources' features.
+        sources: of each neighbor, shape (B, C, hs, ws).
+        inverse: inverse depths, shape (B, K, h, w).
+        coarser: ratio of the reference's resolution to the sources'.
 
     Returns:
-        For each source, zero outside it, shape (B, groups, K, h, w).
+        For each source the mean product per group, zero outside the source, shape (B, groups, K, h, w).
     """
     if reference.device.type == "cpu" and not torch.is_grad_enabled():
-        return [_in_one_pass(reference, source, rays, s, inverse, groups, coarser) for s, source in enumerate(sources)]
+        return [
+            _correlate_numba(reference, source, rays, s, inverse, groups, coarser) for s, source in enumerate(sources)
+        ]
     batch, count, height, width = inverse.shape
     grouped = reference.reshape(batch, groups, -1, 1, height, width)
     found = []
@@ -120,10 +122,10 @@ def correlate(
     return found
 
 
-def _in_one_pass(
+def _correlate_numba(
     reference: Tensor, source: Tensor, rays: Rays, s: int, inverse: Tensor, groups: int, coarser: int
 ) -> Tensor:
-    """The same where nothing is learned, three times as fast on a CPU."""
+    """The same without gradients, three times as fast on a CPU."""
     found = inverse.new_empty(len(inverse), groups, *inverse.shape[1:])
     correlate_one = correlation_kernel(reference.shape[1], groups)
     for i in range(len(inverse)):

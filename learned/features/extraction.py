@@ -1,4 +1,4 @@
-"""What the learned detectors have in common: how a photo becomes keypoints within a budget."""
+"""The base of the learned detectors: from a photo to a limited number of keypoints."""
 
 from __future__ import annotations
 
@@ -19,21 +19,20 @@ if TYPE_CHECKING:
     from torch import Tensor, device
 
     Detected = tuple[Tensor, Tensor, Tensor]
-    """Positions (N, 2), the centre of the first pixel at (0.5, 0.5), scores (N,) and unit descriptors (N, D)."""
+    """Positions (N, 2), the center of the first pixel at (0.5, 0.5), scores (N,) and unit descriptors (N, D)."""
 
 _SMALLEST = 64
-"""Sides in pixels of the smallest image that a network is shown: smaller photos are continued at their edges."""
+"""Smallest sides in pixels of a network's input: smaller photos are padded by their edges."""
 
 
 class LearnedDetector(Stage):
-    """Base of the stages whose network finds and describes keypoints.
+    """Base of the stages whose network detects and describes keypoints.
 
-    Learned keypoints have no size and no orientation of their own: ``scale`` is one pixel of the image that was
-    searched, ``angle`` is 0.
+    Learned keypoints have no size and no orientation: ``scale`` is one pixel of the searched image, ``angle`` is 0.
 
     Class attributes:
-        bytes_per_pixel: what the network holds of each pixel that it searches, as measured.
-        multiple: what the sides of the image must be multiples of.
+        bytes_per_pixel: measured memory of the network per searched pixel.
+        multiple: the sides of the image must be multiples of this.
 
     Args:
         max_keypoints: the strongest of each part of the photo are kept, about this many in all.
@@ -54,7 +53,7 @@ class LearnedDetector(Stage):
     @property
     @abstractmethod
     def kind(self) -> str:
-        """What the descriptors are, and the name of the published weights."""
+        """The kind of the descriptors and name of the published weights."""
 
     @abstractmethod
     def detect(self, image: Tensor, device: device) -> Detected:
@@ -82,7 +81,7 @@ class LearnedDetector(Stage):
         with deterministic():
             image = torch.from_numpy(shown).to(device).permute(2, 0, 1)[None].float() / 255
             xy, score, descriptors = (each.cpu().numpy() for each in self.detect(image, device))
-        # Where all is of one colour a network sees its own rounding: normalised, it looks like texture.
+        # In an area of one color a network detects its own rounding errors, which normalization amplifies.
         textured = np.any(cv2.morphologyEx(searched, cv2.MORPH_GRADIENT, np.ones((9, 9))) > 0, axis=2)
         good = np.all(xy < [width, height], axis=1) & values_at(textured, xy)
         factor = np.divide(colors.shape[1::-1], [width, height])
@@ -108,7 +107,7 @@ class LearnedDetector(Stage):
         return (path_of(self.kind, self.weights),)
 
     def footprint(self, sizes: Sizes) -> int:
-        """The pixels of the largest photo, and the feature maps of those that are searched."""
+        """The pixels of the largest photo, and the feature maps of the searched pixels."""
         ratios = (min(1.0, self.max_size / max(image)) if self.max_size > 0 else 1.0 for image in sizes.images)
         searched = max(width * height * ratio**2 for (width, height), ratio in zip(sizes.images, ratios, strict=True))
         return 8 * sizes.pixels + int(self.bytes_per_pixel * searched)

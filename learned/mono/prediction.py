@@ -1,4 +1,4 @@
-"""A coloured cloud from one new photo of a scene that a network has learned."""
+"""A colored point cloud from one new photo, by a network fine-tuned to its scene."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ...stages.failure import StageFailure
 from ...stages.images.decoding import decode, decode_mask
 from ...stages.images.undistortion import undistorted
 from ...stages.scene import Camera, Photo
-from .pictures import directions
-from .stage import MonoNet, right_within
+from .stage import MonoNet, laplace_confidence
+from .views import pixel_rays
 from .weights import MonoWeights
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a network sees in a photo.
+    """The depths and points of a photo.
 
     Attributes:
-        view: the photo without distortion, as if its camera stood in the origin.
-        depths: its depth map, in units of the model that the network has learned.
+        view: the photo without distortion, with its camera at the origin.
+        depths: its depth map, in units of the model of the fine-tuning.
         cloud: its points in the camera's frame (x right, y down, z forward).
     """
 
@@ -46,10 +46,10 @@ def predict(
         photo: of the scene, or of one like it.
         camera: that took it.
         max_size: most pixels of the longer side of the view; each pixel may become a point.
-        max_error: largest error that the network expects of a depth, as a share of it. Of the sky and of what no point
-            of the model was ever near to it expects about half.
-        max_slant: degrees between a surface's normal and the ray to it. Steeper is what the network draws between a
-            thing and what lies behind it.
+        max_error: largest predicted error of a depth, as a share of it. It is about half for the sky and wherever no
+            point of the model was near.
+        max_slant: largest angle in degrees between a surface's normal and the ray to it. Steeper surfaces are the
+            network's interpolation between an object and its background.
 
     Raises:
         StageFailure: ``bad-parameter``, ``empty-cloud``, ``unreadable-photo`` or ``wrong-architecture``.
@@ -71,12 +71,12 @@ def predict(
 
 
 def _cloud(view: View, depths: DepthMap, max_error: float, max_slant: float) -> Cloud:
-    x, y = directions(view.camera.matrix, view.camera.width, view.camera.height)
+    x, y = pixel_rays(view.camera.matrix, view.camera.width, view.camera.height)
     rays = np.stack([x, y, np.ones_like(x)], axis=-1)
     normals = depths.normal.astype(np.float64)
     cosine = -(normals * rays).sum(axis=2) / np.linalg.norm(rays, axis=2)
     steep = cosine < np.cos(np.radians(max_slant))
-    kept = (depths.depth > 0) & ~steep & (depths.confidence.astype(np.float64) >= right_within(np.log(max_error)))
+    kept = (depths.depth > 0) & ~steep & (depths.confidence.astype(np.float64) >= laplace_confidence(np.log(max_error)))
     if not kept.any():
         raise StageFailure(
             "empty-cloud",

@@ -1,4 +1,4 @@
-"""How MonoDepth is trained before it sees a real scene: on synthetic ones, whose depth is exact."""
+"""Pretraining of MonoDepth on synthetic scenes, whose depth is exact."""
 
 from __future__ import annotations
 
@@ -15,38 +15,36 @@ from torch.nn import functional
 from ..synthetic.places import PLACES
 from ..synthetic.scenes import sample
 from ..training.real import RealScene
-from ..training.task import Task, mean_figures
+from ..training.task import Task, mean_metrics
 from ..weights.files import load
-from .learning import MonoLearning, sighted_views
+from .aligned_network import residuals
+from .learning import MonoLearning
 from .losses import laplace
 from .network import MonoDepth
-from .reading import residuals
+from .views import sparse_views
 
 HELD_OUT = 1 << 40
 """Seed of the samples that no training sees; seeds of trainings are smaller."""
 
 _WIDTH, _HEIGHT, _VIEWS = 160, 120, 4
-_SHOWN_WIDTH, _SHOWN_HEIGHT = 128, 96
-"""Images are shown smaller than they are rendered: as sharp as photographs of this size are."""
+_INPUT_WIDTH, _INPUT_HEIGHT = 128, 96
+"""The network sees images smaller than rendered: as sharp as photographs of this size."""
 
 _AGO = 0, 7, 19, 41
-"""A batch shows the scene of its own number and those of so many steps before, each time cut out and coloured anew:
-rendering costs more than learning."""
+"""A batch contains the scenes of the steps so long ago, each with a new augmentation: rendering is slower than
+training."""
 
-_PLAIN, _KIN = 0.5, 0.5
-"""Shares of textures with next to no pattern, and of shapes made of the same as the one before: what people build is
-mostly so."""
+_PLAIN, _SAME_MATERIAL = 0.5, 0.5
+"""Shares of nearly plain textures, and of shapes with the material of the previous one, as in most buildings."""
 
 _VALIDATED = 24
 _ZOOM, _ROLL = (0.65, 1.05), np.radians(6)
 _GAIN, _GAMMA, _MIX = 0.2, 0.2, 0.25
 _SCALE, _STEPS, _LEVELS = 0.1, 0.5, 4
-"""Weights of the error of an image's scale and of the steps from pixel to pixel, and at how many sizes these count."""
+"""Weights of the scale error of an image and of the gradient loss, and the number of scales of the latter."""
 
-
-_EVEN = 0.5
-"""What the network finds hard counts this power of its expected error more, else it would learn what is easy first and
-hardly anything else (Seitzer et al. 2022)."""
+_BETA = 0.5
+"""Weight the likelihood by this power of the predicted error: else easy pixels dominate (Seitzer et al. 2022)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +65,7 @@ class Batch:
 
 
 class MonoTask(Task):
-    """Depth from one image, up to a factor."""
+    """Depth from one image, up to scale."""
 
     name: ClassVar[str] = "mono"
     summary: ClassVar[str] = "Depth of a single image up to a factor, learned from the exact depth of synthetic scenes."
@@ -81,43 +79,42 @@ class MonoTask(Task):
         return MonoDepth()
 
     def batch(self, number: int) -> Batch:
-        shown = [self._scene(number - ago, self.seed) for ago in _AGO if number >= ago]
         rng = np.random.default_rng([self.seed, number])
-        varied = [_varied(view, rng) for view in shown]
-        return Batch(*(torch.cat([getattr(each, name) for each in varied]) for name in vars(varied[0])))
+        scenes = [_augmented(self._scene(number - ago, self.seed), rng) for ago in _AGO if number >= ago]
+        return Batch(*(torch.cat([getattr(each, name) for each in scenes]) for name in vars(scenes[0])))
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         log_depth, log_error = (each.float() for each in network(batch.image, batch.rays))
         residual = torch.where(batch.known, log_depth - batch.log_depth, 0.0)
         aligned = residual - _medians(residual, batch.known)
         count = batch.known.sum()
-        likelihood = laplace(aligned, log_error) * torch.exp(_EVEN * log_error.detach())
+        likelihood = laplace(aligned, log_error) * torch.exp(_BETA * log_error.detach())
         shape = torch.where(batch.known, likelihood, 0.0).sum() / count
         scale = (residual.sum(dim=(1, 2)) / batch.known.sum(dim=(1, 2)).clamp(min=1)).abs().mean()
-        steps = _steps(residual, batch.known)
+        steps = _gradient_loss(residual, batch.known)
         numbers = {"shape": float(shape.detach()), "steps": float(steps.detach())}
-        return shape + _SCALE * scale + _STEPS * steps, numbers | _figures(residual.detach(), batch.known)
+        return shape + _SCALE * scale + _STEPS * steps, numbers | _metrics(residual.detach(), batch.known)
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        figures = []
+        metrics = []
         for number in range(_VALIDATED):
             whole = np.tile(np.eye(2), (_VIEWS, 1, 1)), np.ones(_VIEWS), np.zeros((_VIEWS, 2))
-            held_out = _shown(self._scene(number, HELD_OUT), *whole)
+            held_out = _resampled(self._scene(number, HELD_OUT), *whole)
             log_depth, _ = network(held_out.image, held_out.rays)
-            figures.append(_figures(log_depth.float() - held_out.log_depth, held_out.known))
-        return mean_figures(figures)
+            metrics.append(_metrics(log_depth.float() - held_out.log_depth, held_out.known))
+        return mean_metrics(metrics)
 
-    def judge(self, weights: Path, real: RealScene) -> dict[str, float]:
-        """Errors at the points of the model, each photo at its own scale, the mean over the photos."""
+    def evaluate(self, weights: Path, real: RealScene) -> dict[str, float]:
+        """Errors at the points of the model, each photo at its own scale, averaged over the photos."""
         network = MonoDepth().eval()
         load(network, str(weights))
         names = real.photos.names
-        views = sighted_views([real.views[name] for name in names], real.scene, names, MonoLearning.size)
+        views = sparse_views([real.views[name] for name in names], real.scene, names, MonoLearning.size)
         found = (torch.from_numpy(residuals(network, view)[0])[None, None] for view in views.values())
-        return mean_figures([_figures(each, torch.ones_like(each, dtype=torch.bool)) for each in found])
+        return mean_metrics([_metrics(each, torch.ones_like(each, dtype=torch.bool)) for each in found])
 
     def _scene(self, number: int, seed: int) -> Batch:
-        """The views of a scene, kept as long as batches will ask for it."""
+        """The views of a scene, cached while later batches reuse it."""
         if (seed, number) not in self._scenes:
             made = sample(
                 number,
@@ -129,7 +126,7 @@ class MonoTask(Task):
                 device=self.device,
                 mix=PLACES,
                 plain=_PLAIN,
-                kin=_KIN,
+                same_material=_SAME_MATERIAL,
             )
             back = torch.linalg.inv(made.intrinsics.double())
             u, v = (torch.arange(n, device=self.device, dtype=torch.float64) + 0.5 for n in (_WIDTH, _HEIGHT))
@@ -142,39 +139,36 @@ class MonoTask(Task):
 
 
 def _relative(depth: Tensor) -> tuple[Tensor, Tensor]:
-    """Logarithm of depth over the image's median, 0 where there is none, and whether there is one."""
+    """Log-depth minus the image's median, 0 where depth is unknown, and whether it is known."""
     known = depth > 0
     log_depth = torch.where(known, depth, 1.0).log()
     return torch.where(known, log_depth - _medians(log_depth, known), 0.0), known
 
 
-def _varied(views: Batch, rng: np.random.Generator) -> Batch:
-    """The same from cameras that are turned about their axes, mirrored and zoomed, in other colours.
-
-    Turning about the axis, mirroring and zooming leave z as it is.
-    """
+def _augmented(views: Batch, rng: np.random.Generator) -> Batch:
+    """Random roll, mirror, zoom and colors, which preserve z."""
     count = len(views.image)
     angle, zoom = rng.uniform(-_ROLL, _ROLL, count), rng.uniform(*_ZOOM, count)
     mirror = rng.choice([-1.0, 1.0], count)
     cosine, sine = np.cos(angle), np.sin(angle)
     turn = np.stack([cosine * mirror, -sine, sine * mirror, cosine], axis=1).reshape(count, 2, 2)
     shift = rng.uniform(-1, 1, (count, 2)) * np.maximum(0, 1 - zoom)[:, None]
-    shown = _shown(views, turn, zoom, shift)
+    shown = _resampled(views, turn, zoom, shift)
     return replace(shown, image=_recolored(shown.image, rng))
 
 
-def _shown(views: Batch, turn: np.ndarray, zoom: np.ndarray, shift: np.ndarray) -> Batch:
-    """Views at the size at which they are shown.
+def _resampled(views: Batch, turn: np.ndarray, zoom: np.ndarray, shift: np.ndarray) -> Batch:
+    """Views resampled to the size of the network's input.
 
     Args:
-        turn: from directions of the cameras that show them to those of the views, shape (B, 2, 2).
-        zoom: width of what is shown as a share of the view's, shape (B,).
-        shift: of the middle, in half widths and half heights, shape (B, 2).
+        turn: from rays of the new cameras to those of the views, shape (B, 2, 2).
+        zoom: width of the crop as a share of the view's, shape (B,).
+        shift: of the center, in half widths and half heights, shape (B, 2).
     """
     count, device = len(views.image), views.image.device
     size = np.array([_WIDTH, _HEIGHT])
     affine = np.concatenate([zoom[:, None, None] * turn * size / size[:, None], shift[..., None]], axis=2)
-    shape = [count, 1, _SHOWN_HEIGHT, _SHOWN_WIDTH]
+    shape = [count, 1, _INPUT_HEIGHT, _INPUT_WIDTH]
     grid = functional.affine_grid(torch.tensor(affine, dtype=torch.float32, device=device), shape, align_corners=False)
     smooth = functional.grid_sample(
         torch.cat([views.image, views.rays], dim=1), grid, padding_mode="reflection", align_corners=False
@@ -199,15 +193,15 @@ def _recolored(image: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def _medians(values: Tensor, known: Tensor) -> Tensor:
-    """Median of what is known of each image, shape (B, 1, 1); 0 where nothing is."""
+    """Median of the known values of each image, shape (B, 1, 1); 0 if none is known."""
     with torch.no_grad():
         nothing = values.new_full((), float("nan"))
         medians = torch.where(known, values, nothing).flatten(1).nanmedian(dim=1).values
         return medians.nan_to_num(0.0)[:, None, None]
 
 
-def _steps(residual: Tensor, known: Tensor) -> Tensor:
-    """Mean absolute difference of neighbouring residuals, at several sizes (Ranftl et al. 2020, MiDaS)."""
+def _gradient_loss(residual: Tensor, known: Tensor) -> Tensor:
+    """Mean absolute difference of neighboring residuals, at several scales (Ranftl et al. 2020, MiDaS)."""
     total = residual.new_zeros(())
     for level in range(_LEVELS):
         at, here = residual[:, :: 2**level, :: 2**level], known[:, :: 2**level, :: 2**level]
@@ -217,8 +211,8 @@ def _steps(residual: Tensor, known: Tensor) -> Tensor:
     return total / _LEVELS
 
 
-def _figures(residual: Tensor, known: Tensor) -> dict[str, float]:
-    """How far depths are off where the scale of each image is set right."""
+def _metrics(residual: Tensor, known: Tensor) -> dict[str, float]:
+    """Errors of depth with each image at its own scale."""
     error = torch.expm1(residual - _medians(residual, known)).abs()[known]
     return {
         "median %": 100 * float(error.median()),

@@ -1,1 +1,1 @@
-"""Keypoints refined by a network that compares their surroundings in two photos."""
+"""Keypoint refinement by a network that compares patches of two photos."""

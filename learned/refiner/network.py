@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 REACH = 4
-"""Steps of a patch in each direction within which the other view of a point is sought."""
+"""Search radius in steps of a patch."""
 
 _OWN_REACH = 2
 _WINDOW, _MARGIN = 9, 2
@@ -17,19 +17,19 @@ _CHANNELS, _GROUPS = 16, 4
 
 FIXED_SIZE = _WINDOW + 2 * (_OWN_REACH + _MARGIN)
 MOVING_SIZE = _WINDOW + 2 * (REACH + _MARGIN)
-"""Sides of the two patches that the network takes."""
+"""Sides of the two input patches."""
 
 _LEAST_CONTRAST = 4.0 / 255.0
 
 
-class Estimate(NamedTuple):
-    """What the network says of pairs of patches.
+class ShiftEstimate(NamedTuple):
+    """The output of the network for pairs of patches.
 
     Attributes:
-        shift: from the middle of the moving patch to where the middle of the fixed one is seen, x and y in steps of the
+        shift: from the center of the moving patch to the point at the center of the fixed one, x and y in steps of the
             patch, shape (B, 2).
-        log_deviation: logarithm of the error to expect of each coordinate, in steps, shape (B,).
-        match: logit of that both show the same point and within reach, shape (B,).
+        log_deviation: logarithm of the expected error of each coordinate, in steps, shape (B,).
+        match: logit of the probability that both show the same point, within reach, shape (B,).
     """
 
     shift: Tensor
@@ -38,20 +38,20 @@ class Estimate(NamedTuple):
 
 
 class RefinerNet(nn.Module):
-    """Where two patches agree best, to a fraction of a pixel, and how sure that is.
+    """The shift between two patches to a fraction of a pixel, with its uncertainty.
 
-    Features of both patches come from the same two convolutions. At every whole shift within reach the squared
-    difference of a window of features is taken, in four groups of channels; the fixed patch is compared with itself
-    too, which tells along which directions it can be located at all. From these a small perceptron makes a heat map,
-    whose mean, with a small correction, is the shift. That a keypoint is refined best by seeing both patches is the
-    idea of Keypt2Subpx (Kim, Pollefeys and Barath 2024).
+    Two convolutions compute features of both patches. At every whole shift within reach the squared difference of a
+    window of features is taken, in four groups of channels; the fixed patch is compared with itself too, which shows
+    along which directions it can be located. From these a small perceptron computes a heat map, whose mean, with a
+    small correction, is the shift. The idea to refine a keypoint from both patches is that of Keypt2Subpx (Kim,
+    Pollefeys and Barath 2024).
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.first = nn.Conv2d(1, _CHANNELS, 3)
         self.second = nn.Conv2d(_CHANNELS, _CHANNELS, 3)
-        self.log_window = nn.Parameter(_bell(_WINDOW))
+        self.log_window = nn.Parameter(_log_gaussian(_WINDOW))
         side = 2 * REACH + 1
         differences = _GROUPS * (side**2 + (2 * _OWN_REACH + 1) ** 2)
         self.sharpness = nn.Parameter(torch.zeros(_GROUPS))
@@ -61,7 +61,7 @@ class RefinerNet(nn.Module):
         steps = torch.arange(-REACH, REACH + 1, dtype=torch.float32)
         self.register_buffer("steps", torch.cartesian_prod(steps, steps).flip(1), persistent=False)
 
-    def forward(self, fixed: Tensor, moving: Tensor) -> Estimate:
+    def forward(self, fixed: Tensor, moving: Tensor) -> ShiftEstimate:
         """Compare patches.
 
         Args:
@@ -77,7 +77,7 @@ class RefinerNet(nn.Module):
             out = self.perceptron(torch.log1p(x))
             heat, correction, log_deviation, match = out.split([out.shape[1] - 4, 2, 1, 1], 1)
             heat = heat - torch.einsum("bgs,g->bs", across, self.sharpness.exp())
-            return Estimate(heat.softmax(1) @ self.steps + correction, log_deviation[:, 0], match[:, 0])
+            return ShiftEstimate(heat.softmax(1) @ self.steps + correction, log_deviation[:, 0], match[:, 0])
 
     def _features(self, patch: Tensor) -> Tensor:
         centered = patch - patch.mean((1, 2), keepdim=True)
@@ -92,7 +92,7 @@ def _differences(window: Tensor, features: Tensor, weight: Tensor) -> Tensor:
     Args:
         window: shape (B, C, W, W).
         features: shape (B, C, W + 2 R, W + 2 R).
-        weight: of the places in the window, shape (W, W).
+        weight: of the positions in the window, shape (W, W).
 
     Returns:
         shape (B, groups, (2 R + 1) ** 2).
@@ -102,15 +102,15 @@ def _differences(window: Tensor, features: Tensor, weight: Tensor) -> Tensor:
     product = _Correlation.apply(features, weighted)
     energy = features.square().unflatten(1, (_GROUPS, -1)).sum(2)
     moved = _Correlation.apply(energy, weight.expand(batch, _GROUPS, -1, -1)).flatten(2)
-    still = (weighted * window).reshape(batch, _GROUPS, -1).sum(2, keepdim=True)
-    total = still + moved - 2 * product.flatten(2).unflatten(1, (_GROUPS, -1)).sum(2)
+    own = (weighted * window).reshape(batch, _GROUPS, -1).sum(2, keepdim=True)
+    total = own + moved - 2 * product.flatten(2).unflatten(1, (_GROUPS, -1)).sum(2)
     return total.clamp(min=0) / weight.sum()
 
 
 class _Correlation(torch.autograd.Function):
     """The product of each window (B, C, W, W) with its own features (B, C, S, S) at every shift.
 
-    The derivatives are such products too, which torch would compute far more slowly by itself.
+    The derivatives are such products too; torch's own backward is far slower.
     """
 
     @staticmethod
@@ -128,14 +128,14 @@ class _Correlation(torch.autograd.Function):
 
 
 def _slide(images: Tensor, kernels: Tensor) -> Tensor:
-    """Correlate every image with a kernel of its own: a convolution with as many groups as there are images."""
+    """Correlate every image with its own kernel, by a grouped convolution."""
     batch, channels, height, width = images.shape
     flat = images.reshape(1, batch * channels, height, width)
     found = F.conv2d(flat, kernels.reshape(batch * channels, 1, *kernels.shape[2:]), groups=batch * channels)
     return found.reshape(batch, channels, *found.shape[2:])
 
 
-def _bell(side: int) -> Tensor:
+def _log_gaussian(side: int) -> Tensor:
     """Logarithm of a Gaussian over a square, shape (side, side)."""
     steps = torch.arange(side) - (side - 1) / 2
     return -(steps[:, None].square() + steps.square()) / (0.4 * side) ** 2

@@ -1,9 +1,8 @@
 """Pairs of patches whose exact correspondence is known, made from procedural textures.
 
-A texture is photographed twice: from slightly other directions (what remains after the patches have been laid upon each
-other by the matches around), with another lens blur, exposure, gamma and noise. The points are where detectors find
-them, on corners and blobs, and the two patches lie off each other as much as detectors, and rounding, put them. Some
-lie at an edge with something else moving behind it, and some pairs are false matches.
+A texture is photographed twice: from slightly different directions (the residual of the local affine alignment), with
+different blur, exposure, gamma and noise. The points are corners and blobs, and the shifts between patches are those of
+detectors and of rounding. Some points are at an edge with a moving background, and some pairs are false matches.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ from .network import FIXED_SIZE, MOVING_SIZE, REACH
 
 _TEXTURE_SIZE = 256
 _FINER = 2
-"""Samples of the texture along a side of a pixel."""
+"""Samples of the texture per pixel and axis."""
 
 _BORDER = 2
-"""Pixels around a patch that its blur reaches."""
+"""Margin of a patch for its blur, in pixels."""
 
 _NO_EDGE = 1e3
 
@@ -36,7 +35,7 @@ class Samples(NamedTuple):
 
     Attributes:
         fixed, moving: brightness in [0, 1], shapes (B, S, S).
-        shift: from the middle of the moving patch to the point in the middle of the fixed one, x and y, shape (B, 2).
+        shift: from the center of the moving patch to the point at the center of the fixed one, x and y, shape (B, 2).
         match: whether both show the same point, shape (B,).
     """
 
@@ -47,7 +46,7 @@ class Samples(NamedTuple):
 
 
 def samples(rng: Generator, textures: int, each: int, device: torch.device) -> Samples:
-    """Pairs of patches, ``each`` from every one of some textures."""
+    """Pairs of patches, ``each`` from every texture."""
     count = textures * each
     images = torch.stack([_gray(texture(rng, _TEXTURE_SIZE, device)) for _ in range(textures)])
     points = torch.cat([_keypoints(rng, image, each) for image in images])
@@ -62,21 +61,21 @@ def samples(rng: Generator, textures: int, each: int, device: torch.device) -> S
     upright = pixel[:, None, None] * _rotation(drawn(-math.pi, math.pi))
     change = _rotation(0.1 * normal()) @ _stretch(drawn(-math.pi, math.pi), 0.08 * normal(), 0.08 * normal())
     tilt = 0.004 * normal(2)
-    shift = _start_errors(rng, count).to(device)
+    shift = _initial_shifts(rng, count).to(device)
 
     wrong = drawn(0, 1) < 0.12
     points_there = torch.where(wrong[:, None], points.roll(1, 0), points)
-    behind = _Behind(
+    behind = _Background(
         normal=_unit(drawn(-math.pi, math.pi)),
         distance=torch.where(drawn(0, 1) < 0.25, drawn(0.5, 8), torch.full_like(pixel, _NO_EDGE)),
         place=drawn(0, _TEXTURE_SIZE, 2),
         motion=3 * normal(2),
     )
-    fixed = _places(FIXED_SIZE, device).expand(count, -1, -1)
-    moving = _places(MOVING_SIZE, device)[None] - shift[:, None]
+    fixed = _grid(FIXED_SIZE, device).expand(count, -1, -1)
+    moving = _grid(MOVING_SIZE, device)[None] - shift[:, None]
     moving = moving * (1 + moving @ tilt[:, :, None]) @ change.transpose(1, 2)
-    fixed_gray = _look(images, points, upright, fixed, behind, torch.zeros_like(shift))
-    moving_gray = _look(images, points_there, upright, moving, behind, behind.motion)
+    fixed_gray = _brightness(images, points, upright, fixed, behind, torch.zeros_like(shift))
+    moving_gray = _brightness(images, points_there, upright, moving, behind, behind.motion)
 
     blur = torch.exp(drawn(math.log(0.3), math.log(1.0)))
     other = blur * torch.exp(0.35 * normal()).clamp(0.5, 2.0)
@@ -88,8 +87,8 @@ def samples(rng: Generator, textures: int, each: int, device: torch.device) -> S
     )
 
 
-class _Behind(NamedTuple):
-    """What is seen beyond an edge: another place of the texture, which moves between the views."""
+class _Background(NamedTuple):
+    """The background beyond an edge: another part of the texture, which moves between the views."""
 
     normal: Tensor
     distance: Tensor
@@ -102,7 +101,7 @@ def _gray(image: Tensor) -> Tensor:
 
 
 def _keypoints(rng: Generator, image: Tensor, count: int) -> Tensor:
-    """Places (x, y) in texels: mostly maxima of cornerness and of blobs, a few anywhere, shape (count, 2)."""
+    """Keypoints (x, y) in texels: mostly maxima of cornerness and blobs, a few random, shape (count, 2)."""
     size = image.shape[0]
     sigma = 1.0 + 1.5 * float(rand(rng, 1))
     smooth = _blurred(image, sigma)
@@ -123,7 +122,7 @@ def _keypoints(rng: Generator, image: Tensor, count: int) -> Tensor:
 
 
 def _blurred(image: Tensor, sigma: float) -> Tensor:
-    """A Gaussian blur of a texture, which repeats without a seam."""
+    """A periodic Gaussian blur."""
     radius = math.ceil(3 * sigma)
     steps = torch.arange(-radius, radius + 1, device=image.device, dtype=image.dtype)
     kernel = torch.exp(-0.5 * (steps / sigma).square())
@@ -132,10 +131,10 @@ def _blurred(image: Tensor, sigma: float) -> Tensor:
     return F.conv2d(F.conv2d(padded, kernel[None, None, None]), kernel[None, None, :, None])[0, 0]
 
 
-def _start_errors(rng: Generator, count: int) -> Tensor:
-    """How far keypoints of two photos lie off each other in pixels, shape (count, 2).
+def _initial_shifts(rng: Generator, count: int) -> Tensor:
+    """Shifts between keypoints of two photos in pixels, shape (count, 2).
 
-    As SIFT's, as those of learned detectors, as those of detectors that round to whole pixels, or up to the reach.
+    As of SIFT, of learned detectors, of detectors that round to whole pixels, or up to the search radius.
     """
     kind = rand(rng, count, 1)
     normal, uniform = noise(rng, count, 2), 2 * rand(rng, count, 2) - 1
@@ -155,34 +154,36 @@ def _unit(angle: Tensor) -> Tensor:
 
 
 def _stretch(direction: Tensor, along: Tensor, scale: Tensor) -> Tensor:
-    """Scaled by exp(scale), and by exp(2 * along) more along a direction than across, shape (B, 2, 2)."""
+    """Scale by exp(scale + along) along a direction and exp(scale - along) across it, shape (B, 2, 2)."""
     turn = _rotation(direction)
     size = torch.stack([scale + along, scale - along], -1).exp()
     return turn * size[:, None] @ turn.transpose(1, 2)
 
 
-def _places(size: int, device: torch.device) -> Tensor:
-    """Where the samples of a patch and of its border lie, x and y from the middle in pixels, shape (N, 2)."""
+def _grid(size: int, device: torch.device) -> Tensor:
+    """Positions of the samples of a patch with its margin, x and y from the center in pixels, shape (N, 2)."""
     count = (size + 2 * _BORDER) * _FINER
     steps = (torch.arange(count, device=device) + 0.5) / _FINER - (size + 2 * _BORDER) / 2
     return torch.cartesian_prod(steps, steps).flip(1)
 
 
-def _look(images: Tensor, points: Tensor, upright: Tensor, places: Tensor, behind: _Behind, motion: Tensor) -> Tensor:
-    """The texture's brightness at places around points, or what lies behind it beyond the edge, shape (B, N)."""
+def _brightness(
+    images: Tensor, points: Tensor, upright: Tensor, places: Tensor, behind: _Background, motion: Tensor
+) -> Tensor:
+    """The brightness of the texture, and of the background beyond the edge, around points, shape (B, N)."""
     texel = torch.baddbmm(points[:, None], places, upright.transpose(1, 2))
     edge = (behind.distance < _NO_EDGE).nonzero()[:, 0]
     beyond = places[edge] @ behind.normal[edge, :, None] > behind.distance[edge, None, None]
     other = behind.place[edge, None] + (places[edge] - motion[edge, None]) @ upright[edge].transpose(1, 2)
     texel[edge] = torch.where(beyond, other, texel[edge])
-    # Sampled image by image, from textures that go on by a texel where they begin again.
+    # Sample image by image, from textures padded periodically by a texel.
     whole = F.pad(images[:, None], (0, 1, 0, 1), mode="circular")
     grid = texel.remainder_(_TEXTURE_SIZE).mul_(2 / _TEXTURE_SIZE).sub_(1).unflatten(0, (len(images), -1))
     return F.grid_sample(whole, grid, align_corners=True).reshape(len(points), -1)
 
 
 def _sensor(seen: Tensor, blur: Tensor, size: int) -> Tensor:
-    """Pixels from finer samples: a Gaussian blur of ``blur`` pixels and the area of a pixel, shape (B, size, size)."""
+    """Integrate samples to pixels with a Gaussian blur of ``blur`` pixels, shape (B, size, size)."""
     count = (size + 2 * _BORDER) * _FINER
     taps = (torch.arange(2 * _BORDER * _FINER + _FINER, device=seen.device) + 0.5) / _FINER - _BORDER - 0.5
     kernel = torch.exp(-0.5 * taps.square() / (blur.square() + 1 / 12)[:, None])
@@ -192,7 +193,7 @@ def _sensor(seen: Tensor, blur: Tensor, size: int) -> Tensor:
 
 
 def _exposed(rng: Generator, patch: Tensor) -> Tensor:
-    """Another exposure, gamma, black level and noise, in steps of eight bits."""
+    """Random exposure, gamma, black level and noise, rounded to eight bits."""
     count = len(patch)
     draw = rand(rng, 4, count, 1, 1).to(patch.device)
     gamma, gain = torch.exp(0.6 * draw[0] - 0.3), torch.exp(0.8 * draw[1] - 0.5)

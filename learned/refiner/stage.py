@@ -1,4 +1,4 @@
-"""The stage that refines keypoints by a network."""
+"""SubpixelRefiner as a stage."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from ..weights.paths import path_of
 
 
 class SubpixelRefiner(Stage):
-    """Move keypoints by a convolutional network that sees both patches of a match at once.
+    """Refine keypoints by a convolutional network that sees both patches of a match.
 
-    In every track one view stays, and the others move to it. The moving patch is laid upon the fixed one by the affine
-    change that the matches around suggest; the network tells where the point is seen, how sure that is, and whether
-    both patches show the same at all. A keypoint that is not sure stays where it is. From where the network saw the
-    point, least squares matching (Gruen 1985) takes the last fraction of a pixel: it is more exact than the network,
-    but alone it gets lost from afar, and does not know a false match. Where it is beyond doubt by itself, from where
-    the detector put the keypoint, the network is not asked, which saves half of the time. It works for any detector.
+    In every track one keypoint stays, and the others move to it. The local affine transformation of the matches around
+    resamples the moving patch; the network predicts the shift, its uncertainty and the probability that both patches
+    show the same point. An uncertain keypoint does not move. Least squares matching (Gruen 1985) then refines the
+    shift: it is more exact than the network, but diverges from afar and does not detect false matches. Where it is
+    certain from the detected position, the network is not run, which halves the time. It works for any detector.
 
     Args:
-        weights: those that Diptych ships (``refiner``), or the path of a safetensors file.
-        max_uncertainty: largest error of a coordinate to expect of the network, in pixels of the patch.
+        weights: ``refiner``, which Diptych ships, or the path of a safetensors file.
+        max_uncertainty: largest expected error of a coordinate, in pixels of the patch.
         min_match: least probability that both patches show the same point.
     """
 
@@ -49,13 +48,13 @@ class SubpixelRefiner(Stage):
         tracks: Tracks,
         context: Context,
     ) -> Features:
-        """The features of one photo with their keypoints moved; those in no track, or not sure, stay.
+        """The features of one photo with refined keypoints; those in no track, or uncertain, stay.
 
         Raises:
-            StageFailure: as :func:`~diptych.learned.weights.files.ready` and
+            StageFailure: as :func:`~diptych.learned.weights.files.load_cached` and
                 :func:`~diptych.learned.inference.torch_device`.
         """
-        from .follower import Follower
+        from .matching import PatchMatcher
 
-        follower = Follower.of(self.weights, self.max_uncertainty, self.min_match, context)
-        return refined(name, photos, features, patches, tracks, follower.follow)
+        matcher = PatchMatcher.of(self.weights, self.max_uncertainty, self.min_match, context)
+        return refined(name, photos, features, patches, tracks, matcher.follow)

@@ -1,4 +1,4 @@
-"""What :class:`~diptych.learned.refiner.network.RefinerNet` learns: exact correspondences of synthetic patches."""
+"""Training of RefinerNet on synthetic patches with exact correspondence."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ...stages.stage import Context
 from ..synthetic.draws import generator
 from ..training.real import RealScene
 from ..training.task import Task
-from .network import Estimate, RefinerNet
+from .network import RefinerNet, ShiftEstimate
 from .samples import Samples, samples
 from .stage import SubpixelRefiner
 
 _TEXTURES, _EACH = 4, 128
 _HELD_OUT = 1 << 40
-"""Numbers of batches that no training reaches."""
+"""Numbers of the held-out batches, which no training reaches."""
 
 _LEAST_DEVIATION = -4.5
-"""Logarithm of the least deviation that is believed: 0.01 px."""
+"""Logarithm of the smallest deviation, 0.01 px."""
 
 
 class RefinerTask(Task):
-    """Learn where the point in the middle of one patch lies in another, and how surely."""
+    """The shift between two patches of a point, and its uncertainty."""
 
     name = "refiner"
     summary = "Shifts between two patches of a point, from procedural textures seen twice; no photo was used."
@@ -39,20 +39,20 @@ class RefinerTask(Task):
         return samples(generator(self.seed, number), _TEXTURES, _EACH, self.device)
 
     def loss(self, network: nn.Module, batch: Samples) -> tuple[Tensor, dict[str, float]]:
-        estimate: Estimate = network(batch.fixed, batch.moving)
+        estimate: ShiftEstimate = network(batch.fixed, batch.moving)
         real = batch.match.float()
         error = (estimate.shift - batch.shift).abs().sum(1)
         deviation = F.softplus(estimate.log_deviation.float() - _LEAST_DEVIATION) + _LEAST_DEVIATION
-        surprise = (error * torch.exp(-deviation) + 2 * deviation) * real
+        likelihood = (error * torch.exp(-deviation) + 2 * deviation) * real
         doubt = F.binary_cross_entropy_with_logits(estimate.match.float(), real)
-        loss = surprise.sum() / real.sum() + 2 * doubt
+        loss = likelihood.sum() / real.sum() + 2 * doubt
         return loss, {"error": float((error * real).detach().sum() / real.sum() / 2), "doubt": float(doubt.detach())}
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         device = next(network.parameters()).device
         held = [samples(generator(0, _HELD_OUT + i), _TEXTURES, 2 * _EACH, device) for i in range(4)]
         batch = Samples(*(torch.cat(each) for each in zip(*held, strict=True)))
-        estimate: Estimate = network(batch.fixed, batch.moving)
+        estimate: ShiftEstimate = network(batch.fixed, batch.moving)
         error = (estimate.shift - batch.shift).norm(dim=1)
         sure = (estimate.match > 0) & (estimate.log_deviation < -1.5)
         start = batch.shift.norm(dim=1)
@@ -67,8 +67,8 @@ class RefinerTask(Task):
             "within 0.25 where sure": float((error[sure & batch.match] < 0.25).float().mean()),
         }
 
-    def judge(self, weights: Path, real: RealScene) -> dict[str, float]:
-        """The share of matches close to the true epipolar lines, as they were found and as they are refined."""
+    def evaluate(self, weights: Path, real: RealScene) -> dict[str, float]:
+        """The share of matches close to the true epipolar lines, before and after refinement."""
         stage, context = SubpixelRefiner(weights=str(weights)), Context(device=str(self.device))
         patches = [real.patches[name] for name in real.photos.names]
         moved = {

@@ -1,1 +1,1 @@
-"""An endless source of multi-view training scenes with exact depth, made where the training runs."""
+"""Procedural multi-view training scenes with exact depth, generated during the training."""

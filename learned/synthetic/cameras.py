@@ -1,4 +1,4 @@
-"""Bundles of views as real neighbours in a photo collection: one reference and sources around it, best first."""
+"""Random cameras like neighboring photos of a collection: one reference and sources around it, best first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .draws import chance, choice, direction, log_uniform, normal, uniform
 
 
 @dataclass(frozen=True, eq=False)
-class Views:
+class PinholeCameras:
     """Pinhole cameras in Diptych's convention, in double precision.
 
     Attributes:
@@ -34,7 +34,7 @@ class Views:
 
     @property
     def centers(self) -> np.ndarray:
-        """Camera centres in the world, shape (V, 3)."""
+        """Camera centers in the world, shape (V, 3)."""
         return -np.einsum("vji,vj->vi", self.rotations, self.translations)
 
     def project(self, view: int, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -44,7 +44,7 @@ class Views:
         return image[:, :2] / image[:, 2:], image[:, 2]
 
     def directions(self, view: int, device: torch.device) -> Tensor:
-        """Rays through the pixel centres in the world, scaled so that the ray parameter is depth, shape (3, H, W)."""
+        """Rays through the pixel centers in the world, scaled so that the ray parameter is depth, shape (3, H, W)."""
         inverse = np.linalg.inv(self.intrinsics[view] @ self.rotations[view])
         matrix = torch.tensor(inverse, dtype=torch.float32, device=device)
         x = torch.arange(self.width, device=device) + 0.5
@@ -52,11 +52,13 @@ class Views:
         return matrix[:, 0, None, None] * x + matrix[:, 1, None, None] * y[:, None] + matrix[:, 2, None, None]
 
 
-def bundle(rng: Generator, views: int, width: int, height: int, toward: np.ndarray, fronts: np.ndarray) -> Views:
+def bundle(
+    rng: Generator, views: int, width: int, height: int, toward: np.ndarray, fronts: np.ndarray
+) -> PinholeCameras:
     """Cameras around the origin of the world (y up) that look at about the same place, which is about 1 wide in view.
 
     Args:
-        toward: unit vector from the origin to where the reference stands, shape (3,).
+        toward: unit vector from the origin to the reference camera, shape (3,).
         fronts: planes that no camera stands behind (:func:`in_front`), shape (K, 4).
 
     Focal lengths are 0.7 to 1.6 image widths. The angle between the reference and a source, seen from the origin, is
@@ -70,9 +72,9 @@ def bundle(rng: Generator, views: int, width: int, height: int, toward: np.ndarr
     sources.sort(key=lambda source: abs(math.log(source[0] / math.radians(10))))
     centers = [toward * focal, *(center for _, center in sources)]
 
-    steadiness = choice(rng, (0.02, 0.06, 0.3), (0.5, 0.4, 0.1))
+    roll_sigma = choice(rng, (0.02, 0.06, 0.3), (0.5, 0.4, 0.1))
     rotations = np.stack(
-        [_look(center, normal(rng, 0.06 * focal) * direction(rng), normal(rng, steadiness)) for center in centers]
+        [_look_at(center, normal(rng, 0.06 * focal) * direction(rng), normal(rng, roll_sigma)) for center in centers]
     )
     zoom = 0.0 if chance(rng, 0.7) else 0.06
     intrinsics = []
@@ -81,7 +83,7 @@ def bundle(rng: Generator, views: int, width: int, height: int, toward: np.ndarr
         cx, cy = width / 2 + normal(rng, 0.01 * width), height / 2 + normal(rng, 0.01 * width)
         intrinsics.append([[f, 0, cx], [0, f, cy], [0, 0, 1]])
     translations = -np.einsum("vij,vj->vi", rotations, np.stack(centers))
-    return Views(width, height, np.array(intrinsics), rotations, translations)
+    return PinholeCameras(width, height, np.array(intrinsics), rotations, translations)
 
 
 def in_front(fronts: np.ndarray, center: np.ndarray) -> bool:
@@ -92,7 +94,7 @@ def in_front(fronts: np.ndarray, center: np.ndarray) -> bool:
 def _source(
     rng: Generator, index: int, reference: np.ndarray, median: float, tilt: float | None, fronts: np.ndarray
 ) -> tuple[float, np.ndarray]:
-    """The angle to the reference and the centre of source ``index``, on the arc of this tilt or anywhere around."""
+    """The angle to the reference and the center of source ``index``, on the arc of this tilt or anywhere around."""
     distance = float(np.linalg.norm(reference))
     toward = reference / distance
     right = np.cross([0.0, 1.0, 0.0], toward)
@@ -106,17 +108,17 @@ def _source(
             bearing = math.pi * (index % 2) + tilt + normal(rng, 0.25)
         aside = math.cos(bearing) * right + math.sin(bearing) * up
         center = distance * math.exp(normal(rng, 0.08)) * (math.cos(angle) * toward + math.sin(angle) * aside)
-        # An arc may lead into a wall on one side; then the other side is as good.
+        # An arc may run into a wall on one side; then take the other side.
         if in_front(fronts, center) or angle < math.radians(3.1):
             return angle, center
         index += 1
         angle = max(angle * 0.95, math.radians(3))
 
 
-def disturbed(rng: Generator, views: Views, pixels: float) -> Views:
-    """The same views with poses slightly wrong, as bundle adjustment leaves them.
+def perturb_poses(rng: Generator, views: PinholeCameras, pixels: float) -> PinholeCameras:
+    """The same cameras with small errors of their poses, as after bundle adjustment.
 
-    Each camera is turned and moved at random so that points near the origin of the world shift by about ``pixels``.
+    Each camera is rotated and moved at random so that points near the origin shift by about ``pixels``.
     """
     focal, distance = views.intrinsics[0, 0, 0], np.linalg.norm(views.centers[0])
     rotations, centers = [], []
@@ -126,11 +128,11 @@ def disturbed(rng: Generator, views: Views, pixels: float) -> Views:
         centers.append(center + np.array([normal(rng) for _ in range(3)]) * pixels / focal * distance / 2)
     stacked = np.stack(rotations)
     translations = -np.einsum("vij,vj->vi", stacked, np.stack(centers))
-    return Views(views.width, views.height, views.intrinsics, stacked, translations)
+    return PinholeCameras(views.width, views.height, views.intrinsics, stacked, translations)
 
 
-def _look(position: np.ndarray, target: np.ndarray, roll: float) -> np.ndarray:
-    """The rotation ``cam_from_world`` of a camera that looks at ``target``, turned by ``roll`` from upright (y up)."""
+def _look_at(position: np.ndarray, target: np.ndarray, roll: float) -> np.ndarray:
+    """The rotation ``cam_from_world`` of a camera that looks at ``target``, with a ``roll`` from upright (y up)."""
     forward = target - position
     forward = forward / np.linalg.norm(forward)
     right = np.cross(forward, [0.0, 1.0, 0.0])

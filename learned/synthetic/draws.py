@@ -1,7 +1,4 @@
-"""Random draws from a generator of one's own, never torch's global one.
-
-Everything is drawn on the CPU, so that a sample is the same scene on every device.
-"""
+"""Random draws from an explicit generator on the CPU, so that a sample is the same on every device."""
 
 from __future__ import annotations
 
@@ -33,7 +30,7 @@ def log_uniform(rng: Generator, low: float, high: float) -> float:
 
 
 def normal(rng: Generator, sigma: float = 1.0) -> float:
-    """One number of a centred normal distribution."""
+    """One number of a centerd normal distribution."""
     return sigma * torch.randn((), generator=rng, dtype=torch.float64).item()
 
 

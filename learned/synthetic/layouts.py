@@ -1,4 +1,4 @@
-"""What stands where: facades, courts, tables, statues and thickets, built of few shapes.
+"""Layouts of shapes: facades, courts, tables, statues and thickets.
 
 The world is about 1 wide where the cameras look: y points up, the cameras look at the origin from the side of +z.
 """
@@ -21,14 +21,14 @@ from .shapes import Box, Relief, Revolution, Shape
 from .textures import dead_leaves, fractal, masonry, stones
 
 WALL = np.eye(3)
-"""Local z towards +z of the world: surfaces that stand."""
+"""Local z towards +z of the world: vertical surfaces."""
 FLOOR = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
-"""Local z upwards: surfaces that lie."""
+"""Local z upwards: horizontal surfaces."""
 
 _RELIEF_SIZE = 256
 
 _TRIES = 100
-"""To find a place for the camera before other shapes are drawn."""
+"""Camera positions to try before new shapes are drawn."""
 
 
 Range: TypeAlias = tuple[float, float]
@@ -36,7 +36,7 @@ Range: TypeAlias = tuple[float, float]
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Shapes, and from where they are to be seen.
+    """Shapes and the direction of the cameras.
 
     Attributes:
         shapes: all of them, reliefs last.
@@ -50,18 +50,18 @@ class Layout:
 
 
 Kind: TypeAlias = "Callable[[Generator, torch.device], tuple[list[Shape], Range, Range]]"
-"""Draws shapes, and between which azimuths and elevations (radians) the cameras may stand."""
+"""Draws shapes and the ranges of azimuth and elevation (radians) of the cameras."""
 
 Mix: TypeAlias = Mapping[Kind, float]
-"""Kinds of arrangements and how often each is drawn."""
+"""Kinds of layouts and their probabilities."""
 
 
 def layout(rng: Generator, device: torch.device, mix: Mix) -> Layout:
-    """One arrangement of one kind."""
+    """A random layout of a random kind."""
     kind = choice(rng, tuple(mix), tuple(mix.values()))
     while True:
         shapes, azimuths, elevations = kind(rng, device)
-        # Reliefs last: the march along their rays ends where something nearer is known.
+        # Reliefs last: ray marching ends at nearer hits of other shapes.
         shapes.sort(key=lambda shape: isinstance(shape, Relief))
         fronts = np.stack([shape.face for shape in shapes if shape.background])
         for _ in range(_TRIES):
@@ -76,7 +76,7 @@ def _outward(azimuth: float, elevation: float) -> np.ndarray:
 
 
 def facade(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Range]:
-    """A wall that fills the picture, plain or in relief, with things on it and before it."""
+    """A wall that fills the image, flat or in relief, with objects on it and before it."""
     shapes = [_wall(rng, device, 0.0)]
     if chance(rng, 0.5):
         shapes.append(ground(rng, device, -uniform(rng, 0.25, 0.5)))
@@ -84,13 +84,13 @@ def facade(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Ra
         size = extent(rng, 0.04, 0.22)
         place = np.array([uniform(rng, -0.55, 0.55), uniform(rng, -0.4, 0.4), uniform(rng, -0.5, 1.0) * size[2]])
         shapes.append(Box(matrix_from_vector(np.array([0.0, 0.0, normal(rng, 0.02)])), place, size))
-    shapes += [_thing(rng, 0.35, depth=(0.02, 0.35)) for _ in range(whole(rng, 0, 4))]
+    shapes += [_object(rng, 0.35, depth=(0.02, 0.35)) for _ in range(whole(rng, 0, 4))]
     shapes += [rod(rng, depth=(0.02, 0.3)) for _ in range(choice(rng, (0, 1, 3), (0.5, 0.3, 0.2)))]
     return shapes, (-0.8, 0.8), (-0.15, 0.4)
 
 
 def court(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Range]:
-    """Two walls meeting at a corner over a floor, with things in it."""
+    """Two walls that meet at a corner over a floor, with objects in it."""
     floor = -uniform(rng, 0.15, 0.4)
     turn = uniform(rng, 0.3, 1.2)
     left, right = (
@@ -105,7 +105,7 @@ def court(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Ran
 
 
 def table(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Range]:
-    """Ground seen from above: things on a table, terrain from the air."""
+    """Ground seen from above: objects on a table, terrain from the air."""
     shapes = [ground(rng, device, 0.0, relief=0.6)]
     if chance(rng, 0.4):
         shapes.append(_wall(rng, device, -uniform(rng, 0.5, 1.5)))
@@ -114,7 +114,7 @@ def table(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Ran
 
 
 def statue(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Range]:
-    """One large thing made of many rounded ones, before a wall or the sky."""
+    """One large object of many rounded parts, before a wall or the sky."""
     floor = -uniform(rng, 0.3, 0.45)
     shapes = [ground(rng, device, floor)]
     if chance(rng, 0.75):
@@ -130,17 +130,17 @@ def statue(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Ra
 
 
 def thicket(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Range]:
-    """Many thin and small things at all depths before a background."""
+    """Many thin and small objects at all depths before a background."""
     shapes = [_wall(rng, device, -uniform(rng, 0.2, 0.8))]
     if chance(rng, 0.5):
         shapes.append(ground(rng, device, -uniform(rng, 0.3, 0.5)))
     shapes += [rod(rng, depth=(-0.3, 0.35)) for _ in range(whole(rng, 3, 7))]
-    shapes += [_thing(rng, 0.15, depth=(-0.3, 0.35)) for _ in range(whole(rng, 2, 6))]
+    shapes += [_object(rng, 0.15, depth=(-0.3, 0.35)) for _ in range(whole(rng, 2, 6))]
     return shapes, (-0.5, 0.5), (-0.1, 0.5)
 
 
 THINGS: Mix = {facade: 0.3, court: 0.2, table: 0.22, statue: 0.16, thicket: 0.12}
-"""Things to walk around, at arm's length or a little more."""
+"""Layouts at arm's length or a little more."""
 
 
 def _wall(rng: Generator, device: torch.device, depth: float) -> Shape:
@@ -154,7 +154,7 @@ def ground(rng: Generator, device: torch.device, height: float, relief: float = 
 
 
 def slab(rng: Generator, device: torch.device, axes: np.ndarray, place: np.ndarray, relief: float) -> Shape:
-    """A large surface whose local z points outwards: flat, or in relief with this probability."""
+    """A large surface whose local z points outwards, with probability ``relief`` in relief, else flat."""
     reach, thick = 8.0, log_uniform(rng, 0.01, 0.1)
     if not chance(rng, relief):
         return Box(axes, place - axes[:, 2], np.array([reach, reach, 1.0]), background=True)
@@ -172,13 +172,13 @@ def heights(rng: Generator, device: torch.device) -> Tensor:
     else:
         fields = {"blocks": _blocks, "masonry": masonry, "stones": stones, "leaves": dead_leaves}
         field = fields[kind](rng, _RELIEF_SIZE, device)
-        field = eased(torch.lerp(field, smooth, uniform(rng, 0.0, 0.5)))
+        field = smooth_steps(torch.lerp(field, smooth, uniform(rng, 0.0, 0.5)))
     field = (field - field.min()) / (field.max() - field.min()).clamp(min=1e-6)
     return field * 1.96 - 0.98
 
 
 def _blocks(rng: Generator, size: int, device: torch.device) -> Tensor:
-    """Rectangles raised and sunk one over another: windows, sills, panels, shape (S, S)."""
+    """Overlapping raised and sunk rectangles: windows, sills, panels, shape (S, S)."""
     field = torch.zeros(size, size, device=device)
     for _ in range(whole(rng, 5, 24)):
         top, left = whole(rng, 0, size), whole(rng, 0, size)
@@ -189,8 +189,8 @@ def _blocks(rng: Generator, size: int, device: torch.device) -> Tensor:
     return field
 
 
-def eased(field: Tensor) -> Tensor:
-    """Steps spread over two or three texels, so that they are steep but not infinitely so."""
+def smooth_steps(field: Tensor) -> Tensor:
+    """Smooth steps over two or three texels, so that their slope is finite."""
     for axis in (0, 1):
         field = 0.25 * field.roll(1, axis) + 0.5 * field + 0.25 * field.roll(-1, axis)
     return field
@@ -200,11 +200,11 @@ def extent(rng: Generator, low: float, high: float) -> np.ndarray:
     return np.array([log_uniform(rng, low, high) for _ in range(3)])
 
 
-def _thing(rng: Generator, reach: float, depth: tuple[float, float]) -> Shape:
+def _object(rng: Generator, reach: float, depth: tuple[float, float]) -> Shape:
     """A box or rounded solid anywhere in the view."""
     place = np.array([uniform(rng, -0.5, 0.5), uniform(rng, -0.35, 0.35), uniform(rng, *depth)])
     if chance(rng, 0.4):
-        return Box(_turned(rng), place, extent(rng, 0.03, reach / 2))
+        return Box(_rotated(rng), place, extent(rng, 0.03, reach / 2))
     return rounded(rng, place, log_uniform(rng, 0.03, reach / 2))
 
 
@@ -221,14 +221,14 @@ def standing(rng: Generator, floor: float) -> Shape:
 
 def rounded(rng: Generator, place: np.ndarray, radius: float) -> Shape:
     size = radius * np.array([log_uniform(rng, 0.6, 1.6) for _ in range(3)])
-    return Revolution(_turned(rng), place, size, profile=_profile(rng))
+    return Revolution(_rotated(rng), place, size, profile=_profile(rng))
 
 
 def rod(rng: Generator, depth: tuple[float, float]) -> Shape:
-    """A thin cylinder, upright or anyhow: poles, branches, cables."""
+    """A thin cylinder, upright or of any direction: poles, branches, cables."""
     place = np.array([uniform(rng, -0.5, 0.5), uniform(rng, -0.3, 0.3), uniform(rng, *depth)])
     thick = log_uniform(rng, 0.004, 0.03)
-    turn = FLOOR if chance(rng, 0.5) else _turned(rng)
+    turn = FLOOR if chance(rng, 0.5) else _rotated(rng)
     return Revolution(turn, place, np.array([thick, thick, uniform(rng, 0.15, 0.7)]), profile=(1.0, 0.0, 0.0))
 
 
@@ -239,5 +239,5 @@ def _profile(rng: Generator) -> tuple[float, float, float]:
     return choice(rng, profiles, (0.45, 0.2, 0.1, 0.15, 0.1))
 
 
-def _turned(rng: Generator) -> np.ndarray:
+def _rotated(rng: Generator) -> np.ndarray:
     return matrix_from_vector(direction(rng) * uniform(rng, 0.0, math.pi))

@@ -1,7 +1,6 @@
-"""What a camera makes of a scene: the augmentations, each a function of its own.
+"""Augmentations that simulate a camera.
 
-All take and give images as (V, 3, H, W) float32. Up to :func:`develop` the values are linear light, from it on they are
-sRGB in [0, 1].
+Images are float32, shape (V, 3, H, W); before :func:`develop` in linear light, after it in sRGB from 0 to 1.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from .draws import chance, choice, log_uniform, mean, noise, normal, uniform
 
 
 def photograph(generator: Generator, radiance: Tensor) -> Tensor:
-    """All of it, with strengths drawn at random: mostly good photographs, some mediocre ones."""
+    """All augmentations with random strengths: mostly good photographs, some mediocre ones."""
     views = len(radiance)
     mild = chance(generator, 0.6)
     spread = 0.05 if mild else 0.2
@@ -40,13 +39,13 @@ def photograph(generator: Generator, radiance: Tensor) -> Tensor:
 
 
 def expose(radiance: Tensor, gain: Tensor) -> Tensor:
-    """The mean brightness of view 0 brought to a middle grey, each view then times its own gain (V,)."""
+    """Scale the mean brightness of view 0 to middle gray, and each view by its gain (V,)."""
     bright = mean(radiance[0]).clamp(min=1e-6)
     return radiance * (0.22 / bright * gain.to(radiance.device)[:, None, None, None])
 
 
 def white_balance(image: Tensor, gains: Tensor) -> Tensor:
-    """Each colour of each view times its own gain (V, 3)."""
+    """Scale each color of each view by its gain (V, 3)."""
     return image * gains.to(image.device)[:, :, None, None]
 
 
@@ -78,7 +77,7 @@ def blur(image: Tensor, sigma: list[float]) -> Tensor:
 
 def develop(image: Tensor, contrast: float = 1.0) -> Tensor:
     """Linear light to sRGB in [0, 1] (gamma 2.2), highlights rolled off softly, then contrast around the middle."""
-    # Identity in the shadows, 1 reached smoothly at about four times middle grey and beyond.
+    # Identity in the shadows, 1 reached smoothly at about four times middle gray and beyond.
     image = image.clamp(min=0)
     image = torch.where(image < 0.5, image, 1 - 0.5 * torch.exp(1 - 2 * image))
     return ((image.clamp(min=1e-5) ** (1 / 2.2) - 0.5) * contrast + 0.5).clamp(0, 1)
@@ -90,19 +89,19 @@ def sharpen(image: Tensor, amount: float) -> Tensor:
 
 
 def grain(generator: Generator, image: Tensor, sigma: float) -> Tensor:
-    """Noise of the sensor, stronger where it is bright and shared a little between neighbours, as by demosaicing.
+    """Noise of the sensor, stronger where it is bright and shared a little between neighbors, as by demosaicing.
 
     Args:
         sigma: standard deviation at half brightness.
     """
-    views, colours, height, width = image.shape
-    drawn = noise(generator, views, colours, height + 1, width + 1).to(image.device)
+    views, colors, height, width = image.shape
+    drawn = noise(generator, views, colors, height + 1, width + 1).to(image.device)
     shared = drawn[..., 1:, :-1] + drawn[..., :-1, 1:]
     return image + sigma * (0.5 + image) * (0.8 * drawn[..., :-1, :-1] + 0.6 / math.sqrt(2) * shared)
 
 
 def jpeg(image: Tensor, quality: float) -> Tensor:
-    """The loss of JPEG: 8x8 cosine transform of luma and chroma, quantised by the standard's tables.
+    """The loss of JPEG: 8x8 cosine transform of luma and chroma, quantized by the standard's tables.
 
     Args:
         quality: 1 to 100, by libjpeg's scale.
@@ -123,87 +122,31 @@ def jpeg(image: Tensor, quality: float) -> Tensor:
 
 
 def _mixed(matrix: Tensor, image: Tensor) -> Tensor:
-    """Each colour as a mixture of all three, by a matrix (3, 3)."""
+    """Each color as a mixture of all three, by a matrix (3, 3)."""
     red, green, blue = image.unbind(dim=1)
     return torch.stack([row[0] * red + row[1] * green + row[2] * blue for row in matrix], dim=1)
 
 
 @lru_cache(maxsize=1)
 def _jpeg_constants() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The cosine transform (8, 8), quantisation (3, 8, 8) in units of white, and colours to YCbCr and back."""
+    """The cosine transform (8, 8), quantization (3, 8, 8) in units of white, and colors to YCbCr and back."""
     k = torch.arange(8, dtype=torch.float64)
     transform = torch.cos(math.pi * (2 * k[None] + 1) * k[:, None] / 16) / 2
     transform[0] /= math.sqrt(2)
     # Annex K of the JPEG standard (ITU T.81).
     luma = [
-        16,
-        11,
-        10,
-        16,
-        24,
-        40,
-        51,
-        61,
-        12,
-        12,
-        14,
-        19,
-        26,
-        58,
-        60,
-        55,
-        14,
-        13,
-        16,
-        24,
-        40,
-        57,
-        69,
-        56,
-        14,
-        17,
-        22,
-        29,
-        51,
-        87,
-        80,
-        62,
-        18,
-        22,
-        37,
-        56,
-        68,
-        109,
-        103,
-        77,
-        24,
-        35,
-        55,
-        64,
-        81,
-        104,
-        113,
-        92,
-        49,
-        64,
-        78,
-        87,
-        103,
-        121,
-        120,
-        101,
-        72,
-        92,
-        95,
-        98,
-        112,
-        100,
-        103,
-        99,
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
     ]
     chroma = torch.full((8, 8), 99.0)
     chroma[:4, :4] = torch.tensor([[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]])
-    tables = torch.stack([torch.tensor(luma, dtype=torch.float32).reshape(8, 8), chroma, chroma]) / 255
+    tables = torch.stack([torch.tensor(luma, dtype=torch.float32), chroma, chroma]) / 255
     to_luma = torch.tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
     return transform.float(), tables, to_luma, torch.linalg.inv(to_luma)
 

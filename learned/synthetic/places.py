@@ -1,8 +1,7 @@
-"""Places to stand in: yards between buildings under the sky, and rooms.
+"""Layouts with the camera at a person's height: yards between buildings under the sky, and rooms.
 
-Here the camera stands at the height of a person's eyes or arms, which says how far along the ground things are. As in
-:mod:`~diptych.learned.synthetic.layouts`, the world is about 1 wide where the cameras look, which is near; buildings
-and walls stand behind that.
+As in :mod:`~diptych.learned.synthetic.layouts`, the world is about 1 wide where the cameras look; buildings and walls
+are behind that.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from .layouts import (
     Mix,
     Range,
     court,
-    eased,
     extent,
     facade,
     ground,
     heights,
     rounded,
     slab,
+    smooth_steps,
     standing,
     statue,
     table,
@@ -40,11 +39,11 @@ CEILING = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 UP = np.array([0.0, 1.0, 0.0])
 
 _FARTHEST = 1.6
-"""The distance of a camera from where it looks; walls beside it have to leave room for that."""
+"""Largest distance of a camera from its target; walls beside the target are farther away."""
 
 
 def yard(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Range]:
-    """A building with wings or none beyond open ground, perhaps with others beside it, trees and small things."""
+    """A building on open ground, perhaps with wings and other buildings, trees and small objects."""
     floor, behind = -uniform(rng, 0.32, 0.6), log_uniform(rng, 0.3, 7.0)
     scale = 1 + behind
     shapes = [ground(rng, device, floor, relief=0.15)]
@@ -96,19 +95,19 @@ def room(rng: Generator, device: torch.device) -> tuple[list[Shape], Range, Rang
 
 
 PLACES: Mix = {facade: 0.08, court: 0.11, table: 0.09, statue: 0.05, thicket: 0.05, yard: 0.36, room: 0.26}
-"""All that photographs are taken of: things, and the places where they stand."""
+"""Object layouts and places."""
 
 
 def _building(
     rng: Generator, device: torch.device, turn: np.ndarray, foot: np.ndarray, size: np.ndarray, scale: float
 ) -> list[Shape]:
-    """A block under a roof or none.
+    """A block with or without a roof.
 
     Args:
         turn: world_from_local, the front towards local +z.
-        foot: of the middle of the front, in the world.
+        foot: bottom center of the front, in the world.
         size: half extents.
-        scale: how wide the view is there.
+        scale: width of the view there.
     """
     middle = foot + turn @ [0.0, size[1], -size[2]]
     shapes: list[Shape] = [Box(turn, middle, size, background=True)]
@@ -122,7 +121,7 @@ def _building(
     eaves = foot + 2 * size[1] * UP
     kind = choice(rng, ("slope", "cone", "flat"), (0.55, 0.15, 0.3))
     if kind == "slope":
-        # Its local z points down along the slope: what bounds the cameras is the plane at the eaves.
+        # Its local z points down along the slope, so that the plane at the eaves bounds the cameras.
         lean, length = uniform(rng, 0.3, 1.0), size[1] * uniform(rng, 0.2, 0.7)
         down = turn @ np.array(
             [[1.0, 0.0, 0.0], [0.0, math.sin(lean), -math.cos(lean)], [0.0, math.cos(lean), math.sin(lean)]]
@@ -147,7 +146,7 @@ def _bays(rng: Generator, size: int, device: torch.device) -> Tensor:
         field = torch.where(up > 0.94, 0.95, field)
     if chance(rng, 0.3):
         field = torch.where((across - 0.5).abs() > 0.46, 0.9, field)
-    return eased(field)
+    return smooth_steps(field)
 
 
 def _tree(rng: Generator, foot: np.ndarray, radius: float) -> list[Shape]:
@@ -169,7 +168,7 @@ def _cupboard(rng: Generator, drop: float, back: float) -> list[Shape]:
 
 
 def _desk(rng: Generator, drop: float, back: float) -> list[Shape]:
-    """A board on four legs or on none, with a thing on it, and perhaps a chair's seat and back."""
+    """A board on four legs, with an object on it, and perhaps a chair's seat and back."""
     wide, deep, tall, thick = uniform(rng, 0.15, 0.5), uniform(rng, 0.1, 0.3), drop * uniform(rng, 0.4, 0.9), 0.015
     turn = _upright(normal(rng, 0.1) + choice(rng, (0.0, math.pi / 2)))
     foot = np.array([uniform(rng, -0.7, 0.7), -drop, uniform(rng, -back + deep, 0.3)])
@@ -195,5 +194,5 @@ def _picture(rng: Generator, drop: float, back: float) -> list[Shape]:
 
 
 def _upright(angle: float) -> np.ndarray:
-    """A turn about the vertical."""
+    """A rotation about the vertical."""
     return matrix_from_vector(np.array([0.0, angle, 0.0]))

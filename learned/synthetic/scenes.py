@@ -1,4 +1,4 @@
-"""The entry: sample number N of a seed, and exact correspondences between its views."""
+"""Sample number N of a seed, and exact correspondences between its views."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from .cameras import Views, bundle, disturbed
+from .cameras import PinholeCameras, bundle, perturb_poses
 from .draws import chance, choice, generator, log_uniform, uniform, whole
 from .layouts import THINGS, Layout, Mix, layout
 from .photography import develop, expose, photograph
@@ -18,21 +18,21 @@ from .shading import Atlas, Light, Material, render
 from .shapes import Shape
 from .textures import texture
 
-_CALM = 0.6, 0.97
-"""How much of a plain material's pattern is taken away."""
+_FLATTENING = 0.6, 0.97
+"""Share by which the contrast of a plain texture is reduced."""
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One bundle of views of a scene, on one device.
+    """Views of a scene, on one device.
 
     Attributes:
         images: sRGB in [0, 1], view 0 is the reference, then the sources, roughly best first, shape (V, 3, H, W).
-        intrinsics: K with pixel centres at halves, shape (V, 3, 3).
+        intrinsics: K with pixel centers at halves, shape (V, 3, 3).
         rotations, translations: ``cam_from_world``, shapes (V, 3, 3) and (V, 3).
-        depth: exact z-depth of the first D views at pixel centres, 0 where a ray meets nothing, shape (D, H, W).
+        depth: exact z-depth of the first D views at pixel centers, 0 where a ray meets nothing, shape (D, H, W).
         normal: in the camera's frame and facing the camera, 0 where a ray meets nothing, shape (D, H, W, 3).
-        near, far: a depth range of the reference, such as a sparse model would give.
+        near, far: the depth range of the reference, as from a sparse model.
     """
 
     images: Tensor
@@ -46,8 +46,8 @@ class Sample:
 
 
 @dataclass(frozen=True, eq=False)
-class Correspondences:
-    """Where the pixel centres of one view lie in another, shape (H, W, ...).
+class PixelCorrespondences:
+    """Positions of the pixel centers of one view in another.
 
     Attributes:
         xy: position in the other view in pixels, shape (H, W, 2).
@@ -73,19 +73,19 @@ def sample(
     pose_noise: float = 0.1,
     mix: Mix = THINGS,
     plain: float = 0.0,
-    kin: float = 0.0,
+    same_material: float = 0.0,
 ) -> Sample:
-    """Sample ``number`` of the endless set ``seed``: always the same for the same arguments.
+    """Sample ``number`` of ``seed``: the same for the same arguments.
 
     Args:
         views: the reference and its sources, at least 1.
         depth_views: how many views get depth and normals.
-        augment: whether the views are photographed (:func:`~diptych.learned.synthetic.photography.photograph`) and the
-            cameras handed out are slightly wrong; else clean pictures and exact cameras.
+        augment: whether to augment the images (:func:`~diptych.learned.synthetic.photography.photograph`) and to
+            perturb the cameras; else clean images and exact cameras.
         pose_noise: largest error of the cameras, in pixels of reprojection; half of the samples have none.
         mix: kinds of arrangements and how often each is drawn.
-        plain: share of the textures that have next to no pattern, as painted walls and boards have.
-        kin: share of the shapes that are made of the same as the one before, as the parts of a building or a table are.
+        plain: share of nearly uniform textures, such as painted walls.
+        same_material: share of the shapes with the material of the previous one, such as the parts of a building.
 
     Raises:
         ValueError: ``depth_views`` is not between 1 and ``views``.
@@ -96,17 +96,17 @@ def sample(
     rng = generator(seed, number)
     plan = layout(rng, device, mix)
     cameras = bundle(rng, views, width, height, plan.toward, plan.fronts)
-    shapes = [shape for shape in plan.shapes if shape.background or not _in_the_way(shape, cameras)]
+    shapes = [shape for shape in plan.shapes if shape.background or not _blocks_view(shape, cameras)]
     count = whole(rng, 2, 4)
     # About as many texels as the image has pixels across.
     size = min(max(1 << (width - 1).bit_length(), 64), 512)
-    textures = torch.stack([_calmed(rng, texture(rng, size, device), plain) for _ in range(count)])
-    materials = _materials(rng, len(shapes), count, width, kin)
+    textures = torch.stack([_flattened(rng, texture(rng, size, device), plain) for _ in range(count)])
+    materials = _materials(rng, len(shapes), count, width, same_material)
     rendering = render(shapes, materials, Atlas(textures**2.2), _light(rng, plan), cameras)
     if augment:
         images = photograph(rng, rendering.radiance)
         if chance(rng, 0.5):
-            cameras = disturbed(rng, cameras, uniform(rng, 0.0, pose_noise))
+            cameras = perturb_poses(rng, cameras, uniform(rng, 0.0, pose_noise))
     else:
         images = develop(expose(rendering.radiance, torch.ones(views)))
     scale = log_uniform(rng, 0.2, 20.0)
@@ -124,11 +124,11 @@ def sample(
     )
 
 
-def correspondences(sample: Sample, first: int = 0, second: int = 1, tolerance: float = 0.003) -> Correspondences:
-    """Exact matches of every pixel centre of view ``first`` in view ``second``.
+def correspondences(sample: Sample, first: int = 0, second: int = 1, tolerance: float = 0.003) -> PixelCorrespondences:
+    """Exact matches of every pixel center of view ``first`` in view ``second``.
 
     Both need depth (``depth_views``). A point is visible where it falls inside the other image and the depth there,
-    taken at the surrounding pixel centres, is its own within ``tolerance`` (relative); so pixels next to an occluding
+    taken at the surrounding pixel centers, is its own within ``tolerance`` (relative); so pixels next to an occluding
     border count as hidden. The cameras must be exact (``augment=False`` or ``pose_noise=0``).
     """
     depth, other = sample.depth[first], sample.depth[second]
@@ -150,11 +150,11 @@ def correspondences(sample: Sample, first: int = 0, second: int = 1, tolerance: 
     inverse = torch.where(other > 0, 1 / other.clamp(min=1e-9), 0.0)[None, None].double()
     there = F.grid_sample(inverse, grid[None], align_corners=False, padding_mode="border")[0, 0]
     visible = inside & (depth > 0) & ((there * z - 1).abs() < tolerance)
-    return Correspondences(xy.float(), z.float(), visible)
+    return PixelCorrespondences(xy.float(), z.float(), visible)
 
 
 def _range(rng: Generator, depth: Tensor) -> tuple[float, float]:
-    """About 0.8 times the 1st and 1.25 times the 99th percentile of the depths, loosened at random."""
+    """About 0.8 times the 1st and 1.25 times the 99th percentile of the depths, with random factors."""
     known = depth[depth > 0]
     low, high = torch.quantile(
         known[:: max(1, len(known) // 8192)], torch.tensor([0.01, 0.99], device=depth.device)
@@ -162,31 +162,31 @@ def _range(rng: Generator, depth: Tensor) -> tuple[float, float]:
     return low * uniform(rng, 0.65, 0.9), high * log_uniform(rng, 1.1, 1.6)
 
 
-def _calmed(rng: Generator, image: Tensor, plain: float) -> Tensor:
-    """A texture, with this probability nearly of one colour."""
-    # Nothing is drawn where nothing is plain, so that samples without are what they always were; so with kin.
+def _flattened(rng: Generator, image: Tensor, plain: float) -> Tensor:
+    """A texture, with the probability ``plain`` nearly of one color."""
+    # Draw nothing if plain is 0, so that such samples do not depend on it; the same for same_material.
     if not plain or not chance(rng, plain):
         return image
-    return torch.lerp(image, image.mean(dim=2, keepdim=True).mean(dim=1, keepdim=True), uniform(rng, *_CALM))
+    return torch.lerp(image, image.mean(dim=2, keepdim=True).mean(dim=1, keepdim=True), uniform(rng, *_FLATTENING))
 
 
-def _in_the_way(shape: Shape, cameras: Views) -> bool:
-    """Whether a thing stands so near to a camera that it would fill its view."""
+def _blocks_view(shape: Shape, cameras: PinholeCameras) -> bool:
+    """Whether a shape is so near to a camera that it would fill its view."""
     distance = np.linalg.norm(cameras.centers - shape.center, axis=1)
     return bool((distance - shape.radius < 0.3 * np.linalg.norm(cameras.centers, axis=1)).any())
 
 
-def _materials(rng: Generator, shapes: int, textures: int, width: int, kin: float) -> list[Material]:
-    """One for each shape, with the probability ``kin`` that of the shape before."""
+def _materials(rng: Generator, shapes: int, textures: int, width: int, same_material: float) -> list[Material]:
+    """One for each shape, with the probability ``same_material`` that of the previous shape."""
     found: list[Material] = []
     for _ in range(shapes):
-        same = found and kin and chance(rng, kin)
+        same = found and same_material and chance(rng, same_material)
         found.append(found[-1] if same else _material(rng, textures, width))
     return found
 
 
 def _material(rng: Generator, textures: int, width: int) -> Material:
-    """Texels about as large as pixels: real photographs are sharp, and some surfaces are out of reach."""
+    """A random material with texels about as large as pixels, since photographs are sharp."""
     tone = log_uniform(rng, 0.6, 1.2)
     return Material(
         texture=whole(rng, 0, textures - 1),
@@ -200,7 +200,7 @@ def _material(rng: Generator, textures: int, width: int) -> Material:
 
 
 def _light(rng: Generator, plan: Layout) -> Light:
-    """From an overcast sky to hard sunshine, the sun somewhere on the side of the cameras."""
+    """From an overcast sky to hard sunshine, the sun on the side of the cameras."""
     azimuth, height = uniform(rng, -1.2, 1.2), uniform(rng, 0.35, 1.3)
     front = math.atan2(plan.toward[0], plan.toward[2])
     toward = np.array(

@@ -1,6 +1,6 @@
-"""From shapes, materials and light to pictures with exact depth: ray casting, filtered textures, sun and shadow.
+"""Render images with exact depth from shapes, materials and light: ray casting, filtered textures, sun and shadow.
 
-Everything is a function of the place in the world only (but for faint highlights), so views agree with one another.
+Radiance depends on the position in the world only (except for faint highlights), so that views are consistent.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .cameras import Views
-from .shapes import NOTHING, Shape, Triple, transform
+from .cameras import PinholeCameras
+from .shapes import NO_HIT, Shape, Triple, transform
 
 PROBES = 2
 """Texture look-ups along the longer axis of a pixel's footprint."""
@@ -22,16 +22,16 @@ PROBES = 2
 
 @dataclass(frozen=True)
 class Material:
-    """How the surface of a shape looks.
+    """The material of a shape.
 
     Attributes:
         texture: index of the texture.
         density: texels per unit of the world.
         offset: of the texture's origin in texels.
-        tint: factor on the texture's colours (linear light).
+        tint: factor on the texture's colors (linear light).
         gloss: strength of highlights, 0 for none.
         shine: exponent of the highlight (Blinn 1977).
-        stains: strength of slow variations of brightness, 0 for none, which break the repetition of the texture.
+        stains: strength of slow variations of brightness, 0 for none, which hide the repetition of the texture.
     """
 
     texture: int
@@ -45,11 +45,11 @@ class Material:
 
 @dataclass(frozen=True, eq=False)
 class Light:
-    """A sun and a sky. Colours are linear RGB.
+    """A sun and a sky. Colors are linear RGB.
 
     Attributes:
         toward_sun: unit vector in the world, shape (3,).
-        sun, sky, ground: colours of the sun's light, of the light from above and of that from below.
+        sun, sky, ground: colors of the sun's light, of the light from above and of that from below.
     """
 
     toward_sun: np.ndarray
@@ -60,11 +60,11 @@ class Light:
 
 @dataclass(frozen=True, eq=False)
 class Rendering:
-    """What the views see.
+    """The images, depths and normals of views.
 
     Attributes:
         radiance: linear RGB, shape (V, 3, H, W).
-        depth: exact z-depth at pixel centres, 0 for sky, shape (V, H, W).
+        depth: exact z-depth at pixel centers, 0 for sky, shape (V, H, W).
         normal: in the camera's frame and facing it, 0 for sky, shape (V, H, W, 3).
     """
 
@@ -74,7 +74,7 @@ class Rendering:
 
 
 class Atlas:
-    """Textures with their mip levels (Williams 1983) in one table, for filtered look-ups at any place.
+    """Textures with their mip levels (Williams 1983) in one table, for filtered look-ups.
 
     Args:
         textures: linear RGB, tileable, shape (N, 3, S, S), S a power of two.
@@ -102,7 +102,7 @@ class Atlas:
         Args:
             texture: index of the texture.
             u, v: position in texels of the finest level, shape (N, K) for K probes that are averaged.
-            footprint: width to be averaged over in texels, shape (N,).
+            footprint: filter width in texels, shape (N,).
 
         Returns: linear RGB, shape (N, 3).
         """
@@ -132,12 +132,14 @@ class Atlas:
         )
 
 
-def render(shapes: list[Shape], materials: list[Material], atlas: Atlas, light: Light, views: Views) -> Rendering:
-    """What every view sees of the shapes, each with its material."""
+def render(
+    shapes: list[Shape], materials: list[Material], atlas: Atlas, light: Light, views: PinholeCameras
+) -> Rendering:
+    """Render the shapes, each with its material, in every view."""
     device = atlas.table.device
     directions = torch.stack([views.directions(view, device) for view in range(len(views))])
     depth, which = _trace(shapes, views, directions)
-    # Pixels sorted by the shape they see: each shape's lie side by side, those of the sky come first.
+    # Sort pixels by the shape they see, so that those of a shape are contiguous; the sky comes first.
     ordered, order = torch.sort(which.reshape(-1), stable=True)
     first = torch.searchsorted(ordered, torch.arange(len(shapes) + 1, dtype=ordered.dtype, device=device)).tolist()
     rays = directions.permute(1, 0, 2, 3).reshape(3, -1).index_select(1, order)
@@ -156,20 +158,20 @@ def render(shapes: list[Shape], materials: list[Material], atlas: Atlas, light: 
     normal, albedo, openness = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
     sky = first[0]
     gloss = torch.tensor([[m.gloss, m.shine] for m in materials], device=device).T.index_select(1, ordered[sky:].long())
-    lit = _lit(shapes, light, point[:, sky:], normal, rays[:, sky:], albedo, openness, gloss)
+    lit = _shade(shapes, light, point[:, sky:], normal, rays[:, sky:], albedo, openness, gloss)
 
     shape = (3, len(views), views.height, views.width)
     radiance = torch.empty_like(rays).index_copy_(1, order, torch.cat([_sky(rays[:, :sky], light), lit], dim=1))
     picture = radiance.reshape(shape).transpose(0, 1).contiguous()
     world = torch.zeros_like(rays).index_copy_(1, order[sky:], normal).reshape(shape)
-    in_camera = [_turned(*pair) for pair in zip(views.rotations, world.transpose(0, 1), strict=True)]
+    in_camera = [_rotated(*pair) for pair in zip(views.rotations, world.transpose(0, 1), strict=True)]
     return Rendering(_softened(picture, which), depth, torch.stack(in_camera).permute(0, 2, 3, 1).contiguous())
 
 
-def _trace(shapes: list[Shape], views: Views, directions: Tensor) -> tuple[Tensor, Tensor]:
+def _trace(shapes: list[Shape], views: PinholeCameras, directions: Tensor) -> tuple[Tensor, Tensor]:
     """Depth (V, H, W), 0 where nothing is met, and index of the shape met, -1 for none."""
     count, _, height, width = directions.shape
-    depth = torch.full((count, height, width), NOTHING, device=directions.device)
+    depth = torch.full((count, height, width), NO_HIT, device=directions.device)
     which = torch.full((count, height, width), -1, dtype=torch.int8, device=directions.device)
     for view, center in enumerate(views.centers):
         origin = (float(center[0]), float(center[1]), float(center[2]))
@@ -186,7 +188,7 @@ def _trace(shapes: list[Shape], views: Views, directions: Tensor) -> tuple[Tenso
     return torch.where(which >= 0, depth, 0.0), which
 
 
-def _window(shape: Shape, views: Views, view: int) -> tuple[slice, slice]:
+def _window(shape: Shape, views: PinholeCameras, view: int) -> tuple[slice, slice]:
     """The rows and columns of a view in which the shape can be seen."""
     pixels, depth = views.project(view, shape.corners())
     if depth.min() < 0.05:
@@ -204,7 +206,7 @@ def _surface(
     device = point.device
     place = shape.local((point[0], point[1], point[2]))
     outward = _unit(shape.normal(place))
-    toward = _unit(_turned(shape.rotation.T, ray))
+    toward = _unit(_rotated(shape.rotation.T, ray))
     cosine = (outward * toward).sum(dim=0)
 
     # The texture is laid on from the side that the surface faces most.
@@ -232,10 +234,10 @@ def _surface(
         albedo = albedo * (1 + material.stains * (stain / atlas.means[material.texture] - 1)).clamp(min=0.2)
     sun = light.toward_sun
     openness = shape.openness(place, shape.inward((float(sun[0]), float(sun[1]), float(sun[2]))))
-    return _turned(shape.rotation, outward * -torch.sign(cosine)), albedo, openness
+    return _rotated(shape.rotation, outward * -torch.sign(cosine)), albedo, openness
 
 
-def _lit(
+def _shade(
     shapes: list[Shape],
     light: Light,
     point: Tensor,
@@ -258,7 +260,7 @@ def _lit(
 
 
 def _in_shadow(shapes: list[Shape], light: Light, point: Tensor, lit: Tensor) -> Tensor:
-    """Whether something stands between points (3, N) and the sun; asked only where ``lit``, shape (N,)."""
+    """Whether a shape occludes the sun at points (3, N), tested only where ``lit``, shape (N,)."""
     shadow = torch.zeros_like(lit)
     x, y, z = (float(value) for value in light.toward_sun)
     for shape in shapes:
@@ -272,7 +274,7 @@ def _in_shadow(shapes: list[Shape], light: Light, point: Tensor, lit: Tensor) ->
         if len(near) == 0:
             continue
         origin: Triple = (point[0, near], point[1, near], point[2, near])
-        shadow[near] |= shape.intersect(origin, (x, y, z)) < NOTHING
+        shadow[near] |= shape.intersect(origin, (x, y, z)) < NO_HIT
     return shadow
 
 
@@ -283,7 +285,7 @@ def _sky(rays: Tensor, light: Light) -> Tensor:
 
 
 def _softened(picture: Tensor, which: Tensor) -> Tensor:
-    """Pixels at the border of two shapes mix both, as a sensor does; the inside of shapes is left as it is."""
+    """Blur pixels at the border of two shapes, as a sensor does; the inside of shapes does not change."""
     border = torch.zeros_like(which, dtype=torch.bool)
     down, right = which[:, 1:] != which[:, :-1], which[:, :, 1:] != which[:, :, :-1]
     border[:, 1:] |= down
@@ -296,8 +298,8 @@ def _softened(picture: Tensor, which: Tensor) -> Tensor:
     return torch.where(border[:, None], blurred, picture)
 
 
-def _turned(rotation: np.ndarray, vectors: Tensor) -> Tensor:
-    """Vectors (3, N) turned by a rotation."""
+def _rotated(rotation: np.ndarray, vectors: Tensor) -> Tensor:
+    """Vectors (3, N) rotated by a matrix."""
     x, y, z = vectors
     return torch.stack([torch.as_tensor(value) for value in transform(rotation, (x, y, z))])
 

@@ -1,6 +1,6 @@
-"""Solid shapes and where rays meet them: boxes, surfaces of revolution and relief.
+"""Solid shapes and their intersections with rays: boxes, surfaces of revolution and reliefs.
 
-A shape is a simple solid in its own frame, placed by a rotation, a centre and one size per axis. Rays are triples of
+A shape is a simple solid in its own frame, placed by a rotation, a center and one size per axis. Rays are triples of
 coordinates, each a tensor or a plain number, so that one function serves camera rays (one origin, many directions)
 and shadow rays (many origins, one direction). Directions need not have length 1: the answer is the ray parameter t of
 ``origin + t * direction``.
@@ -20,8 +20,8 @@ from torch import Tensor
 Number: TypeAlias = "Tensor | float"
 Triple: TypeAlias = tuple[Number, Number, Number]
 
-NOTHING = float("inf")
-"""The ray parameter where a ray meets nothing."""
+NO_HIT = float("inf")
+"""The ray parameter of a ray without intersection."""
 
 _NEAR = 1e-4
 
@@ -34,8 +34,8 @@ class Shape(ABC):
         rotation: world_from_local, shape (3, 3).
         center: in the world, shape (3,).
         size: half extents along the local axes, shape (3,).
-        background: whether it is part of what closes the view, such as a wall or the ground: its face towards local +z
-            bounds the space in which cameras stand, and it throws no shadow on other shapes.
+        background: whether it bounds the scene, such as a wall or the ground: all cameras are in front of its face
+            towards local +z, and it casts no shadow on other shapes.
     """
 
     rotation: np.ndarray
@@ -43,19 +43,19 @@ class Shape(ABC):
     size: np.ndarray
     background: bool = False
 
-    def intersect(self, origin: Triple, direction: Triple, within: Number = NOTHING) -> Tensor:
-        """The ray parameter of the first hit in front of the origin, ``NOTHING`` where there is none, shape (N,).
+    def intersect(self, origin: Triple, direction: Triple, within: Number = NO_HIT) -> Tensor:
+        """The ray parameter of the first hit in front of the origin, ``NO_HIT`` where there is none, shape (N,).
 
-        Hits beyond ``within`` are of no interest and may be left out.
+        Hits beyond ``within`` may be omitted.
         """
         return self._meet(self.local(origin), self.inward(direction), within)
 
     @abstractmethod
     def normal(self, point: Triple) -> Tensor:
-        """The outward normal in the local frame, not normalised, at points given in local units, shape (3, N)."""
+        """The outward normal in the local frame, not normalized, at points given in local units, shape (3, N)."""
 
     def openness(self, point: Triple, toward_sun: Triple) -> Tensor:
-        """What share of the sun and of the sky the shape itself leaves to its surface, shape (2, N).
+        """Visibility of the sun and of the sky from the surface, as occluded by the shape itself, shape (2, N).
 
         Args:
             point: on the surface, in local units.
@@ -94,12 +94,12 @@ class Shape(ABC):
 
 
 class Box(Shape):
-    """The cube [-1, 1]^3 in its own frame; seen from inside, a room."""
+    """The cube [-1, 1]^3 in the local frame."""
 
     def _meet(self, origin: Triple, direction: Triple, within: Number) -> Tensor:
         near, far = _slabs(origin, direction)
         t = torch.where(near > _NEAR, near, far)
-        return torch.where((near <= far) & (t > _NEAR), t, NOTHING)
+        return torch.where((near <= far) & (t > _NEAR), t, NO_HIT)
 
     def normal(self, point: Triple) -> Tensor:
         p = torch.stack([torch.as_tensor(value) for value in point])
@@ -118,7 +118,7 @@ class Revolution(Shape):
     def _meet(self, origin: Triple, direction: Triple, within: Number) -> Tensor:
         a, b, c = self.profile
         dx, dy, dz = direction
-        # From the point of the ray nearest to the centre the quadratic loses no digits.
+        # From the point of the ray nearest to the center the quadratic loses no digits.
         start = -_dot(origin, direction) / _dot(direction, direction)
         px, py, pz = (o + start * d for o, d in zip(origin, direction, strict=True))
         quadratic = dx * dx + dy * dy - c * dz * dz
@@ -126,7 +126,7 @@ class Revolution(Shape):
         half = px * dx + py * dy - (b / 2 + c * pz) * dz
         rest = px * px + py * py - a - b * pz - c * pz * pz
         root = torch.sqrt(torch.as_tensor(half * half - quadratic * rest))
-        best = torch.full_like(root, NOTHING)
+        best = torch.full_like(root, NO_HIT)
         for sign in (-1, 1):
             offset = (sign * root - half) / quadratic
             inside = (pz + offset * dz).abs() <= 1
@@ -171,9 +171,9 @@ class Relief(Shape):
         near, far = _slabs(origin, direction)
         near = near.clamp(min=0.0)
         hits = torch.nonzero((near < far) & (near < within)).squeeze(1)
-        result = torch.full_like(near, NOTHING)
+        result = torch.full_like(near, NO_HIT)
         if len(hits):
-            rays = _Descent(self, _pick(origin, hits), _pick(direction, hits))
+            rays = _RayMarch(self, _pick(origin, hits), _pick(direction, hits))
             result[hits] = rays.march(near[hits], far[hits])
         return result
 
@@ -187,7 +187,7 @@ class Relief(Shape):
         return F.grid_sample(maps, at[None, None], mode="bilinear", align_corners=True)[0, :, 0]
 
     def _sunlit(self, toward_sun: Triple) -> Tensor:
-        """1 where the tile lies in the sun, 0 in its own shadow, with a narrow half-shadow, shape (S, S)."""
+        """1 in the sun, 0 in the tile's own shadow, with a narrow penumbra, shape (S, S)."""
         assert self.heights is not None
         rise = float(toward_sun[2])
         if rise < 1e-3:
@@ -197,7 +197,7 @@ class Relief(Shape):
         x = (at / self.tiles[0]).expand(size, size).reshape(-1)
         y = (at / self.tiles[1])[:, None].expand(size, size).reshape(-1)
         top = self.heights.reshape(-1)
-        rays = _Descent(self, (x, y, top), toward_sun)
+        rays = _RayMarch(self, (x, y, top), toward_sun)
         leave = (1 - top) / rise
         cover = torch.zeros_like(top)
         for step in range(1, 13):
@@ -205,7 +205,7 @@ class Relief(Shape):
         return (1 - cover / 0.1).clamp(0, 1).reshape(size, size)
 
     def _skylit(self) -> Tensor:
-        """1 on heights and less the deeper a place lies below its surroundings, shape (S, S)."""
+        """Ambient visibility: 1 on heights, less the deeper a point is below its surroundings, shape (S, S)."""
         assert self.heights is not None
         size = len(self.heights)
         y = torch.fft.fftfreq(size, device=self.heights.device)[:, None] * size
@@ -217,7 +217,7 @@ class Relief(Shape):
 
     def height(self, x: Number, y: Number) -> Tensor:
         """Bilinear height at local positions, shape (N,)."""
-        return _Descent(self, (x, y, 0.0), (0.0, 0.0, 0.0)).height(torch.as_tensor(x) * 0)
+        return _RayMarch(self, (x, y, 0.0), (0.0, 0.0, 0.0)).height(torch.as_tensor(x) * 0)
 
     def normal(self, point: Triple) -> Tensor:
         assert self.heights is not None
@@ -240,8 +240,8 @@ class Relief(Shape):
         return torch.where(side.any(dim=0), torch.where(side, p.sign(), 0.0), top)
 
 
-class _Descent:
-    """Rays in the local frame of a relief, on their way down to its surface."""
+class _RayMarch:
+    """Ray marching in the local frame of a relief."""
 
     def __init__(self, relief: Relief, origin: Triple, direction: Triple):
         assert relief.heights is not None
@@ -252,14 +252,14 @@ class _Descent:
         self.top, self.fall = origin[2], direction[2]
 
     def march(self, near: Tensor, far: Tensor) -> Tensor:
-        """The first crossing: even steps of about a texel and a half bracket it, secants and halves close in on it."""
+        """The first intersection: even steps of about 1.5 texels bracket it, secants and bisections refine it."""
         span = far - near
         count = self._steps(span)
-        high = torch.full_like(near, NOTHING)
+        high = torch.full_like(near, NO_HIT)
         for step in range(1, count + 1):
             t = near + span * (step / count)
-            high = torch.minimum(high, torch.where(self.above(t) < 0, t, NOTHING))
-        found = high < NOTHING
+            high = torch.minimum(high, torch.where(self.above(t) < 0, t, NO_HIT))
+        found = high < NO_HIT
         high = torch.where(found, high, far)
         low = high - span / count
         above, under = self.above(low), self.above(high)
@@ -275,10 +275,10 @@ class _Descent:
             high, under = torch.where(below, t, high), torch.where(below, value, under)
             low, above = torch.where(below, low, t), torch.where(below, above, value)
         t = torch.where(inside, near, torch.where(above < -under, low, high))
-        return torch.where(found & (t > _NEAR), t, NOTHING)
+        return torch.where(found & (t > _NEAR), t, NO_HIT)
 
     def above(self, t: Tensor) -> Tensor:
-        """How far over the surface the ray is at ``t``, in local units."""
+        """Height of the ray above the surface at ``t``, in local units."""
         return self.top + t * self.fall - self.height(t)
 
     def height(self, t: Tensor) -> Tensor:
@@ -299,7 +299,7 @@ def _pair(values: list[Number], like: Tensor) -> Tensor:
 
 
 def _slabs(origin: Triple, direction: Triple) -> tuple[Tensor, Tensor]:
-    """Where rays enter and leave the cube [-1, 1]^3."""
+    """Ray parameters where rays enter and leave the cube [-1, 1]^3."""
     near, far = None, None
     for o, d in zip(origin, direction, strict=True):
         inverse = 1.0 / torch.as_tensor(d + 1e-12)

@@ -1,8 +1,7 @@
-"""Procedural textures: endless, tileable, with detail down to the pixel.
+"""Procedural, tileable textures with detail down to the pixel.
 
 A texture is made of layers. A layer is a scalar field in [0, 1] (noise, dead leaves, masonry, stripes, strokes, ...)
-coloured by a palette; layers are blended through masks, and fine grain is laid over all. Every field repeats without a
-seam, so textures may be tiled.
+colored by a palette; layers are blended through masks, and fine grain covers all. Every field is periodic.
 """
 
 from __future__ import annotations
@@ -27,9 +26,9 @@ def texture(generator: Generator, size: int, device: torch.device | str = "cpu")
         size: S in texels; even, at least 32.
     """
     device = torch.device(device)
-    image = _coloured(generator, choice(generator, _GROUNDS, _GROUND_WEIGHTS)(generator, size, device))
+    image = _colored(generator, choice(generator, _GROUNDS, _GROUND_WEIGHTS)(generator, size, device))
     for _ in range(choice(generator, (0, 1, 2), (0.3, 0.45, 0.25))):
-        image = torch.lerp(image, _coloured(generator, _any(generator, size, device)), _mask(generator, size, device))
+        image = torch.lerp(image, _colored(generator, _any(generator, size, device)), _mask(generator, size, device))
     if chance(generator, 0.35):
         image = image * (1 - uniform(generator, 0.2, 0.8) * lines(generator, size, device))
     image = image * _grain(generator, size, device)
@@ -56,7 +55,7 @@ def dead_leaves(generator: Generator, size: int, device: torch.device) -> Tensor
     field = torch.full((size, size), uniform(generator, 0.0, 1.0), device=device)
     counts = sorted(round(log_uniform(generator, 3, size / 5)) for _ in range(whole(generator, 6, 14)))
     for count in counts:
-        # One leaf in every cell of a shifted lattice: dense, cheap and without a seam.
+        # One leaf in every cell of a shifted lattice: dense, cheap and periodic.
         u = (x + uniform(generator, 0, 1)) * count
         v = (y + uniform(generator, 0, 1)) * count
         column, row = u.floor(), v.floor()
@@ -166,7 +165,7 @@ def speckle(generator: Generator, size: int, device: torch.device) -> Tensor:
 
 
 def flat(generator: Generator, size: int, device: torch.device) -> Tensor:
-    """Next to no texture: a faint, slow gradient, shape (S, S)."""
+    """A faint, slow gradient, shape (S, S)."""
     return 0.5 + uniform(generator, 0.02, 0.2) * (fractal(generator, size, device, 3.0) - 0.5)
 
 
@@ -179,7 +178,7 @@ def _any(generator: Generator, size: int, device: torch.device) -> Tensor:
 
 
 def _grid(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Rows and columns of the texel centres in [0, 1)."""
+    """Rows and columns of the texel centers in [0, 1)."""
     steps = (torch.arange(size, device=device) + 0.5) / size
     return steps[:, None].expand(size, size), steps[None].expand(size, size)
 
@@ -197,20 +196,20 @@ def _grain(generator: Generator, size: int, device: torch.device) -> Tensor:
     return 1 + strength * (fractal(generator, size, device, uniform(generator, 0.5, 1.6)) - 0.5)
 
 
-def _coloured(generator: Generator, field: Tensor) -> Tensor:
-    """The field through a palette of a few related colours, shape (3, S, S)."""
-    colours = torch.stack([_colour(generator) for _ in range(2)])
+def _colored(generator: Generator, field: Tensor) -> Tensor:
+    """The field mapped to a palette of two related colors, shape (3, S, S)."""
+    colors = torch.stack([_color(generator) for _ in range(2)])
     if chance(generator, 0.6):
         # Real materials are mostly one hue, darker and lighter.
-        colours[0] = colours[1] * uniform(generator, 0.2, 0.6)
+        colors[0] = colors[1] * uniform(generator, 0.2, 0.6)
     if chance(generator, 0.3):
-        colours = colours.flip(0)
-    low, high = colours.to(field.device)[:, :, None, None]
+        colors = colors.flip(0)
+    low, high = colors.to(field.device)[:, :, None, None]
     return torch.lerp(low, high, field[None])
 
 
-def _colour(generator: Generator) -> Tensor:
-    """One sRGB colour: brightness anywhere, saturation mostly low, warm hues more often, shape (3,)."""
+def _color(generator: Generator) -> Tensor:
+    """One sRGB color: brightness anywhere, saturation mostly low, warm hues more often, shape (3,)."""
     value = uniform(generator, 0.25, 0.95)
     saturation = uniform(generator, 0.0, 1.0) ** 2 * 0.8
     hue = 0.09 + 0.08 * (uniform(generator, -1, 1)) if chance(generator, 0.6) else uniform(generator, 0.0, 1.0)

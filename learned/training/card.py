@@ -1,4 +1,4 @@
-"""The card of some weights: what they were trained on, how far, and how good they are."""
+"""The model card of trained weights."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from ...stages.provenance import diptych_version, git_state
 
 @dataclass(frozen=True)
 class Card:
-    """What a person must know of some weights.
+    """The model card of trained weights.
 
     Attributes:
-        task, network, summary: what was trained, and what it learns from what.
-        parameters: how many numbers it learned.
+        task, network, summary: name of the task, class of the network, and one sentence on its training data.
+        parameters: number of trained parameters.
         seed: of weights and data.
-        step, steps: how far the training went, and how far its schedule goes; the same command continues it.
+        step, steps: steps done and steps of the schedule; the same command resumes the training.
         seconds: wall time of training.
-        device, threads: where it ran.
-        sha256: of the file of weights.
-        metrics: the latest losses and figures on held-out samples.
-        history: with which code it was trained, one entry for each time that it was begun or continued: the first
-            ``step``, the versions of ``torch`` and of Diptych's code (``commit``), and whether that was ``dirty``.
+        device, threads: of the training.
+        sha256: of the weights file.
+        metrics: the latest losses and held-out metrics.
+        history: one entry for each start or resumption: its first ``step``, the versions of ``torch`` and of Diptych's
+            code (``commit``), and whether that was ``dirty``.
     """
 
     task: str

@@ -1,4 +1,4 @@
-"""The curves of a training: a CSV file that grows, and a picture of it."""
+"""The curves of a training, as a CSV file and a plot."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 
 HELD_OUT = "held-out "
-"""How the names begin of what is measured on samples that no training sees."""
+"""Prefix of the names of metrics on held-out samples."""
 
 _SMOOTHED = 100
-"""Steps over which the losses of single batches are averaged before they are written."""
+"""Training losses are averaged over this many steps."""
 
 
 class Curves:
-    """What a training measures, step by step, as rows of step, name, value.
+    """The metrics of a training as rows of step, name, value.
 
     Args:
-        path: of the CSV file; rows after ``step`` are of a training that was killed after its last save and go.
-        step: where the training begins or goes on.
+        path: of the CSV file; rows after ``step``, of a training killed after its last save, are dropped.
+        step: at which the training starts or resumes.
     """
 
     def __init__(self, path: Path, step: int) -> None:
@@ -30,7 +30,7 @@ class Curves:
         self.latest = {name: value for _, name, value in self._rows}
 
     def add(self, step: int, numbers: dict[str, float]) -> None:
-        """Note some numbers of a step; those of batches become one row for many steps."""
+        """Add numbers of a step; those of training batches are averaged into one row for many steps."""
         for name, value in numbers.items():
             self._open[name].append(value)
             if name.startswith(HELD_OUT) or step % _SMOOTHED == 0:
@@ -40,7 +40,7 @@ class Curves:
             self._write_rows()
 
     def write(self) -> None:
-        """Write the rows and the picture."""
+        """Write the rows and the plot."""
         self._write_rows()
         _draw(self._rows, self._path.with_suffix(".png"))
 
@@ -59,7 +59,7 @@ def _read(path: Path) -> list[tuple[int, str, float]]:
 
 
 def _draw(rows: list[tuple[int, str, float]], path: Path) -> None:
-    """One panel for each number, its course on held-out samples over that on the training's own."""
+    """One panel for each metric, on training batches and on held-out samples."""
     from matplotlib.figure import Figure
 
     courses: dict[str, dict[str, list[tuple[int, float]]]] = defaultdict(lambda: defaultdict(list))

@@ -1,4 +1,4 @@
-"""Real photos with known cameras, on which a network in training is judged and from which it never learns."""
+"""Real photos with known cameras, to evaluate a network during its training; they are no training data."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from ...stages.geometry.epipolar import (
 from ...stages.geometry.projection import unproject
 from ...stages.scene import Features, Patches, Photos, Scene, Tracks
 
-_FEWEST_VIEWS, _FEWEST_POINTS = 3, 20
-"""Photos that must agree on a point before anything is held against it, and such points that a photo must see."""
+_MIN_VIEWS, _MIN_POINTS = 3, 20
+"""Fewest photos that observe a check point, and fewest check points of a photo."""
 
 
 @dataclass(frozen=True, eq=False)
 class RealScene:
-    """What classical stages find in photos whose true cameras are known.
+    """The results of classical stages for photos with known cameras.
 
     Attributes:
-        name: what its figures are called after.
+        name: prefix of its metrics.
         photos: all of them.
-        scene: their true cameras, and the points that were triangulated with these.
-        neighbors, views: as for dense depth, views by the photo's name.
-        features, patches: by the photo's name.
+        scene: their true cameras, and the points triangulated with these.
+        neighbors, views: as for dense depth, views by photo name.
+        features, patches: by photo name.
         tracks: of the features.
     """
 
@@ -45,15 +45,15 @@ class RealScene:
     tracks: Tracks
 
     def around(self, photo: int) -> Around[View]:
-        """The view of a photo and of its neighbours."""
+        """The view of a photo and of its neighbors."""
         sources = (self.views[self.photos.names[other]] for other in self.neighbors.of(photo))
         return Around(self.views[self.photos.names[photo]], tuple(sources))
 
     def check_points(self, photo: int) -> tuple[np.ndarray, np.ndarray]:
-        """Where a photo's view shows points on which three photos agree (N, 2), and their depth (N,)."""
+        """Pixel positions (N, 2) and depths (N,) of the points of a photo that at least three photos observe."""
         scene, view = self.scene, self.views[self.photos.names[photo]]
         at = scene.names.index(self.photos.names[photo])
-        sure = np.bincount(scene.obs_point, minlength=len(scene.points)) >= _FEWEST_VIEWS
+        sure = np.bincount(scene.obs_point, minlength=len(scene.points)) >= _MIN_VIEWS
         points = scene.points[scene.obs_point[(scene.obs_photo == at) & sure[scene.obs_point]]]
         local = points @ view.rotation.T + view.translation
         xy = (local / local[:, 2:]) @ view.camera.matrix[:2].T
@@ -61,19 +61,19 @@ class RealScene:
         return xy[shown], local[shown, 2]
 
     def sample_photos(self, count: int) -> list[int]:
-        """Photos with neighbours and enough points, at most so many, evenly from first to last."""
+        """At most ``count`` photos with neighbors and enough points, evenly from first to last."""
         usable = [i for i in range(len(self.photos)) if self._is_usable(i)]
         places = np.linspace(0, len(usable) - 1, min(count, len(usable))).round().astype(int)
         return [usable[place] for place in places]
 
     def _is_usable(self, photo: int) -> bool:
         known = self.photos.names[photo] in self.scene.names and len(self.neighbors.of(photo)) > 0
-        return known and len(self.check_points(photo)[1]) >= _FEWEST_POINTS
+        return known and len(self.check_points(photo)[1]) >= _MIN_POINTS
 
     def epipolar_distances(self, features: Mapping[str, Features]) -> np.ndarray:
-        """How far matches lie from the true epipolar lines, in pixels, shape (M,).
+        """Distances of matches from the true epipolar lines, in pixels, shape (M,).
 
-        Every observation of a track is held against the one that refiners leave in its place.
+        Every observation of a track is matched with the one that refiners keep fixed.
         """
         of = {name: place for place, name in enumerate(self.scene.names)}
         known = np.array([of.get(name, -1) for name in self.photos.names])
@@ -89,14 +89,14 @@ class RealScene:
         return np.concatenate(distances)
 
     def _undistorted(self, photo: int, features: Mapping[str, Features], keypoints: np.ndarray) -> np.ndarray:
-        """Where a lens without distortion would show some keypoints, shape (N, 2)."""
+        """Undistorted pixel positions of some keypoints, shape (N, 2)."""
         name = self.photos.names[photo]
         camera = self.scene.camera(self.scene.names.index(name))
         return unproject(camera, features[name].xy[keypoints]) @ camera.matrix[:2].T
 
 
 def _fundamental(scene: Scene, first: int, second: int) -> np.ndarray:
-    """From pixels of one photo to lines in another, without the distortion of their lenses."""
+    """The fundamental matrix of two photos for undistorted pixels."""
     poses = [(scene.rotations[i], scene.translations[i]) for i in (first, second)]
     essential = essential_from_pose(*relative_pose(*poses))
     return fundamental_from_essential(essential, scene.camera(first).matrix, scene.camera(second).matrix)

@@ -1,4 +1,4 @@
-"""What can be trained: a network, the data of every step, and what is to become small."""
+"""The definition of a training: a network, the data of every step, and the loss."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .real import RealScene
 
 
 class Task(ABC):
-    """A network and how it learns.
+    """A network, its training data, its loss and its validation.
 
     Args:
-        seed: of the data: the batch of a step depends on this and on the step's number alone.
-        device: where the network is trained and where data is made.
+        seed: of the data: a batch depends only on this and on the number of the step.
+        device: of the network and the data.
 
     Class attributes:
         name: of the command and of the shipped weights.
-        summary: one sentence for the card: what is learned from what.
+        summary: one sentence for the card: output and training data of the network.
         learning_rate: the largest one.
     """
 
@@ -35,25 +35,25 @@ class Task(ABC):
 
     @abstractmethod
     def network(self) -> nn.Module:
-        """A fresh network; its first weights come from torch's own generator, which the loop seeds."""
+        """A new network; its initial weights come from torch's global generator, which the loop seeds."""
 
     @abstractmethod
     def batch(self, number: int) -> Any:
-        """The data of one step; called ahead of time from another thread."""
+        """The data of one step; called in advance from another thread."""
 
     @abstractmethod
     def loss(self, network: nn.Module, batch: Any) -> tuple[Tensor, dict[str, float]]:
-        """What is to become small, and a few numbers for the curves."""
+        """Return the training loss and scalars to log."""
 
     @abstractmethod
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """How good the network is on samples that no seed trains on."""
+        """Return metrics on held-out samples, which no seed trains on."""
 
     @abstractmethod
-    def judge(self, weights: Path, real: RealScene) -> dict[str, float]:
-        """How good the stage is with these weights on real photos with true cameras."""
+    def evaluate(self, weights: Path, real: RealScene) -> dict[str, float]:
+        """Return metrics of the stage with these weights on real photos with true cameras."""
 
 
-def mean_figures(of_samples: Sequence[dict[str, float]]) -> dict[str, float]:
-    """The mean of every figure over samples, each of which has all of them."""
+def mean_metrics(of_samples: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The mean of every metric over samples, each of which has all of them."""
     return {name: sum(each[name] for each in of_samples) / len(of_samples) for name in of_samples[0]}

@@ -1,4 +1,4 @@
-"""The tasks by name, imported when they are asked for."""
+"""The tasks by name, imported on demand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TASKS: dict[str, str] = {
     "mono": "diptych.learned.mono.task:MonoTask",
     "refiner": "diptych.learned.refiner.task:RefinerTask",
 }
-"""What ``diptych train`` can train, and where it lives."""
+"""Modules and classes of the tasks of ``diptych train``."""
 
 
 def task_named(name: str) -> type[Task]:

@@ -27,29 +27,27 @@ def digest_of(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest()
 
 
-def ready(kind: type[Network], weights: str, device: torch.device, layout: torch.memory_format) -> Network:
-    """A network with its weights on a device, to be asked and not to be changed.
-
-    It is made once for a process, whoever asks, and made anew where the file has changed.
+def load_cached(kind: type[Network], weights: str, device: torch.device, layout: torch.memory_format) -> Network:
+    """A network with its weights on a device, frozen and in evaluation mode; cached per process and file content.
 
     Args:
         kind: its class, which takes no arguments.
         weights: as of :func:`path_of`.
-        layout: of its parameters in memory.
+        layout: memory format of its parameters.
 
     Raises:
         StageFailure: as :func:`load`.
     """
     digest = digest_of(path_of(weights))
     with _BUILDING:
-        return _ready(kind, weights, digest, device, layout)
+        return _load_cached(kind, weights, digest, device, layout)
 
 
 @lru_cache(maxsize=8)
-def _ready(
+def _load_cached(
     kind: type[Network], weights: str, digest: str, device: torch.device, layout: torch.memory_format
 ) -> Network:
-    # Initial weights are drawn and thrown away: who draws beside this must not notice.
+    # Initial weights are drawn and thrown away; the global random state must not change.
     with torch.random.fork_rng(devices=[]):
         network = kind()
     load(network, weights)
@@ -57,17 +55,17 @@ def _ready(
 
 
 def load(network: nn.Module, weights: str) -> None:
-    """Give a network its weights.
+    """Load weights into a network.
 
     Raises:
-        StageFailure: ``missing-weights``; ``pickled-weights``, since reading a pickle may run a stranger's code;
+        StageFailure: ``missing-weights``; ``pickled-weights``, since reading a pickle may run foreign code;
             ``damaged-weights``; ``wrong-architecture`` where they belong to another network.
     """
     path = path_of(weights)
-    give(network, read(path), path.name)
+    load_state(network, read_tensors(path), path.name)
 
 
-def read(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a file, by name.
 
     Raises:
@@ -84,8 +82,8 @@ def read(path: Path) -> dict[str, Tensor]:
         ) from error
 
 
-def give(network: nn.Module, state: dict[str, Tensor], origin: str) -> None:
-    """Give a network tensors from the file ``origin``, which must have the network's names and shapes.
+def load_state(network: nn.Module, state: dict[str, Tensor], origin: str) -> None:
+    """Load tensors of the file ``origin`` into a network; names and shapes must be equal.
 
     Raises:
         StageFailure: ``wrong-architecture``.
@@ -105,7 +103,7 @@ def give(network: nn.Module, state: dict[str, Tensor], origin: str) -> None:
 
 
 def save(network: nn.Module, path: Path) -> str:
-    """Write the weights of a network and give their SHA-256; equal weights make equal bytes."""
+    """Write the weights of a network and return the SHA-256 of the file; equal weights make equal bytes."""
     state = {name: value.detach().to("cpu").contiguous() for name, value in network.state_dict().items()}
     with atomic_write(path) as aside:
         save_file({name: value.float() if value.is_floating_point() else value for name, value in state.items()}, aside)
@@ -113,7 +111,7 @@ def save(network: nn.Module, path: Path) -> str:
 
 
 def is_pickle(head: bytes) -> bool:
-    """Whether a file that begins so is a pickle, by itself or in the ZIP archive that ``torch.save`` makes."""
+    """Whether the first bytes of a file are those of a pickle or of the ZIP archive of ``torch.save``."""
     return head[:2] == b"PK" or head[:1] == b"\x80"
 
 
@@ -128,6 +126,6 @@ def _refuse_pickle(path: Path) -> None:
         )
 
 
-def parameters(network: nn.Module) -> int:
-    """How many numbers a network learns."""
+def parameter_count(network: nn.Module) -> int:
+    """The number of trainable parameters of a network."""
     return sum(value.numel() for value in network.parameters())

@@ -1,4 +1,4 @@
-"""Where weights lie: those that Diptych ships by their name, all others by their path."""
+"""Paths of weights: shipped ones by name, all others by path."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _SUFFIX = ".safetensors"
 
 
 def path_of(weights: str) -> Path:
-    """The file of some weights.
+    """The file of weights.
 
     Args:
-        weights: the name of weights that Diptych ships, such as ``depth``, or the path of a file.
+        weights: the name of shipped weights, such as ``depth``, or the path of a file.
 
     Raises:
         StageFailure: ``missing-weights``.

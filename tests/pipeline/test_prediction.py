@@ -10,8 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from diptych import Recipe, Result, predict, run
-from diptych.learned.mono.fitted import FittedDepth
-from diptych.learned.mono.reading import flat
+from diptych.learned.mono.aligned_network import AlignedDepth, parameter_vector
 from diptych.learned.mono.weights import MonoWeights, Part, PointErrors, Predictor
 from diptych.pipeline.prediction import camera_of
 from diptych.stages.failure import StageFailure
@@ -34,9 +33,11 @@ class Taught(Stage):
     slot = "mono"
 
     def run(self, photos: Photos) -> MonoWeights:
-        network = FittedDepth(one_wall(), scale=2.0)
+        network = AlignedDepth(one_wall(), scale=2.0)
         network.multiply_error(0.1)
-        return MonoWeights(flat(network), 64, 1.0, 4.0, photos.names[:2], photos.names[2:3], photos.names[3:], errors())
+        return MonoWeights(
+            parameter_vector(network), 64, 1.0, 4.0, photos.names[:2], photos.names[2:3], photos.names[3:], errors()
+        )
 
 
 def errors() -> tuple[PointErrors, ...]:

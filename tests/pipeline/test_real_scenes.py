@@ -65,7 +65,7 @@ def test_matches_lie_close_to_the_lines_and_shifted_ones_do_not(scene: RealScene
 )
 def test_shipped_weights_are_good_on_it(scene: RealScene, name: str, figure: str, low: float, high: float) -> None:
     task = task_named(name)(0, torch.device("cpu"))
-    figures = task.judge(path_of(name), scene)
+    figures = task.evaluate(path_of(name), scene)
     assert low < figures[figure] < high
     if name == "refiner":
         assert figures["within 0.25 px"] > figures["raw within 0.25 px"] + 0.05

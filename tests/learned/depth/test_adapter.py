@@ -1,4 +1,4 @@
-"""Networks of somebody else's as depth stages: a plane sweep exported on the spot, and files that are no networks."""
+"""External networks as depth stages: an exported plane sweep, and files that are no networks."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class PlaneSweep(nn.Module):
         return 1 / inverse[best][None], 1 - (least / costs.mean(0).clamp(min=1e-6))[None]
 
 
-class Told(nn.Module):
-    """Gives back a number of its inputs as depth: the x of the principal point of the last view, over 20."""
+class PrincipalPoint(nn.Module):
+    """Returns the x of the principal point of the last view, over 20, as depth."""
 
     def forward(
         self, images: Tensor, intrinsics: Tensor, extrinsics: Tensor, depth_range: Tensor
@@ -61,8 +61,8 @@ class Told(nn.Module):
         return intrinsics[0, -1, 0, 2] / 20 + 0 * like, images[:, -1, 0]
 
 
-class NotThere(nn.Module):
-    """Has no depth to the left, and is not sure of itself below."""
+class PartialDepth(nn.Module):
+    """Returns no depth at the left, and a low confidence at the bottom."""
 
     def forward(
         self, images: Tensor, intrinsics: Tensor, extrinsics: Tensor, depth_range: Tensor
@@ -141,7 +141,7 @@ def test_sizes_that_are_no_multiple_and_differ(sweep: NetworkDepth) -> None:
     assert share(result, depths[1]) > 0.7
 
 
-def test_few_neighbours_are_given_again(sweep: NetworkDepth, world: tuple[list[View], list[np.ndarray]]) -> None:
+def test_few_neighbors_are_given_again(sweep: NetworkDepth, world: tuple[list[View], list[np.ndarray]]) -> None:
     views, _ = world
     reference, first, second = views[2], views[1], views[3]
     three = dataclasses.replace(sweep, views=4)
@@ -174,8 +174,8 @@ def test_where_there_is_nothing_to_see_the_map_is_empty_and_says_why(
 
 def test_the_network_is_told_what_is_documented(folder: Path, world: tuple[list[View], list[np.ndarray]]) -> None:
     view = world[0][2]
-    alone = NetworkDepth(network=exported(Told(), folder), views=1, multiple=1, min_confidence=0.0)
-    result = alone.run(Around(view, ()), Context())
+    monocular = NetworkDepth(network=exported(PrincipalPoint(), folder), views=1, multiple=1, min_confidence=0.0)
+    result = monocular.run(Around(view, ()), Context())
     x = view.camera.principal_point[0] / 20
     assert view.near < x < view.far
     assert np.allclose(result.depth, x, rtol=1e-6)
@@ -188,7 +188,7 @@ def test_no_depth_has_its_reason(folder: Path, world: tuple[list[View], list[np.
     masked = view.mask.copy()
     masked[:20] = False
     view = dataclasses.replace(view, mask=masked)
-    stage = NetworkDepth(network=exported(NotThere(), folder), views=2)
+    stage = NetworkDepth(network=exported(PartialDepth(), folder), views=2)
     away = dataclasses.replace(view, rotation=np.diag([-1.0, 1.0, -1.0]) @ view.rotation)
     result = stage.run(Around(view, (view,)), Context())
     assert (result.reason[:20] == Reason.MASKED).all()

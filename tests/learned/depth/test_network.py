@@ -1,6 +1,6 @@
 import pytest
 import torch
-from diptych.learned.depth.network import ConvexEnlargement, DepthNetwork, FeaturePyramid, Peak, normalised
+from diptych.learned.depth.network import ConvexUpsampling, DepthNetwork, FeaturePyramid, Peak, normalize
 from diptych.learned.depth.task import DepthTask, rays_of
 from diptych.learned.depth.warping import Rays
 from diptych.learned.synthetic.scenes import sample
@@ -30,7 +30,7 @@ def test_units_do_not_matter(network: DepthNetwork) -> None:
 def test_exposure_hardly_matters() -> None:
     torch.manual_seed(0)
     features, image = FeaturePyramid().eval(), torch.rand(1, 3, 32, 32)
-    bright, dark = features(normalised(image)), features(normalised(0.5 * image + 0.1))
+    bright, dark = features(normalize(image)), features(normalize(0.5 * image + 0.1))
     for size, values in bright.items():
         assert (values - dark[size]).abs().mean() < 0.15
 
@@ -55,7 +55,7 @@ def test_peak_is_where_the_correlation_is() -> None:
 
 def test_enlarging_keeps_planes() -> None:
     torch.manual_seed(0)
-    enlarge = ConvexEnlargement(4)
+    enlarge = ConvexUpsampling(4)
     flat = torch.full((1, 5, 6), 0.3)
     assert torch.allclose(enlarge(torch.randn(1, 4, 5, 6), flat), torch.full((1, 10, 12), 0.3), atol=1e-6)
 

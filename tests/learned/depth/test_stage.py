@@ -60,7 +60,7 @@ def test_one_source_will_do(world: tuple[list[View], list[np.ndarray]]) -> None:
 def test_coarse_to_fine_or_at_once(world: tuple[list[View], list[np.ndarray]], monkeypatch: pytest.MonkeyPatch) -> None:
     views, depths = world
     at_once = DepthNet().run(around(views, 2), Context())
-    monkeypatch.setattr(estimation, "_LARGEST_FIRST", 200)
+    monkeypatch.setattr(estimation, "_MAX_INITIAL_SIZE", 200)
     by_halves = DepthNet().run(around(views, 2), Context())
     assert at_once.depth.tobytes() != by_halves.depth.tobytes()
     assert right(at_once.depth, depths[2]) > 0.85

@@ -66,7 +66,7 @@ def test_finds_the_true_matches(stage: LightGlue, detector: Any, found: dict[str
     matches = stage.run(CAMERAS, features, Context())
     first, second = matches.indices.T
     assert len(np.unique(first)) == len(np.unique(second)) == len(matches) > 20
-    # OpenCV's warp takes the centre of the first pixel for the origin.
+    # OpenCV's warp takes the center of the first pixel for the origin.
     expected = (features.first.xy[first] - 0.5) @ TURN[:, :2].T + TURN[:, 2] + 0.5
     assert np.mean(np.linalg.norm(expected - features.second.xy[second], axis=1) < 3) > 0.85
     cosine = (features.first.descriptors[first] * features.second.descriptors[second]).sum(axis=1)
@@ -124,7 +124,7 @@ def test_it_takes_its_place_in_the_classical_recipe() -> None:
 
 
 @if_installed(XFeat()).marks[0]
-def test_nearest_neighbours_match_xfeat_as_its_authors_do(found: dict[str, Pair[Features]]) -> None:
+def test_nearest_neighbors_match_xfeat_as_its_authors_do(found: dict[str, Pair[Features]]) -> None:
     """Mutual, and a cosine above 0.82: a distance below 0.6."""
     features = pair(found, XFeat())
     matches = NearestNeighbour(ratio=1.0, max_distance=0.6).run(features, Context())

@@ -1,4 +1,4 @@
-"""Where learned detectors place keypoints: at the same place in the photo at any size, pixel centres at halves."""
+"""Where learned detectors place keypoints: at the same place in the photo at any size, pixel centers at halves."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ def test_sides_that_no_network_likes_shift_nothing(stage: Any, image: np.ndarray
 
 
 @pytest.mark.parametrize("stage", [if_installed(Disk()), if_installed(XFeat())], ids=lambda each: type(each).__name__)
-def test_whole_pixels_are_centres(stage: Any, image: np.ndarray) -> None:
+def test_whole_pixels_are_centers(stage: Any, image: np.ndarray) -> None:
     assert (find(stage, image).xy % 1 == 0.5).all()
 
 
 @if_installed(Aliked()).marks[0]
 def test_a_maximum_of_aliked_lies_in_its_pixel(image: np.ndarray) -> None:
-    """The soft maximum moves a keypoint from the centre of a pixel to either side alike."""
+    """The soft maximum moves a keypoint from the center of a pixel to either side alike."""
     offset = find(Aliked(detection_threshold=0.05), image).xy % 1 - 0.5
     assert np.abs(offset.mean(axis=0)).max() < 0.12

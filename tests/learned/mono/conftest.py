@@ -1,4 +1,4 @@
-"""What several tests of MonoNet begin with."""
+"""Fixtures of the tests of MonoNet."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from diptych.learned.mono.network import MonoDepth
 
 @pytest.fixture
 def network() -> MonoDepth:
-    """Untaught, but it says something else of every image and every pixel, as a fresh head does not."""
+    """Untrained, but its output differs between images and pixels, unlike that of a new head."""
     torch.manual_seed(0)
     made = MonoDepth().eval()
     torch.nn.init.normal_(made.head.weight, std=0.1)

@@ -10,17 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from diptych.learned.mono import lesson
-from diptych.learned.mono.fitted import FittedDepth
+from diptych.learned.mono import finetuning
+from diptych.learned.mono.aligned_network import AlignedDepth, network_from_vector, parameter_vector, predict_log_depth
 from diptych.learned.mono.learning import MonoLearning
-from diptych.learned.mono.pictures import Picture
-from diptych.learned.mono.reading import flat, network_of, read
+from diptych.learned.mono.views import ScaledImage
 from diptych.learned.mono.weights import MonoWeights
 from diptych.learned.weights.files import save
 from diptych.pipeline.cache.codec import decode, encode
 from diptych.stages.failure import StageFailure
 from diptych.stages.scene import Sparse
-from diptych.stages.stage import Context
 
 from tests.one_wall import one_wall
 
@@ -38,15 +36,7 @@ def scene() -> World:
 
 
 def learn(stage: MonoLearning, given: World | None = None, threads: int = 1) -> MonoWeights:
-    given = given or scene()
-    return stage.run(
-        views=given.views,
-        sparse=given.sparse,
-        photos=given.photos,
-        neighbors=given.neighbors,
-        rng=np.random.default_rng(0),
-        context=Context(threads=threads),
-    )
+    return (given or scene()).learn(stage, threads)
 
 
 @functools.cache
@@ -69,14 +59,20 @@ def test_learns_what_lies_between_the_points_too(monkeypatch: pytest.MonkeyPatch
     given = world(points=24)
     stage = MonoLearning(weights=weights(), size=96, steps=60, learning_rate=4e-3, photometric=0.0, smooth=0.0)
     with_triangles = pixel_error(learn(stage, given), given)
-    monkeypatch.setattr(lesson, "_FILLED", 0.0)
+    monkeypatch.setattr(finetuning, "_DENSE", 0.0)
     assert with_triangles < 0.9 * pixel_error(learn(stage, given), given)
 
 
 def pixel_error(result: MonoWeights, given: World) -> float:
     """The median over all pixels of the photos that it learned from."""
-    network, learned_from = network_of(result.parameters), [given.photos.names.index(name) for name in result.train]
-    seen = [read(network, Picture.of(given.views[photo], result.size))[0].exp().numpy() for photo in learned_from]
+    network, learned_from = (
+        network_from_vector(result.parameters),
+        [given.photos.names.index(name) for name in result.train],
+    )
+    seen = [
+        predict_log_depth(network, ScaledImage.of(given.views[photo], result.size))[0].exp().numpy()
+        for photo in learned_from
+    ]
     return float(np.median(np.abs(np.stack(seen) / np.stack([given.depths[photo] for photo in learned_from]) - 1)))
 
 
@@ -115,8 +111,10 @@ def test_without_a_step_only_the_three_numbers_are_found(tmp_path: Path) -> None
     save(one_wall(), wall)
     result = learn(MonoLearning(weights=str(wall), size=96, steps=0))
     assert result.error("learned", "test").median == pytest.approx(result.error("pretrained", "test").median, rel=1e-5)
-    found = network_of(result.parameters)
-    assert flat(FittedDepth(found.network)).tobytes() == flat(FittedDepth(one_wall())).tobytes()
+    found = network_from_vector(result.parameters)
+    assert (
+        parameter_vector(AlignedDepth(found.network)).tobytes() == parameter_vector(AlignedDepth(one_wall())).tobytes()
+    )
     # The views look across a plain that comes nearer down the image.
     assert float(found.slope.detach()) < -0.1
 

@@ -15,24 +15,15 @@ from diptych.learned.mono.stage import MonoNet
 from diptych.learned.mono.weights import MonoWeights
 from diptych.stages.dense import DepthMap, Reason, View
 from diptych.stages.failure import StageFailure
-from diptych.stages.stage import Context
 
 from .world import fresh_weights, world
 
 
 @functools.cache
-def taught() -> MonoWeights:
-    """A network with a few steps of learning."""
-    scene = world(5)
+def fine_tuned() -> MonoWeights:
+    """A network after a few steps of fine-tuning."""
     weights = fresh_weights(Path(tempfile.mkdtemp()) / "fresh.safetensors")
-    return MonoLearning(weights=weights, size=96, steps=15, learning_rate=4e-3, photometric=0.0).run(
-        views=scene.views,
-        sparse=scene.sparse,
-        photos=scene.photos,
-        neighbors=scene.neighbors,
-        rng=np.random.default_rng(0),
-        context=Context(),
-    )
+    return world(5).learn(MonoLearning(weights=weights, size=96, steps=15, learning_rate=4e-3, photometric=0.0))
 
 
 @functools.cache
@@ -45,7 +36,7 @@ def alike(first: DepthMap, second: DepthMap) -> bool:
 
 
 def test_a_depth_map_is_whole() -> None:
-    result = MonoNet().run(view(), taught())
+    result = MonoNet().run(view(), fine_tuned())
     has = result.depth > 0
     assert has.mean() > 0.9
     assert ((result.depth[has] >= view().near) & (result.depth[has] <= view().far)).all()
@@ -57,7 +48,7 @@ def test_a_depth_map_is_whole() -> None:
 
 
 def test_depths_are_near_the_truth_and_confidence_is_honest() -> None:
-    result, truth = MonoNet().run(view(), taught()), world(5).depths[1]
+    result, truth = MonoNet().run(view(), fine_tuned()), world(5).depths[1]
     error = np.abs(result.depth / truth - 1)[result.depth > 0]
     assert np.median(error) < 0.2
     confidence = result.confidence.astype(float)[result.depth > 0]
@@ -65,13 +56,13 @@ def test_depths_are_near_the_truth_and_confidence_is_honest() -> None:
 
 
 def test_same_bytes_again_and_after_pickling() -> None:
-    once = MonoNet().run(view(), taught())
-    assert alike(once, MonoNet().run(view(), taught()))
-    assert alike(once, pickle.loads(pickle.dumps(MonoNet())).run(view(), pickle.loads(pickle.dumps(taught()))))
+    once = MonoNet().run(view(), fine_tuned())
+    assert alike(once, MonoNet().run(view(), fine_tuned()))
+    assert alike(once, pickle.loads(pickle.dumps(MonoNet())).run(view(), pickle.loads(pickle.dumps(fine_tuned()))))
 
 
 def test_a_missing_view_says_why() -> None:
-    result = MonoNet().run(replace(view(), missing="is lost", near=0.0, far=0.0), taught())
+    result = MonoNet().run(replace(view(), missing="is lost", near=0.0, far=0.0), fine_tuned())
     assert result.missing == "is lost"
     assert not result.depth.any()
 
@@ -79,17 +70,17 @@ def test_a_missing_view_says_why() -> None:
 def test_a_mask_hides_its_pixels_and_no_others() -> None:
     mask = np.ones_like(view().mask)
     mask[:, :40] = False
-    result = MonoNet().run(replace(view(), mask=mask), taught())
+    result = MonoNet().run(replace(view(), mask=mask), fine_tuned())
     assert ((result.reason == Reason.MASKED) == ~mask).all()
     assert not result.depth[:, :40].any()
     assert (result.depth[:, 40:] > 0).mean() > 0.9
-    assert MonoNet().run(replace(view(), mask=np.zeros_like(mask)), taught()).missing
+    assert MonoNet().run(replace(view(), mask=np.zeros_like(mask)), fine_tuned()).missing
 
 
 def test_depths_out_of_range_are_none() -> None:
-    depth = MonoNet().run(view(), taught()).depth
+    depth = MonoNet().run(view(), fine_tuned()).depth
     middle = float(np.median(depth))
-    result = MonoNet().run(replace(view(), near=middle, far=100.0), taught())
+    result = MonoNet().run(replace(view(), near=middle, far=100.0), fine_tuned())
     assert ((result.depth > 0) == (depth >= np.float32(middle))).all()
     assert (result.reason[result.depth == 0] == Reason.OUT_OF_RANGE).all()
 
@@ -101,10 +92,10 @@ def test_views_of_any_size(size: tuple[int, int]) -> None:
     params = (scale * view().camera.params[0], scale * view().camera.params[1], width / 2, height / 2)
     camera = replace(view().camera, width=width, height=height, params=params)
     other = replace(view(), image=np.full((height, width, 3), 90), mask=np.ones((height, width)), camera=camera)
-    assert MonoNet().run(other, taught()).depth.shape == (height, width)
+    assert MonoNet().run(other, fine_tuned()).depth.shape == (height, width)
 
 
 def test_parameters_of_another_architecture() -> None:
     with pytest.raises(StageFailure) as failure:
-        MonoNet().run(view(), replace(taught(), parameters=taught().parameters[1:]))
+        MonoNet().run(view(), replace(fine_tuned(), parameters=fine_tuned().parameters[1:]))
     assert failure.value.code == "wrong-architecture"

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
-from diptych.learned.mono.task import HELD_OUT, MonoTask
+from diptych.learned.mono.network import MonoDepth
+from diptych.learned.mono.task import HELD_OUT, MonoTask, _metrics
 from diptych.learned.training.tasks import task_named
+from diptych.learned.weights.files import digest_of, load
+from diptych.learned.weights.paths import path_of
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +77,22 @@ def test_a_network_learns_from_a_batch(task: MonoTask) -> None:
 def test_held_out_scenes_are_never_trained_on(task: MonoTask) -> None:
     assert task.seed < HELD_OUT
     assert not torch.equal(task._scene(0, HELD_OUT).image, task._scene(0, task.seed).image)
+
+
+def test_the_shipped_weights_are_those_of_their_card() -> None:
+    card = json.loads(path_of("mono").with_suffix(".json").read_text("utf-8"))
+    assert card["task"] == "mono"
+    assert card["sha256"] == digest_of(path_of("mono"))
+
+
+def test_the_shipped_weights_are_better_than_one_depth_for_each_image_on_held_out_scenes(task: MonoTask) -> None:
+    network = MonoDepth().eval()
+    load(network, "mono")
+    predicted, constant = [], []
+    with torch.inference_mode():
+        for number in range(8):
+            scene = task._scene(number, HELD_OUT + 1)
+            log_depth, _ = network(scene.image, scene.rays)
+            predicted.append(_metrics(log_depth - scene.log_depth, scene.known)["median %"])
+            constant.append(_metrics(-scene.log_depth, scene.known)["median %"])
+    assert np.mean(predicted) < 0.9 * np.mean(constant)

@@ -1,4 +1,4 @@
-"""A small world with a sparse model, for what learns from one."""
+"""A small world with a sparse model."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diptych.learned.mono.glimpses import Sighted
+from diptych.learned.mono.learning import MonoLearning
 from diptych.learned.mono.network import MonoDepth
-from diptych.learned.mono.pictures import Picture
+from diptych.learned.mono.views import ScaledImage, SparseView
+from diptych.learned.mono.weights import MonoWeights
 from diptych.learned.weights.files import save
 from diptych.stages.dense import Neighbors, View
 from diptych.stages.scene import Photos, Scene, Sparse
+from diptych.stages.stage import Context
 
 from tests.synthetic_views import synthetic_views
 
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """Views, their true depths, and the inputs of a stage that learns."""
+    """Views, their true depths, and the inputs of MonoLearning."""
 
     views: list[View]
     depths: list[np.ndarray]
@@ -27,13 +29,18 @@ class World:
     sparse: Sparse
     neighbors: Neighbors
 
-    def sighted(self, photo: int, size: int = 1000) -> Sighted:
+    def learn(self, stage: MonoLearning, threads: int = 1) -> MonoWeights:
+        """Run a stage of fine-tuning."""
+        given = self.views, self.sparse, self.photos, self.neighbors
+        return stage.run(*given, rng=np.random.default_rng(0), context=Context(threads=threads))
+
+    def sparse_view(self, photo: int, size: int = 1000) -> SparseView:
         """A view with the points of the model that it sees."""
         view, scene = self.views[photo], self.sparse.scene
         points = scene.points[scene.obs_point[scene.obs_photo == photo]] @ view.rotation.T + view.translation
-        picture = Picture.of(view, size)
-        xy = points / points[:, 2:] @ picture.matrix.T
-        return Sighted(picture, xy[:, :2], points[:, 2], view.rotation, view.translation)
+        scaled = ScaledImage.of(view, size)
+        xy = points / points[:, 2:] @ scaled.matrix.T
+        return SparseView(scaled, xy[:, :2], points[:, 2], view.rotation, view.translation)
 
 
 def world(count: int = 9, size: tuple[int, int] = (96, 72), points: int = 80) -> World:
@@ -79,7 +86,7 @@ def world(count: int = 9, size: tuple[int, int] = (96, 72), points: int = 80) ->
 
 
 def fresh_weights(path: Path, seed: int = 0) -> str:
-    """A network that has learned nothing, as a file."""
+    """An untrained network, as a file."""
     torch.manual_seed(seed)
     save(MonoDepth(), path)
     return str(path)

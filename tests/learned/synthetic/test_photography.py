@@ -14,14 +14,14 @@ def images() -> torch.Tensor:
     return torch.stack([torch.stack([red, 0.8 * x, (y > 0.4) * 0.5 + 0.2]), torch.stack([x, y, red])])
 
 
-def test_exposure_brings_the_reference_to_middle_grey_and_keeps_ratios(images: torch.Tensor) -> None:
+def test_exposure_brings_the_reference_to_middle_gray_and_keeps_ratios(images: torch.Tensor) -> None:
     exposed = photography.expose(images * 7, torch.tensor([1.0, 1.5]))
     assert exposed[0].mean().item() == pytest.approx(0.22, rel=1e-4)
     ratio = (exposed[1].mean() / exposed[0].mean()) / (images[1].mean() / images[0].mean())
     assert ratio.item() == pytest.approx(1.5, rel=1e-4)
 
 
-def test_white_balance_scales_each_colour_of_each_view(images: torch.Tensor) -> None:
+def test_white_balance_scales_each_color_of_each_view(images: torch.Tensor) -> None:
     gains = torch.tensor([[1.1, 1.0, 0.9], [1.0, 0.8, 1.2]])
     balanced = photography.white_balance(images, gains)
     torch.testing.assert_close(balanced.mean(dim=(2, 3)), images.mean(dim=(2, 3)) * gains)
@@ -63,10 +63,10 @@ def test_sharpening_steepens_edges_and_leaves_flat_places(images: torch.Tensor) 
 
 
 def test_grain_has_the_strength_asked_for() -> None:
-    grey = torch.full((2, 3, 96, 96), 0.5)
-    made = photography.grain(generator(3), grey, 0.02)
-    assert abs((made - grey).mean().item()) < 1e-3
-    assert (made - grey).std().item() == pytest.approx(0.02, rel=0.15)
+    gray = torch.full((2, 3, 96, 96), 0.5)
+    made = photography.grain(generator(3), gray, 0.02)
+    assert abs((made - gray).mean().item()) < 1e-3
+    assert (made - gray).std().item() == pytest.approx(0.02, rel=0.15)
 
 
 def test_jpeg_loses_little_at_high_quality_and_more_below(images: torch.Tensor) -> None:
@@ -75,7 +75,7 @@ def test_jpeg_loses_little_at_high_quality_and_more_below(images: torch.Tensor) 
     assert errors[0] < errors[1] < errors[2] < 0.08
 
 
-def test_jpeg_keeps_a_grey_picture_grey() -> None:
+def test_jpeg_keeps_a_gray_picture_gray() -> None:
     made = photography.jpeg(torch.full((1, 3, 24, 24), 0.5), 50)
     assert (made - 0.5).abs().max() < 0.02
 

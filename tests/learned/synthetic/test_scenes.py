@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from diptych.learned.synthetic.draws import generator
-from diptych.learned.synthetic.scenes import Correspondences, Sample, _materials, correspondences, sample
+from diptych.learned.synthetic.scenes import PixelCorrespondences, Sample, _materials, correspondences, sample
 from torch import Tensor
 
 NUMBERS = range(6)
@@ -29,7 +29,7 @@ def tensors(made: Sample) -> list[Tensor]:
     return [value for value in vars(made).values() if isinstance(value, Tensor)]
 
 
-def looked_up(image: Tensor, matches: Correspondences, mode: str) -> Tensor:
+def resample(image: Tensor, matches: PixelCorrespondences, mode: str) -> Tensor:
     """An image (C, H, W) of the second view at the matches of the first view's pixels."""
     size = torch.tensor([image.shape[2], image.shape[1]])
     grid = matches.xy / size * 2 - 1
@@ -101,7 +101,7 @@ def test_depths_of_two_views_are_one_surface(samples: list[Sample]) -> None:
         matches = correspondences(made)
         assert 0.2 < matches.visible.float().mean() < 1
         # On planes inverse depth is linear, so its interpolation is exact; curved shapes and relief differ a little.
-        inverse = looked_up(1 / made.depth[1:].clamp(min=1e-6), matches, "bilinear")[0]
+        inverse = resample(1 / made.depth[1:].clamp(min=1e-6), matches, "bilinear")[0]
         error = (inverse * matches.depth - 1).abs()[matches.visible]
         assert error.median() < 1e-4
 
@@ -110,7 +110,7 @@ def test_there_and_back_is_the_same_pixel(samples: list[Sample]) -> None:
     for made in samples:
         there, back = correspondences(made, 0, 1), correspondences(made, 1, 0)
         # The match of a match, by interpolating the way back where all of it is smooth.
-        home = looked_up(back.xy.permute(2, 0, 1), there, "bilinear").permute(1, 2, 0)
+        home = resample(back.xy.permute(2, 0, 1), there, "bilinear").permute(1, 2, 0)
         height, width = there.visible.shape
         y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
         error = (home - torch.stack([x, y], dim=-1)).norm(dim=-1)[there.visible]
@@ -124,7 +124,7 @@ def test_hidden_points_are_not_visible(samples: list[Sample]) -> None:
         matches = correspondences(made)
         height, width = matches.visible.shape
         inside = ((matches.xy > 1) & (matches.xy < torch.tensor([width - 1.0, height - 1.0]))).all(dim=-1)
-        nearer = looked_up(made.depth[1:], matches, "nearest")[0]
+        nearer = resample(made.depth[1:], matches, "nearest")[0]
         behind = inside & (nearer > 0) & (nearer < 0.97 * matches.depth)
         assert not (matches.visible & behind).any()
         hidden += int(behind.sum())
@@ -148,7 +148,7 @@ def test_normals_are_those_of_the_depth_and_face_the_camera(samples: list[Sample
         smooth = smooth[0] & known[1:-1, 1:-1]
         cosine = (measured * normal[1:-1, 1:-1]).sum(dim=-1)[smooth]
         angles.append(torch.rad2deg(torch.acos(cosine.clamp(-1, 1))).median().item())
-    # Planes give nothing but rounding; in relief the neighbouring pixels already lie on another slope.
+    # Planes give nothing but rounding; in relief the neighboring pixels already lie on another slope.
     assert np.median(angles) < 0.5
     assert max(angles) < 6
 
@@ -158,7 +158,7 @@ def test_a_source_warped_by_exact_depth_looks_like_the_reference(samples: list[S
     shifts = []
     for made in samples:
         matches = correspondences(made)
-        warped = looked_up(made.images[1], matches, "bicubic")
+        warped = resample(made.images[1], matches, "bicubic")
         difference = warped - made.images[0]
         error = difference.abs().mean(dim=0)[matches.visible]
         contrast = made.images[0].std()
@@ -169,8 +169,8 @@ def test_a_source_warped_by_exact_depth_looks_like_the_reference(samples: list[S
     assert abs(np.median(shifts)) < 0.02
 
 
-def test_pictures_have_detail_at_the_pixel() -> None:
-    """Neighbouring pixels differ as they do in photographs: not blurred, not white noise."""
+def test_images_have_detail_at_the_pixel() -> None:
+    """Neighboring pixels differ as they do in photographs: not blurred, not white noise."""
     steps = []
     for number in NUMBERS:
         image = sample(number, **SMALL).images[0]
@@ -215,9 +215,9 @@ def test_plain_materials_have_less_of_a_pattern() -> None:
     assert busy(1.0) < 0.7 * busy(0.0)
 
 
-def test_kin_are_made_of_the_same() -> None:
-    def kinds(kin: float) -> int:
-        return len(set(map(id, _materials(generator(1, 2), 40, 3, 128, kin))))
+def test_shapes_share_a_material_with_the_previous_one() -> None:
+    def kinds(same_material: float) -> int:
+        return len(set(map(id, _materials(generator(1, 2), 40, 3, 128, same_material))))
 
     assert kinds(1.0) == 1
     assert kinds(0.0) == 40

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from diptych.learned.synthetic.shapes import NOTHING, Box, Relief, Revolution, Shape
+from diptych.learned.synthetic.shapes import NO_HIT, Box, Relief, Revolution, Shape
 from diptych.stages.geometry.rotations import matrix_from_vector
 from torch import Tensor
 
@@ -66,7 +66,7 @@ def test_the_first_hit_is_where_the_ray_enters_the_solid(shape: Shape) -> None:
 def test_hits_lie_on_the_surface(shape: Shape) -> None:
     origin, direction = rays()
     t = shape.intersect(origin, (direction[0], direction[1], direction[2]))
-    hit = t < NOTHING
+    hit = t < NO_HIT
     point = torch.tensor(origin)[:, None] + t[hit] * direction[:, hit]
     normal = shape.rotation @ shape.normal(shape.local((point[0], point[1], point[2]))).numpy()
     normal /= np.linalg.norm(normal, axis=0)

@@ -39,7 +39,7 @@ class Line(Task):
     def validate(self, network: nn.Module) -> dict[str, float]:
         return {"slope": float(network.weight), "offset": float(network.bias)}  # pyright: ignore[reportArgumentType]
 
-    def judge(self, weights: Path, real: RealScene) -> dict[str, float]:
+    def evaluate(self, weights: Path, real: RealScene) -> dict[str, float]:
         return {"slope": float(load_file(weights)["weight"])}
 
 
@@ -100,7 +100,7 @@ def test_starts_from_weights(tmp_path: Path) -> None:
     assert begun.metrics["held-out slope"] > fresh.metrics["held-out slope"] + 0.5
 
 
-def test_is_judged_on_real_scenes_whenever_it_is_validated(tmp_path: Path) -> None:
+def test_is_evaluated_on_real_scenes_whenever_it_is_validated(tmp_path: Path) -> None:
     nothing, known = np.empty(0), Photos((), (), np.empty(0), np.empty((0, 3)))
     scene = Scene((), (), nothing, np.empty((0, 3, 3)), np.empty((0, 3)), *[nothing] * 7)
     near = Neighbors(np.zeros(1), nothing, nothing, nothing, nothing, nothing, ())

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from diptych.learned.weights.files import digest_of, load, parameters, ready, save
+from diptych.learned.weights.files import digest_of, load, load_cached, parameter_count, save
 from diptych.learned.weights.paths import path_of
 from diptych.stages.failure import StageFailure
 from torch import nn
@@ -34,22 +34,22 @@ def test_round_trip(tmp_path: Path) -> None:
     for name, value in written.state_dict().items():
         assert torch.equal(value, read.state_dict()[name])
     assert digest == digest_of(tmp_path / "a.safetensors") == save(read, tmp_path / "b.safetensors")
-    assert parameters(read) == 3 * 4 + 4 + 4 + 1
+    assert parameter_count(read) == 3 * 4 + 4 + 4 + 1
 
 
 def test_a_network_is_made_once_and_anew_for_another_file(tmp_path: Path) -> None:
     path, cpu = tmp_path / "a.safetensors", torch.device("cpu")
     save(network(), path)
     drawn = torch.get_rng_state()
-    first, again = (ready(Small, str(path), cpu, torch.contiguous_format) for _ in range(2))
+    first, again = (load_cached(Small, str(path), cpu, torch.contiguous_format) for _ in range(2))
     assert first is again
     assert not first.training and not any(value.requires_grad for value in first.parameters())
     assert torch.equal(torch.get_rng_state(), drawn)
     save(network(), path)
-    assert ready(Small, str(path), cpu, torch.contiguous_format) is not first
+    assert load_cached(Small, str(path), cpu, torch.contiguous_format) is not first
     save(network(width=5), path)
     with pytest.raises(StageFailure) as failed:
-        ready(Small, str(path), cpu, torch.contiguous_format)
+        load_cached(Small, str(path), cpu, torch.contiguous_format)
     assert failed.value.code == "wrong-architecture"
 
 

@@ -1,4 +1,4 @@
-"""Which of the depths that a network gives are kept, and why the others are not."""
+"""Filter the depths of a network, with a reason for every rejected pixel."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from ...stages.dense import DepthMap, Reason, View
 from ...stages.geometry.depth_normals import normals_from_depth
 
 
-def judged(
+def filter_depths(
     view: View, depth: np.ndarray, confidence: np.ndarray, min_confidence: float, *, seen: np.ndarray, flat: np.ndarray
 ) -> DepthMap:
-    """The depth map of a view, where the weightiest reason against a depth is told.
+    """The depth map of a view; of several reasons against a depth the strongest is stored.
 
     Args:
-        depth: z, 0 where the network gives none, shape (H, W).
+        depth: z, 0 for none, shape (H, W).
         confidence: from 0 to 1, shape (H, W).
-        min_confidence: what is less confident is left out.
-        seen: whether a neighbour has the pixel in its image at this depth, shape (H, W).
-        flat: where nothing in the photo tells the depth, shape (H, W).
+        min_confidence: less confident depths are rejected.
+        seen: whether a neighbor contains the pixel at this depth, shape (H, W).
+        flat: whether the photo has no texture there, shape (H, W).
     """
     reason = np.full(depth.shape, Reason.FOUND, np.uint8)
     reason[(confidence < min_confidence) | (depth <= 0)] = Reason.DISAGREED

@@ -1,29 +1,29 @@
-"""A glimpse is what a turned, mirrored and zoomed camera in the same place would see."""
+"""A crop is what a rolled, mirrored and zoomed camera in the same place would see."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
-from diptych.learned.mono.glimpses import Glimpse, glimpse
-from diptych.learned.mono.pictures import at_points
+from diptych.learned.mono.augmentation import Crop, random_crop
+from diptych.learned.mono.views import sample_at
 
 from .world import world
 
 
-def drawn(count: int = 8) -> list[Glimpse]:
-    sighted = world(1).sighted(0)
-    return [glimpse(sighted, (96, 64), np.random.default_rng(seed)) for seed in range(count)]
+def drawn(count: int = 8) -> list[Crop]:
+    view = world(1).sparse_view(0)
+    return [random_crop(view, (96, 64), np.random.default_rng(seed)) for seed in range(count)]
 
 
 def test_points_keep_their_depth_and_lie_where_they_look() -> None:
-    sighted = world(1).sighted(0)
-    true = np.log(sighted.depth)
-    rays = np.linalg.solve(sighted.picture.matrix, np.column_stack([sighted.xy, np.ones(len(sighted.xy))]).T)[:2].T
+    view = world(1).sparse_view(0)
+    true = np.log(view.depth)
+    rays = np.linalg.solve(view.scaled.matrix, np.column_stack([view.xy, np.ones(len(view.xy))]).T)[:2].T
     for each in drawn():
         assert len(each.log_depth) > 20
         which = np.abs(each.log_depth.numpy()[:, None] - true).argmin(axis=1)
         inside = ((each.xy > 1) & (each.xy < torch.tensor([95, 63]))).all(dim=1)
-        looked = torch.stack([at_points(axis, each.xy) for axis in each.view_rays], dim=1)
+        looked = torch.stack([sample_at(axis, each.xy) for axis in each.view_rays], dim=1)
         assert np.abs(looked.numpy() - rays[which])[inside].max() < 1e-4
 
 
@@ -43,6 +43,6 @@ def test_the_image_shows_what_the_view_shows_there() -> None:
     for each in drawn():
         matrix = torch.from_numpy(view.camera.matrix.astype(np.float32))
         xy = torch.einsum("ij,jhw->hwi", matrix[:2, :2], each.view_rays) + matrix[:2, 2]
-        there = at_points(gray, xy.reshape(-1, 2)).reshape(each.seen.shape)
-        assert each.seen.float().mean() > 0.5
-        assert (there - each.image.mean(dim=0)).abs()[each.seen].mean() < 0.02
+        there = sample_at(gray, xy.reshape(-1, 2)).reshape(each.valid.shape)
+        assert each.valid.float().mean() > 0.5
+        assert (there - each.image.mean(dim=0)).abs()[each.valid].mean() < 0.02
