@@ -15,7 +15,7 @@ from ..formats.colmap import read_colmap
 from ..peers.colmap import pycolmap
 from ..scene import Features, Pairs, Photos, Scene, Sparse, TwoView
 from ..stage import Stage
-from .bundle import Intrinsics
+from .bundle_options import Intrinsics
 from .coloring import mean_colors
 
 _CONFIGURATIONS = {

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..geometry.projection import undistort
 from ..scene import CAMERA_MODELS, Features, Photos, Scene, Tracks
-from .bundle import BundleOptions, adjust, point_errors
+from .bundle import adjust, point_errors
+from .bundle_options import BundleOptions
 from .coloring import mean_colors
 from .triangulation import triangulate_tracks, widest_angles
 

@@ -11,7 +11,7 @@ from ..failure import StageFailure
 from ..geometry.resection import Resection, resect
 from ..scene import Features, Pairs, Photos, Scene, Sparse, Tracks, TwoView
 from ..stage import Context, Stage
-from .bundle import BundleOptions, Intrinsics, Loss
+from .bundle_options import BundleOptions, Intrinsics, Loss
 from .growing_model import Reconstruction
 from .next_view import initial_pairs, visibility_scores
 from .self_calibration import check_pairs, check_scene

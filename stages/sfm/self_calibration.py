@@ -9,7 +9,8 @@ import numpy as np
 from ..failure import StageFailure
 from ..scene import Pairs, Photos, Scene, TwoView
 from ..stage import Context
-from .bundle import BundleOptions, adjust
+from .bundle import adjust
+from .bundle_options import BundleOptions
 
 _BETTER = 0.7
 """A focal length of the photos' own is believed when it lowers the cost to this share."""
