@@ -49,7 +49,7 @@ def adjust(
     fixed_cameras: np.ndarray | None = None,
     threads: int = 1,
 ) -> tuple[Scene, BundleReport]:
-    """Minimise the reprojection error over everything that is not held fixed.
+    """Minimize the reprojection error over everything that is not held fixed.
 
     The gauge, a similarity of the whole that no measurement determines, is held too: by what is fixed, else by the
     first free photo and the dominant coordinate of the baseline to another.

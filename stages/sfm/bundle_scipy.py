@@ -8,6 +8,7 @@ needs one or two products where the plain Jacobian needs hundreds. Each accepted
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Any
 
 import numpy as np
 from scipy.optimize import least_squares
@@ -34,7 +35,7 @@ def minimize(problem: BundleProblem, max_evaluations: int, tolerance: float) -> 
         result = least_squares(
             loop.send,
             np.zeros(problem.variables),
-            search.jacobian,
+            search.jacobian,  # pyright: ignore[reportArgumentType]
             method="trf",  # pyright: ignore[reportArgumentType]
             tr_solver="lsmr",
             x_scale=search.step_length,
@@ -70,8 +71,8 @@ class _LevenbergMarquardt:
     def iterate(self) -> Generator[np.ndarray, np.ndarray, None]:
         """Levenberg-Marquardt: ``least_squares`` sends each z that it tries, and gets the residuals there.
 
-        Both accept a step by the same rule, that the cost falls; after a rejected step ``least_squares`` sends a
-        shorter one. Once ``reason`` is set the state does not change any more.
+        Both accept a step by the same rule: the cost must fall. After a rejected step ``least_squares`` sends a shorter
+        one. When ``reason`` is set, the state is final, and :meth:`jacobian` ends ``least_squares``.
         """
         damping, spare = INITIAL_DAMPING, None
         origin = np.zeros(self.problem.variables)  # z of the state
@@ -120,7 +121,7 @@ class _LevenbergMarquardt:
         return damping
 
     def jacobian(self, _: np.ndarray) -> LinearOperator:
-        """``J L^-T`` at the state; zeros once the iteration is done, so that ``least_squares`` sees no gradient."""
+        """``J L^-T`` at the state, or zeros when the state is final: without a gradient ``least_squares`` ends."""
         shape = len(self.state.residuals), self.problem.variables
         if self.reason:
             return aslinearoperator(csr_array(shape))
@@ -134,7 +135,8 @@ class _LevenbergMarquardt:
             self.products += 1
             return self.problem.whitened(state, np.ascontiguousarray(u.ravel()))
 
-        return LinearOperator(shape, matvec=product, rmatvec=transposed_product, dtype=np.dtype(np.float64))
+        operator: Any = LinearOperator
+        return operator(shape, matvec=product, rmatvec=transposed_product, dtype=np.float64)
 
 
 def _adapted(damping: float, gain_ratio: float, rejected: bool) -> float:

@@ -240,7 +240,7 @@ def test_threads_do_not_change_a_byte(solver: Solver, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("cameras", [(RADIAL,), FOUR], ids=["shared", "four-models"])
 def test_sparse_factor_agrees_with_dense(cameras: tuple[Camera, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     scene = make_scene(12, 200, cameras=cameras)
-    # Points seen by neighbours only: S has blocks that are zero.
+    # Points seen by neighbors only: S has blocks that are zero.
     near = np.abs(scene.obs_photo - 1 - scene.obs_point % 10) < 4
     scene = dataclasses.replace(
         scene,
