@@ -17,7 +17,7 @@ from diptych.pipeline.protocols.bal import solve_in_turns
 from diptych.stages.formats.colmap import read_colmap
 from diptych.stages.geometry.rotations import matrix_from_vector
 from diptych.stages.scene import Scene
-from diptych.stages.sfm.bundle import BundleOptions
+from diptych.stages.sfm.bundle_options import BundleOptions
 
 COLUMNS = "{:<28} {:>9} {:<14} {:>11} {:>16} {:>9} {:>7}"
 

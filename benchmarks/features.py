@@ -29,7 +29,7 @@ from diptych.stages.geometry.epipolar import (
 )
 from diptych.stages.images.photos import decode, decode_gray
 from diptych.stages.matching.guided_matching import GuidedMatching
-from diptych.stages.matching.nearest_neighbor import NearestNeighbour
+from diptych.stages.matching.nearest_neighbor import NearestNeighbor
 from diptych.stages.matching.two_view import PoseLibTwoView, pinhole_positions
 from diptych.stages.peers.colmap import pycolmap
 from diptych.stages.scene import Features, Pair, Photo, Scene
@@ -86,7 +86,7 @@ def measure(folder: Path, truth: Scene, extractor: Stage, guided: bool) -> list[
     for i, j in itertools.combinations(range(len(files)), 2):
         camera, pair = Pair(truth.camera(i), truth.camera(j)), Pair(features[i], features[j])
         started = time.process_time()
-        matches = NearestNeighbour().run(pair, context)
+        matches = NearestNeighbor().run(pair, context)
         view = PoseLibTwoView().run(camera, pair, matches, np.random.default_rng(0))
         if guided:
             view = GuidedMatching().run(camera, pair, view, context)

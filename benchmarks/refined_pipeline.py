@@ -39,7 +39,7 @@ from diptych.stages.features.least_squares_matching import LeastSquaresMatching
 from diptych.stages.features.sift import Sift
 from diptych.stages.features.unrefined import Unrefined
 from diptych.stages.formats.truth.cameras import read_truth
-from diptych.stages.matching.nearest_neighbor import NearestNeighbour
+from diptych.stages.matching.nearest_neighbor import NearestNeighbor
 from diptych.stages.scene import Scene
 from diptych.stages.stage import Stage
 from rich.console import Console
@@ -49,7 +49,7 @@ SETS = {"fountain": "strecha_fountain-P11", "herz-jesus": "strecha_Herz-Jesus-P8
 """Strecha's scenes, each taken by one camera, and their folders."""
 
 DETECTORS: dict[str, tuple[Stage, Stage]] = {
-    "Sift": (Sift(), NearestNeighbour()),
+    "Sift": (Sift(), NearestNeighbor()),
     "Aliked": (Aliked(), LightGlue(kind="aliked-n16")),
 }
 """How keypoints are found and matched."""

@@ -41,7 +41,7 @@ from diptych.stages.geometry.epipolar import (
     relative_pose,
     symmetric_epipolar_distance,
 )
-from diptych.stages.matching.nearest_neighbor import NearestNeighbour
+from diptych.stages.matching.nearest_neighbor import NearestNeighbor
 from diptych.stages.scene import Camera, Features, Pair, Patches, Photo, Photos, Tracks
 from diptych.stages.stage import Context, Stage
 from pictures import read_rgb
@@ -50,11 +50,11 @@ SETS = {"fountain": ("strecha_fountain-P11", 4, 6), "herz-jesu": ("strecha_Herz-
 SIZE = 640, 480
 LIMITS = 0.1, 0.25, 0.5, 1.0
 
-MUTUAL = NearestNeighbour(ratio=1.0, max_distance=2.0)
+MUTUAL = NearestNeighbor(ratio=1.0, max_distance=2.0)
 DETECTORS: dict[str, tuple[Stage, Stage]] = {
-    "Sift": (Sift(), NearestNeighbour()),
+    "Sift": (Sift(), NearestNeighbor()),
     "Aliked": (Aliked(max_keypoints=2048), MUTUAL),
-    "XFeat": (XFeat(max_keypoints=4096), NearestNeighbour(ratio=1.0, max_distance=0.6)),
+    "XFeat": (XFeat(max_keypoints=4096), NearestNeighbor(ratio=1.0, max_distance=0.6)),
 }
 
 

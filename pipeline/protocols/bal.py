@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ...stages.scene import Scene
-    from ...stages.sfm.bundle import BundleOptions
+    from ...stages.sfm.bundle_options import BundleOptions
 
 OURS, PEER = "least_squares", "Ceres"
 
@@ -78,7 +78,7 @@ class Bal(Protocol):
 
 def _solve(problem: Path, peer: bool, threads: int | None) -> dict[str, dict[str, float]]:
     from ...stages.formats.bal import read_bal
-    from ...stages.sfm.bundle import BundleOptions
+    from ...stages.sfm.bundle_options import BundleOptions
     from ..engine.runner import cores
 
     return solve_in_turns(read_bal(problem), BundleOptions(), threads or cores(), peer)

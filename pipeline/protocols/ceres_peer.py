@@ -7,8 +7,8 @@ import time
 import numpy as np
 
 from ...stages.scene import Scene
-from ...stages.sfm.bundle import BundleOptions, free_to_move
 from ...stages.sfm.bundle_ceres import ceres_problem, scene_of
+from ...stages.sfm.bundle_options import BundleOptions, free_parameters
 
 
 def solve_by_ceres(
@@ -19,8 +19,8 @@ def solve_by_ceres(
     Args:
         fixed_cameras: True for cameras whose intrinsics are held fixed, shape (C,).
     """
-    freedom = free_to_move(scene, options.refine, fixed_cameras=fixed_cameras)
-    reconstruction, adjuster = ceres_problem(scene, freedom, options, threads=threads)
+    free = free_parameters(scene, options.refine, fixed_cameras=fixed_cameras)
+    reconstruction, adjuster = ceres_problem(scene, free, options, threads=threads)
     began = time.perf_counter()
     summary = adjuster.solve().ceres_summary
     seconds = time.perf_counter() - began

@@ -12,7 +12,7 @@ from ..depth_truth import TrueDepth
 from ..failure import StageFailure
 from ..geometry.depth_normals import normals_from_depth
 from ..geometry.projection import project
-from ..matching.nearest_neighbor import comparable, most_alike_first
+from ..matching.nearest_neighbor import comparable, sorted_matches
 from ..scene import Camera, Features, Matches, Pair, Photos, Scene, Sparse, Tracks
 from ..sfm.known_poses import triangulate_known
 from ..stage import Sizes, Stage
@@ -64,7 +64,7 @@ class TrueMatches(Stage):
         forward, backward = self._nearest(first, second), self._nearest(second, first)
         rows = np.flatnonzero(forward >= 0)
         mutual = rows[backward[forward[rows]] == rows]
-        return most_alike_first(*descriptors, np.column_stack([mutual, forward[mutual]]), np.inf)
+        return sorted_matches(*descriptors, np.column_stack([mutual, forward[mutual]]), np.inf)
 
     def _nearest(self, one: _Seen, other: _Seen) -> np.ndarray:
         """For each keypoint of one photo that of the other nearest to where its point is visible there, else -1."""

@@ -1,4 +1,4 @@
-"""The small patches around keypoints by which a refiner compares photos."""
+"""Patches around keypoints, by which a refiner compares photos."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from ..stage import Stage
 class KeypointPatches(Stage):
     """Cut a patch around every keypoint that is part of a track.
 
-    Patches stand upright; how they turn and stretch from photo to photo is told better by the matches around than by
+    Patches are not rotated: how they deform from photo to photo is estimated better from the matches around than from
     the features. One pixel of a patch is as wide as the keypoint's scale, or as a pixel of the photo if that is more:
-    finer ones agree better in two photos of half a megapixel, coarser ones give better cameras of large photos. They
-    are free of aliasing: each comes by cubic interpolation from the level of an image pyramid that is at most twice as
-    fine.
+    finer ones agree better in two photos of half a megapixel, coarser ones give better cameras of large photos. There
+    is no aliasing: each comes by cubic interpolation from the level of an image pyramid that is at most twice as fine.
 
     Args:
-        size: side of a patch in its own pixels, odd. What a refiner looks at, and how far it moves, has to fit in.
+        size: side of a patch in its own pixels, odd. A refiner's window and its largest shift must fit in.
     """
 
     slot = "patches"

@@ -1,4 +1,4 @@
-"""What every detector of keypoints does alike: the size it searches at, the mask, the even spread, the colours."""
+"""What all keypoint detectors share: image size, mask, even distribution, colors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _KEYPOINTS_PER_CELL = 16
 
 
 def mask_of(photo: Photo, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Where keypoints may lie, bool, of the photo's shape (H, W); ``None`` for everywhere.
+    """Where keypoints may lie, bool, of the photo's shape (H, W); None for everywhere.
 
     Raises:
         StageFailure: ``unreadable-photo``, ``mask-size``.
@@ -22,7 +22,7 @@ def mask_of(photo: Photo, shape: tuple[int, ...]) -> np.ndarray | None:
     if mask is not None and mask.shape != shape[:2]:
         raise StageFailure(
             "mask-size",
-            "A mask is not of its photo's size.",
+            "The mask and its photo differ in size.",
             hint="Make the mask again at the size of the photo.",
             photo=f"{shape[1]}x{shape[0]}",
             mask=f"{mask.shape[1]}x{mask.shape[0]}",
@@ -41,13 +41,13 @@ def shrink(image: np.ndarray, max_size: int, multiple: int = 1) -> np.ndarray:
 
 
 def values_at(image: np.ndarray, xy: np.ndarray) -> np.ndarray:
-    """The values of the pixels that hold the positions."""
+    """The values of the pixels that contain the positions, shape (N, ...)."""
     column, row = np.clip(xy.astype(np.int64), 0, np.array(image.shape[1::-1]) - 1).T
     return image[row, column]
 
 
 def spread(xy: np.ndarray, score: np.ndarray, shape: tuple[int, ...], budget: int) -> np.ndarray:
-    """Keypoints to keep, strongest first: the strongest of every cell of a grid, then the second, and so on."""
+    """Indices of up to ``budget`` keypoints, strongest first, taken by rank within the cells of a grid."""
     if not len(xy):
         return np.empty(0, np.int64)
     side = np.sqrt(_KEYPOINTS_PER_CELL * shape[0] * shape[1] / budget)

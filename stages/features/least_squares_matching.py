@@ -1,4 +1,4 @@
-"""Least squares matching: keypoints moved until their surroundings agree in brightness."""
+"""Least squares matching: keypoints are moved until the patches around them agree."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from .refinement import Views, refined
 class LeastSquaresMatching(Stage):
     """Move keypoints by least squares matching (Gruen 1985) with an affine change and a brightness gain and offset.
 
-    In every track one view stays, and the others are matched to it by Gauss-Newton steps of the inverse
-    compositional kind (Baker and Matthews 2004). The affine change starts from the matches around and is held near
-    that; gain and offset are eliminated. A keypoint moves if the steps converged nearby, the patches correlate, better
-    than they did, and the noise that is left makes the shift certain enough.
+    In every track one view is fixed, and the others are matched to it by inverse compositional Gauss-Newton steps
+    (Baker and Matthews 2004). The affine change starts from the matches around, with a prior that holds it there; gain
+    and offset are eliminated. A keypoint moves if the steps converged nearby, the patches correlate, and better than
+    before, and the standard deviation of the shift is small enough.
 
     Args:
-        window: side of what is compared, in pixels of the patch, odd. More is surer, and blind to finer detail.
-        min_correlation: correlation that the patches must reach, up to 1.
+        window: side of the compared window, in pixels of the patch, odd. A larger one is more robust and less precise.
+        min_correlation: least correlation of the patches, up to 1.
         max_shift: largest move, in pixels of the patch.
         max_uncertainty: largest standard deviation of the position, in pixels of the patch.
-        max_iterations: steps after which one that has not converged is given up.
+        max_iterations: most steps; a keypoint that has not converged by then stays.
     """
 
     slot = "features"
@@ -42,44 +42,44 @@ class LeastSquaresMatching(Stage):
     def run(
         self, name: str, photos: Photos, features: Features, patches: Sequence[Patches], tracks: Tracks
     ) -> Features:
-        """The features of one photo with their keypoints moved; those in no track, or not sure, stay."""
+        """The features of one photo with their keypoints moved; those in no track, or not reliable, stay."""
         return refined(name, photos, features, patches, tracks, self.follow)
 
     def follow(self, views: Views, start: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Where the middles of the fixed patches lie in the moving ones.
+        """Find the centers of the fixed patches in the moving ones.
 
         Args:
-            start: shifts to begin with, which ``max_shift`` counts from, shape (M, 2); none if not given.
+            start: initial shifts, from which ``max_shift`` is measured, shape (M, 2); zero by default.
 
         Returns:
-            shifts in steps of the moving patch (M, 2), and which of them are sure (M,).
+            shifts in pixels of the moving patch (M, 2), and which of them are reliable (M,).
         """
         begin = np.zeros((len(views.fixed), 2)) if start is None else start
         window = _window(self.window)
         found = _match(views.fixed, views.moving, views.affine, begin, *window, self.max_iterations, self.max_shift)
         shift, before, after, deviation = found[:, :2], found[:, 2], found[:, 3], found[:, 4]
-        sure = (after >= self.min_correlation) & (after >= before) & (deviation <= self.max_uncertainty)
-        return shift, sure
+        reliable = (after >= self.min_correlation) & (after >= before) & (deviation <= self.max_uncertainty)
+        return shift, reliable
 
 
 _NOISE = 3.0
-"""Grey values. The standard deviation of what is expected to differ beside the shift, which weighs the priors."""
+"""Expected standard deviation of the gray values, which weighs the priors."""
 
 _STRETCH = 0.1
 """Standard deviation of the affine change about where it starts."""
 
-_LEAST_AREA, _WIDEST = 0.3, 0.5
-"""A step that shrinks more, or an affine change farther from where it started, has lost its way."""
+_MIN_AREA, _MAX_CHANGE = 0.3, 0.5
+"""A step with a smaller determinant, or an affine change farther from its start, has diverged."""
 
-_STILL = 0.01
-"""Pixels of the patch: a step less than this is none."""
+_CONVERGED = 0.01
+"""Length of a step, in pixels of the patch, below which the iteration has converged."""
 
 Matrix = tuple[float, float, float, float]
-"""Two by two, row by row."""
+"""Two by two, by rows."""
 
 
 def _window(side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Places around the middle, x and y, (2, K), and roots of their weights, which fall off and sum to 1, (K,)."""
+    """Offsets from the center, x and y, (2, K), and the square roots of their Gaussian weights of sum 1, (K,)."""
     index = np.arange(side * side)
     place = np.stack((index % side - side // 2, index // side - side // 2))
     weight = np.exp(-2.0 * (place[0] ** 2 + place[1] ** 2) / side**2)
@@ -97,7 +97,7 @@ def _match(
     iterations: int,
     max_shift: float,
 ) -> np.ndarray:
-    """Shift (2), correlation before and after, and deviation of the shift (infinite if not found), shape (M, 5)."""
+    """Shift (2), correlation before and after, and standard deviation (infinite if not converged), shape (M, 5)."""
     found = np.zeros((len(fixed), 5))
     found[:, 4] = np.inf
     reference, patch = np.empty(fixed.shape[1:], np.float32), np.empty(moving.shape[1:], np.float32)
@@ -106,7 +106,7 @@ def _match(
     prior = _NOISE**2 / _STRETCH**2 / len(root)
     for m in range(len(fixed)):
         reference[:], patch[:] = fixed[m], moving[m]
-        variance = _linearise(reference, place, root, template, slopes)
+        variance = _linearize(reference, place, root, template, slopes)
         for p in range(6):
             for q in range(6):
                 normal[p, q] = _dot(slopes[p], slopes[q])
@@ -129,20 +129,20 @@ def _match(
             if still or gain <= 0.0:
                 break
             _solve(inverse, slopes, sampled, gain, prior, change, step)
-            if (1.0 + step[2]) * (1.0 + step[5]) - step[3] * step[4] < _LEAST_AREA:
+            if (1.0 + step[2]) * (1.0 + step[5]) - step[3] * step[4] < _MIN_AREA:
                 break
             back = _inverse((1.0 + step[2], step[3], step[4], 1.0 + step[5]))
             change = _product(change, back)
             whole = _product(start, change)
             x -= whole[0] * step[0] + whole[1] * step[1]
             y -= whole[2] * step[0] + whole[3] * step[1]
-            still = step[0] ** 2 + step[1] ** 2 < _STILL**2
+            still = step[0] ** 2 + step[1] ** 2 < _CONVERGED**2
             departure = max(abs(change[0] - 1.0), abs(change[1]), abs(change[2]), abs(change[3] - 1.0))
-            if (x - starts[m, 0]) ** 2 + (y - starts[m, 1]) ** 2 > max_shift**2 or departure > _WIDEST:
+            if (x - starts[m, 0]) ** 2 + (y - starts[m, 1]) ** 2 > max_shift**2 or departure > _MAX_CHANGE:
                 still = False
                 break
         if still and correlation > 0.0:
-            # What is left unexplained is noise; it moves the solution by as much as the normal equations let it.
+            # The residual is noise; the normal equations propagate it to the shift.
             left = variance * (1.0 / correlation**2 - 1.0) / (0.5 * len(root))
             a, b, c = inverse[0, 0], inverse[0, 1], inverse[1, 1]
             found[m, 0], found[m, 1], found[m, 3] = x, y, correlation
@@ -151,13 +151,13 @@ def _match(
 
 
 @njit(**FAST)
-def _linearise(
+def _linearize(
     patch: np.ndarray, place: np.ndarray, root: np.ndarray, template: np.ndarray, slopes: np.ndarray
 ) -> np.float32:
-    """Fill in the patch without its mean, and how it changes by shift and affine change; gives its variance.
+    """Fill in the patch without its mean, and its derivatives by shift and affine change; returns its variance.
 
-    All are times the roots of the weights. The changes are made orthogonal to a gain and an offset, which so change no
-    step.
+    All are times the roots of the weights. The derivatives are made orthogonal to gain and offset, which eliminates
+    these two.
     """
     middle, half = patch.shape[0] // 2, np.float32(0.5)
     for k in range(len(root)):
@@ -180,7 +180,7 @@ def _linearise(
 def _sample(
     patch: np.ndarray, place: np.ndarray, root: np.ndarray, affine: Matrix, x: float, y: float, sampled: np.ndarray
 ) -> np.float32:
-    """Fill in the brightness of a patch at shifted and changed places, as the template; gives its variance."""
+    """Fill in the patch at shifted and affinely changed positions, like the template; returns its variance."""
     middle = patch.shape[0] // 2
     a, b, c, d = affine
     for k in range(len(root)):
@@ -200,7 +200,7 @@ def _solve(
     change: Matrix,
     step: np.ndarray,
 ) -> None:
-    """Fill in the Gauss-Newton step: shift and affine change, drawn back to none by the prior."""
+    """Fill in the Gauss-Newton step: shift and affine change, the latter with its prior."""
     step[:] = 0.0
     a, b, c, d = change
     held = (0.0, 0.0, a - 1.0, b, c, d - 1.0)

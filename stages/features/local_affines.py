@@ -1,4 +1,4 @@
-"""How the surroundings of keypoints change between two photos, as the matches around them tell."""
+"""Local affine changes between two photos, from the matches around each keypoint."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import numpy as np
 from numba import njit
 from scipy.spatial import KDTree
 
-_NEIGHBOURS = 12
-"""Correspondences around one from which the change of its surroundings is fitted."""
+_NEIGHBORS = 12
+"""Number of nearest correspondences that an affine change is fitted to."""
 
-_STRETCH = 0.15
-"""Typical departure of a true change from the typical one of the two photos; it keeps a fit from few points sane."""
+_DEVIATION = 0.15
+"""Standard deviation of a local change from the similarity of the whole photos; a prior for the fit."""
 
-_STIFFNESS = 0.3
-"""The weight with which a departure is held to none; a correspondence without error weighs 1."""
+_PRIOR_WEIGHT = 0.3
+"""Weight of the prior; a correspondence without error weighs 1."""
 
-_WIDEST = 2.0
-"""Times: a surroundings that grows or shrinks by more, compared with the others, is no surface but false matches."""
+_MAX_SCALE = 2.0
+"""A local change that grows or shrinks by more than this factor, beside the similarity, comes from false matches."""
 
 
 def local_affines(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """How the surroundings of each point change from one photo to the other, fitted to the points around it.
+    """The affine change around each point from one photo to the other, fitted to the nearest correspondences.
 
     Args:
         first, second: corresponding positions, shapes (M, 2).
@@ -29,30 +29,30 @@ def local_affines(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         derivatives of the second position by the first, shape (M, 2, 2).
     """
     whole = _similarity(first, second)
-    count = min(_NEIGHBOURS, len(first) - 1)
+    count = min(_NEIGHBORS, len(first) - 1)
     if count < 3:
         return np.repeat(whole[None], len(first), axis=0)
     around = np.asarray(KDTree(first).query(first, count + 1)[1])[:, 1:]
     a = first.astype(np.float64)
-    affine = whole + _departures(a, second - a @ whole.T, around)
+    affine = whole + _deviations(a, second - a @ whole.T, around)
     largest, smallest = _singular_values(np.linalg.inv(whole) @ affine)
-    affine[(largest > _WIDEST) | (smallest < 1 / _WIDEST)] = whole
+    affine[(largest > _MAX_SCALE) | (smallest < 1 / _MAX_SCALE)] = whole
     return affine
 
 
 @njit(cache=True, nogil=True)
-def _departures(first: np.ndarray, second: np.ndarray, around: np.ndarray) -> np.ndarray:
+def _deviations(first: np.ndarray, second: np.ndarray, around: np.ndarray) -> np.ndarray:
     """Derivatives at each point by least squares over those around it, reweighted for false matches, (M, 2, 2)."""
     fitted = np.zeros((len(first), 2, 2))
     for n in range(len(first)):
         p, q, r, s = 0.0, 0.0, 0.0, 0.0
-        for allowed in (_STRETCH, 0.3 * _STRETCH, 0.3 * _STRETCH):
-            xx, xy, yy = _STIFFNESS, 0.0, _STIFFNESS
+        for allowed in (_DEVIATION, 0.3 * _DEVIATION, 0.3 * _DEVIATION):
+            xx, xy, yy = _PRIOR_WEIGHT, 0.0, _PRIOR_WEIGHT
             xu, yu, xv, yv = 0.0, 0.0, 0.0, 0.0
             for k in around[n]:
                 x, y = first[k, 0] - first[n, 0], first[k, 1] - first[n, 1]
                 u, v = second[k, 0] - second[n, 0], second[k, 1] - second[n, 1]
-                # A false match departs by more than its distance allows.
+                # A false match deviates by more than its distance allows.
                 left = (u - p * x - q * y) ** 2 + (v - r * x - s * y) ** 2
                 weight = 1.0 / (max(x * x + y * y, 1.0) + left / allowed**2)
                 xx, xy, yy = xx + weight * x * x, xy + weight * x * y, yy + weight * y * y
@@ -65,7 +65,7 @@ def _departures(first: np.ndarray, second: np.ndarray, around: np.ndarray) -> np
 
 
 def _singular_values(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The larger and the smaller one of matrices (M, 2, 2)."""
+    """The larger and the smaller singular value of matrices (M, 2, 2)."""
     total = (matrix**2).sum(axis=(1, 2))
     area = np.abs(matrix[:, 0, 0] * matrix[:, 1, 1] - matrix[:, 0, 1] * matrix[:, 1, 0])
     together, apart = np.sqrt(total + 2 * area), np.sqrt(np.maximum(total - 2 * area, 0.0))
@@ -73,7 +73,7 @@ def _singular_values(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _similarity(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Rotation and scale that carry most pairs of points from one photo to the other, as a matrix (2, 2)."""
+    """Rotation and scale that fit most pairs of points from one photo to the other, as a matrix (2, 2)."""
     if len(first) < 2:
         return np.eye(2)
     half = len(first) // 2

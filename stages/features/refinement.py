@@ -1,4 +1,4 @@
-"""What all refiners share: which view of a track stays, how the others lie to it, and how keypoints are moved."""
+"""What all refiners share: the fixed view of each track, the change to the others, and the move of keypoints."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .local_affines import local_affines
 
 @dataclass(frozen=True, eq=False)
 class Views:
-    """Two patches each of many points: one in the view that stays, the other in the view that moves to it.
+    """Pairs of patches: one in the fixed view of a track, the other in the view whose keypoint moves.
 
     Attributes:
-        fixed, moving: grey values, shape (M, S, S).
-        affine: from steps in the fixed patch to steps in the moving one, as the matches around suggest, (M, 2, 2).
+        fixed, moving: gray values, shape (M, S, S).
+        affine: from offsets in the fixed patch to offsets in the moving one, from the matches around, (M, 2, 2).
     """
 
     fixed: np.ndarray
@@ -26,18 +26,18 @@ class Views:
     affine: np.ndarray
 
     def of(self, rows: np.ndarray) -> Views:
-        """Those of some points."""
+        """Some of the pairs."""
         return Views(self.fixed[rows], self.moving[rows], self.affine[rows])
 
 
 Follow = Callable[[Views], tuple[np.ndarray, np.ndarray]]
-"""How a refiner compares: from views to shifts in steps of the moving patch (M, 2), and which of them to trust (M,)."""
+"""A refiner: from views to shifts in pixels of the moving patch (M, 2), and which of them are reliable (M,)."""
 
 
 def refined(
     name: str, photos: Photos, features: Features, patches: Sequence[Patches], tracks: Tracks, follow: Follow
 ) -> Features:
-    """The features of one photo with the keypoints moved to where the fixed views of their tracks see them.
+    """The features of one photo with keypoints moved to match the fixed views of their tracks.
 
     Only the patches of photos that hold the fixed view of a shared track are read, each once.
     """
@@ -54,14 +54,14 @@ def refined(
         change = local_affines(theirs.xy[there], mine.xy[here])
         views.fixed[shared] = theirs.gray[there]
         views.affine[shared] = np.linalg.inv(mine.affine[here]) @ change @ theirs.affine[there]
-    shift, trusted = follow(views)
+    shift, reliable = follow(views)
     xy = features.xy.copy()
-    xy[tracks.keypoint[own[trusted]]] += np.einsum("nij,nj->ni", mine.affine[at], shift)[trusted]
+    xy[tracks.keypoint[own[reliable]]] += np.einsum("nij,nj->ni", mine.affine[at], shift)[reliable]
     return replace(features, xy=xy)
 
 
 def _moving(tracks: Tracks, photo: int) -> tuple[np.ndarray, np.ndarray]:
-    """The observations of a photo that move, and that to which each of them does."""
+    """The observations of a photo that move, and the fixed observation of each."""
     own = np.flatnonzero(tracks.photo == photo)
     fixed = fixed_views(tracks, tracks.track[own])
     moves = fixed != own
@@ -69,9 +69,9 @@ def _moving(tracks: Tracks, photo: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fixed_views(tracks: Tracks, of: np.ndarray) -> np.ndarray:
-    """The observation of each of some tracks that stays: of the photo that shares most tracks with the track's others.
+    """The fixed observation of each of some tracks: in the photo that shares most tracks with the other photos of it.
 
-    That is the view from the middle, from which the others differ least.
+    That is a view from the middle, from which the others differ least.
 
     Args:
         of: the tracks, shape (N,).
@@ -88,7 +88,7 @@ def fixed_views(tracks: Tracks, of: np.ndarray) -> np.ndarray:
     start = (np.cumsum(length) - length)[of]
     length = length[of]
     one = _ranges(start, length)
-    # Every observation with each of its track.
+    # Every observation with each of the same track.
     partners = np.repeat(length, length)
     other = _ranges(np.repeat(start, length), partners)
     pair = np.repeat(np.arange(len(one)), partners)
@@ -99,5 +99,5 @@ def fixed_views(tracks: Tracks, of: np.ndarray) -> np.ndarray:
 
 
 def _ranges(start: np.ndarray, length: np.ndarray) -> np.ndarray:
-    """The indices of several ranges, one after the other."""
+    """The indices of several ranges, concatenated."""
     return np.arange(length.sum()) + np.repeat(start - (np.cumsum(length) - length), length)

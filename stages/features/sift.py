@@ -14,7 +14,7 @@ from .keypoints import mask_of, shrink, spread, values_at
 
 _DESCRIPTOR_LENGTH = 128
 _ROOT_SCALE = 512.0
-"""Length of a quantised descriptor, as SIFT's own: an entry above a half of it is rare and is clipped to 255."""
+"""Length of a quantized descriptor, as in SIFT: an entry above half of it is rare and is clipped to 255."""
 
 
 class Sift(Stage):
@@ -23,11 +23,11 @@ class Sift(Stage):
     Found by OpenCV in a pyramid that starts at twice the size of the image it is given.
 
     Args:
-        max_keypoints: the strongest of each part of the photo are kept, about this many in all.
-        max_size: a photo whose longer side exceeds this many pixels is searched at this size; 0 for no limit. Detail
-            finer than that costs most of the time and memory of a large photo and hardly helps its camera.
-        contrast_threshold: least contrast of a keypoint. OpenCV's own 0.04 leaves smooth facades almost empty.
-        edge_threshold: largest ratio of the principal curvatures; more keeps keypoints that may slide along edges.
+        max_keypoints: most keypoints; the strongest of each part of the photo are kept.
+        max_size: a photo whose longer side exceeds this many pixels is searched at this size; 0 for no limit. Finer
+            detail costs most of the time and memory of a large photo and hardly improves its camera.
+        contrast_threshold: least contrast of a keypoint. OpenCV's default 0.04 finds almost nothing on smooth facades.
+        edge_threshold: largest ratio of the principal curvatures; a larger one keeps more keypoints on edges.
         root: compare by the Hellinger kernel (RootSIFT) instead of Lowe's Euclidean distance.
     """
 
@@ -58,9 +58,9 @@ class Sift(Stage):
         found = list(sift.detect(searched, None))
         chosen = self._choose(found, factor, gray.shape, mask)
         if not len(chosen):
-            context.warn("A photo shows nothing to find a keypoint at: it is too dark, too smooth or masked out.")
+            context.warn("A photo has no keypoints: it is too dark, too smooth or masked out.")
             return self._features([], factor, np.empty((0, _DESCRIPTOR_LENGTH)), decode(photo))
-        # On a photo full of detail it is cheaper to build the pyramid again than to describe all that was found.
+        # It is cheaper to build the pyramid again than to describe all keypoints that were found.
         keypoints, descriptors = sift.compute(searched, [found[int(i)] for i in chosen])
         return self._features(list(keypoints), factor, descriptors, decode(photo))
 
@@ -69,7 +69,7 @@ class Sift(Stage):
     ) -> np.ndarray:
         """Indices of the keypoints to keep, strongest first."""
         xy, size = _positions(found), np.array([each.size for each in found])
-        # OpenCV lists the orientations of one place and size one after another; one is enough for photos taken upright.
+        # OpenCV lists the orientations of one position and size in turn; one is enough for photos taken upright.
         places = np.column_stack([xy, size])
         allowed = np.ones(len(found), bool)
         allowed[1:] = np.any(places[1:] != places[:-1], axis=1)
@@ -95,7 +95,7 @@ class Sift(Stage):
 
 
 def _positions(keypoints: Sequence[cv2.KeyPoint]) -> np.ndarray:
-    """Pixel positions, shape (N, 2). OpenCV puts the centre of the first pixel at the origin."""
+    """Pixel positions, shape (N, 2). OpenCV puts the center of the first pixel at the origin."""
     return np.array(cv2.KeyPoint.convert(keypoints)).reshape(-1, 2) + 0.5
 
 

@@ -7,7 +7,7 @@ from ..stage import Stage
 
 
 class Unrefined(Stage):
-    """Give the features as they were found."""
+    """Return the features unchanged."""
 
     slot = "features"
 

@@ -13,13 +13,13 @@ from ..scene import Scene
 from .rotations import nearest_rotation
 
 HYPOTHESES = 500
-"""Pairs of cameras that are tried at most; with half of the cameras wrong, a quarter of the pairs are right."""
+"""Most pairs of cameras to try; with half of the cameras wrong, a quarter of the pairs are right."""
 
 MEDIAN_OF_CHI_3, CUT_OF_CHI_3 = 1.5382, 3.3682
 """Median and 99th percentile of the length of a vector of three standard normal numbers."""
 
 COLLINEAR = 1e-3
-"""Spread across a line, relative to that along it, below which positions do not tell the rotation about it."""
+"""Spread across a line, relative to that along it, below which positions do not determine the rotation about it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class Similarity:
 
 
 def transform_scene(scene: Scene, similarity: Similarity) -> Scene:
-    """The same scene in another world: camera axes, projections and observations stay."""
+    """The same scene in another world; projections and observations do not change."""
     rotations = scene.rotations @ similarity.rotation.T
     translations = similarity.scale * scene.translations - rotations @ similarity.translation
     return replace(scene, rotations=rotations, translations=translations, points=similarity(scene.points))
@@ -75,21 +75,21 @@ def umeyama(source: np.ndarray, target: np.ndarray) -> Similarity:
 def align_cameras(
     source_rotations: np.ndarray, source_centers: np.ndarray, target_rotations: np.ndarray, target_centers: np.ndarray
 ) -> Similarity:
-    """The least-squares similarity between two sets of the same cameras, all of them trusted.
+    """The least-squares similarity between two sets of the same cameras, over all of them.
 
-    It minimises the squared distances between the centres. Centres on one line, as two always are, do not tell the
+    It minimizes the squared distances between the centers. Centres on one line, as two always are, do not tell the
     rotation about it; only then the orientations of the cameras enter, with just enough weight to tell it.
 
     Args:
         source_rotations, target_rotations: ``cam_from_world``, shape (N, 3, 3).
-        source_centers, target_centers: camera centres, shape (N, 3).
+        source_centers, target_centers: camera centers, shape (N, 3).
 
     Raises:
-        StageFailure: ``too-few-cameras`` for fewer than two, ``degenerate-alignment`` if the centres coincide.
+        StageFailure: ``too-few-cameras`` for fewer than two, ``degenerate-alignment`` if the centers coincide.
     """
     count = len(source_centers)
     if count < 2:
-        raise StageFailure("too-few-cameras", "Two worlds are aligned by two cameras at least.", cameras=count)
+        raise StageFailure("too-few-cameras", "An alignment needs at least two cameras.", cameras=count)
     if min(_breadth(source_centers), _breadth(target_centers)) > COLLINEAR:
         return umeyama(source_centers, target_centers)
     by_centers = _correlation(source_centers, target_centers)
@@ -147,7 +147,7 @@ def _concentrate(
     fit: Callable[[np.ndarray], Similarity],
     distances: Callable[[Similarity], np.ndarray],
 ) -> np.ndarray:
-    """Fit and take the closest cameras, again and again until they stay the same: the sum of squares only falls."""
+    """Fit and take the closest cameras, until they no longer change; the sum of squares never rises."""
     for _ in range(50):
         closest = np.sort(np.argsort(distances(fit(chosen)), kind="stable")[:agreeing])
         if np.array_equal(closest, chosen):

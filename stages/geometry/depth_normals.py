@@ -9,17 +9,17 @@ from .plane_fitting import fit_planes
 from .slanted_planes import normals_of
 
 _RADIUS = 3
-"""Pixels to each side that a plane is fitted to."""
+"""Pixels to each side of the window that a plane is fitted to."""
 
 _NOISE = 0.01
-"""Neighbours on one surface differ by less than this share of the depth, beside what its slope explains."""
+"""Neighbors on one surface differ by less than this share of the depth, beyond the effect of its slope."""
 
 _STEEPEST = 4.0
-"""Tangent of the steepest slope that is told from a step in depth."""
+"""Tangent of the steepest slope that is not taken for a step in depth."""
 
 
 def normals_from_depth(depth: np.ndarray, camera: Camera) -> np.ndarray:
-    """Normals of the planes that fit the depth about each pixel, across no edge.
+    """Normals of planes fitted to the depth around each pixel, not across edges.
 
     Args:
         depth: z, 0 where there is none, shape (H, W).

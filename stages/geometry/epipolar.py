@@ -42,7 +42,7 @@ def relative_pose(
 
 
 def poses_from_essential(essential: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The four poses (R, t) an essential matrix allows, translation of length 1 (Hartley and Zisserman 2004, 9.6.2)."""
+    """The four poses (R, t) of an essential matrix, translation of length 1 (Hartley and Zisserman 2004, 9.6.2)."""
     u, _, vt = np.linalg.svd(essential)
     u, vt = u * np.sign(np.linalg.det(u)), vt * np.sign(np.linalg.det(vt))
     quarter = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
@@ -52,7 +52,7 @@ def poses_from_essential(essential: np.ndarray) -> list[tuple[np.ndarray, np.nda
 def pose_in_front(
     essential: np.ndarray, first: np.ndarray, second: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The pose of an essential matrix that puts most points in front of both cameras, and which those are (N,).
+    """The pose of an essential matrix with most points in front of both cameras, and which points those are (N,).
 
     Args:
         first, second: rays in each camera's frame, shape (N, 3).
@@ -64,7 +64,7 @@ def pose_in_front(
 
 
 def sampson_distance(fundamental: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """How far both pixels must move to fit the epipolar geometry, to first order (Sampson 1982), in pixels (N,)."""
+    """First-order distance of both pixels to the epipolar geometry (Sampson 1982), in pixels, shape (N,)."""
     error, *lines = _residual_and_lines(fundamental, first, second)
     slopes = [np.hypot(line[:, 0], line[:, 1]) for line in lines]
     return error / np.maximum(np.hypot(*slopes), np.finfo(float).tiny)
@@ -88,10 +88,10 @@ def _residual_and_lines(
 
 def triangulation_angle(rotation: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Angle at which the two rays of each point meet, in radians, from rays (N, 3) in each camera's frame."""
-    turned = first @ rotation.T
+    rotated = first @ rotation.T
     # The arc tangent stays exact where the angle is small; an arc cosine does not.
-    sine = np.linalg.norm(np.cross(turned, second), axis=1)
-    return np.arctan2(sine, np.einsum("ni,ni->n", turned, second))
+    sine = np.linalg.norm(np.cross(rotated, second), axis=1)
+    return np.arctan2(sine, np.einsum("ni,ni->n", rotated, second))
 
 
 def ray_depths(rotation: np.ndarray, translation: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -99,10 +99,10 @@ def ray_depths(rotation: np.ndarray, translation: np.ndarray, first: np.ndarray,
 
     Rays (N, 3) in each camera's frame; with rays scaled to z = 1 these are depths. Parallel rays give infinity.
     """
-    turned = first @ rotation.T
-    # Least squares of a turned + t = b second.
-    tt, ss, ts = (np.einsum("ni,ni->n", *each) for each in ((turned, turned), (second, second), (turned, second)))
-    t1, t2 = turned @ translation, second @ translation
+    rotated = first @ rotation.T
+    # Least squares of a rotated + t = b second.
+    tt, ss, ts = (np.einsum("ni,ni->n", *each) for each in ((rotated, rotated), (second, second), (rotated, second)))
+    t1, t2 = rotated @ translation, second @ translation
     determinant = tt * ss - ts * ts
     with np.errstate(divide="ignore", invalid="ignore"):
         depths = np.column_stack([ts * t2 - ss * t1, tt * t2 - ts * t1]) / determinant[:, None]

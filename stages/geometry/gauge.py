@@ -1,4 +1,4 @@
-"""The gauge of a reconstruction: the similarity of the world that no measurement sees."""
+"""The gauge of a reconstruction: the similarity of the world that no measurement determines."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import scipy.linalg
 
 from .rotations import cross_matrix
 
-_PREFERENCE = 1e3  # weight of the first movable photo: its pose is held before anything else
+_PREFERENCE = 1e3  # weight of the first free photo: its pose is held first
 
 
 def held_coordinates(
     rotations: np.ndarray, translations: np.ndarray, free_photos: np.ndarray, anchors: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Which coordinates of the poses to hold, so that nothing but the scene itself can move.
+    """Which coordinates of the poses to hold fixed, so that the gauge cannot change.
 
-    What is fixed already takes part of the seven degrees of freedom; the rest is taken by the pose of the first movable
-    photo and the dominant coordinate of the baseline to another, in the local coordinates of bundle adjustment:
+    What is fixed already removes some of the seven degrees of freedom; the pose of the first free photo and the
+    dominant coordinate of the baseline to another remove the rest, in the local coordinates of bundle adjustment:
     a rotation ``w`` and a translation ``t`` that make ``exp(w) R`` and ``T + t``.
 
     Args:
@@ -54,18 +54,18 @@ def held_coordinates(
 
 
 def _pose_motions(rotations: np.ndarray, translations: np.ndarray, middle: np.ndarray, extent: float) -> np.ndarray:
-    """How poses move with the world's translation, rotation about ``middle`` and growth, shape (N, 6, 7)."""
+    """Derivatives of the poses by the world's translation, rotation about ``middle`` and scale, shape (N, 6, 7)."""
     motions = np.zeros((len(rotations), 6, 7))
-    turned = rotations @ middle
+    rotated = rotations @ middle
     motions[:, :3, 3:6] = -rotations
     motions[:, 3:, :3] = -rotations
-    motions[:, 3:, 3:6] = -cross_matrix(turned) @ rotations / extent
-    motions[:, 3:, 6] = (turned + translations) / extent
+    motions[:, 3:, 3:6] = -cross_matrix(rotated) @ rotations / extent
+    motions[:, 3:, 6] = (rotated + translations) / extent
     return motions
 
 
 def _point_motions(points: np.ndarray, middle: np.ndarray, extent: float) -> np.ndarray:
-    """How points move with the same seven, shape (P, 3, 7)."""
+    """Derivatives of the points by the same seven, shape (P, 3, 7)."""
     away = (points - middle) / extent
     motions = np.zeros((len(points), 3, 7))
     motions[:, :, :3] = np.eye(3)

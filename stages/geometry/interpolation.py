@@ -1,7 +1,6 @@
-"""Cubic convolution (Keys 1981): the value of an image between its pixels, for compiled kernels that follow patches.
+"""Cubic convolution (Keys 1981): interpolation of an image, for compiled kernels.
 
-A linear interpolation blurs by where it samples, and a shift found between two of its results leans towards whole
-pixels; this one keeps them apart by less than 0.01 px.
+Linear interpolation blurs more between pixels, and so biases shifts toward whole pixels; here the bias is below 0.01 px.
 """
 
 from __future__ import annotations
@@ -10,12 +9,12 @@ import numpy as np
 from numba import njit
 
 FAST = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
-"""How kernels are compiled whose sums may be taken in any order, always the same on one machine."""
+"""Options of kernels whose sums may be taken in any order, which is always the same on one machine."""
 
 
 @njit(**FAST)
 def _weights(t: np.float32) -> tuple[np.float32, np.float32, np.float32, np.float32]:
-    """Of the four pixels around a position ``t`` of the way from the second to the third."""
+    """Weights of the four pixels around a position a fraction ``t`` from the second to the third."""
     half, one, two = np.float32(0.5), np.float32(1.0), np.float32(2.0)
     return (
         t * (t * (one - half * t) - half),
@@ -27,7 +26,7 @@ def _weights(t: np.float32) -> tuple[np.float32, np.float32, np.float32, np.floa
 
 @njit(**FAST)
 def interpolate(image: np.ndarray, x: float, y: float) -> np.float32:
-    """The value of an image (H, W) at a position whose origin is the centre of the first pixel; constant beyond."""
+    """The value of an image (H, W) at a position whose origin is the center of the first pixel; constant outside."""
     height, width = image.shape
     column, row = int(np.floor(x)), int(np.floor(y))
     x0, x1, x2, x3 = _weights(np.float32(x - column))
@@ -56,7 +55,7 @@ def cut(image: np.ndarray, center: np.ndarray, affine: np.ndarray, patch: np.nda
     """Fill a square patch (S, S) with an image (H, W) around a place.
 
     Args:
-        center: where the middle of the patch lies, from the centre of the image's first pixel, shape (2,).
+        center: where the middle of the patch lies, from the center of the image's first pixel, shape (2,).
         affine: from steps of the patch to steps of the image, shape (2, 2).
     """
     size = len(patch)

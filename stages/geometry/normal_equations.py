@@ -1,158 +1,71 @@
-"""The inner loops of bundle adjustment: residuals, their derivatives, and the points' elimination, in one pass each.
+"""The normal equations of bundle adjustment: elimination of the points, and products with the whitened Jacobian.
 
-Observations are sorted by point, so everything that belongs to a point is done while it lies in the cache, and no
-matrix larger than the reduced camera system S is ever formed. Every kernel works on a range of *chunks* of points; sums
-over photos go to one partial sum per chunk, which the caller adds up in order. So the number of threads never changes
-a result.
+Everything that belongs to a point is done while it lies in the cache, and no matrix larger than the reduced camera
+system S is ever formed. The kernels work on chunks of points as those of :mod:`diptych.stages.geometry.reprojection`.
 
-Notation, after Triggs et al. (2000): the Jacobian of an observation is ``[Jx (w x y + t) + Ji c + Jx R p]`` for a
-rotation ``w`` and translation ``t`` of its photo, its camera's parameters ``c`` and its point ``p``; ``y = R X``.
-With ``V = L L'`` the point's 3x3 block of J'J, the point's whitened block is ``Q = Jx R L^-T``.
+Notation, after Triggs et al. (2000): J'J has the blocks U (photos and cameras), V (points) and W (between them). With
+``V = L L'`` the 3x3 block of a point, the point's whitened derivatives are ``Q = Jx R L^-T``; ``E = W L^-T``, and
+``S = U - W V^-1 W' = U - E E'``.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from .projection import distort, pixel_derivatives
 
-LOSSES = ("linear", "soft_l1", "huber", "cauchy")
-_NEAREST = 1e-9  # depth, relative to the point's distance, below which a projection would overflow
+class Columns(NamedTuple):
+    """Where the unknowns of photos and cameras stand in S; -1 where nothing is refined.
 
-
-@njit(nogil=True, cache=True)
-def _robust(loss, s):
-    """rho'(s) and ``rho(s) - s rho'(s)``, without cancellation, for the loss of that index in :data:`LOSSES`."""
-    if loss == 1:
-        v = math.sqrt(1.0 + s)
-        return 1.0 / v, (v - 1.0) * (v - 1.0) / v
-    if loss == 2 and s > 1.0:
-        v = math.sqrt(s)
-        return 1.0 / v, v - 1.0
-    if loss == 3:
-        return 1.0 / (1.0 + s), math.log1p(s) - s / (1.0 + s)
-    return 1.0, 0.0
-
-
-@njit(nogil=True, cache=True, inline="always")
-def _away_from_zero(x0, x1, x2):
-    """Behind the camera the projection goes on smoothly; only the plane z = 0 itself is kept away from."""
-    nearest = _NEAREST * (abs(x0) + abs(x1)) + 1e-300
-    return x2 if abs(x2) >= nearest else math.copysign(nearest, x2)
-
-
-@njit(nogil=True, cache=True)
-def linearise(
-    first,
-    last,
-    bounds,
-    start,
-    photo,
-    xy,
-    camera_of,
-    rotations,
-    translations,
-    points,
-    fisheye,
-    canonical,
-    expansion,
-    width,
-    loss,
-    scale,
-    residuals,
-    jx,
-    turned,
-    ji,
-    slack,
-):
-    """Residuals and derivatives of the observations of chunks ``first`` to ``last``.
-
-    With a robust loss rho of the residuals' lengths, residuals and derivatives are scaled by ``sqrt(rho')``. Then J'r
-    is the exact gradient of the cost and J'J its reweighted approximation; what half the sum of squares lacks to the
-    cost is returned in ``slack``.
-
-    Args:
-        bounds: first point of each chunk, and the end.
-        start: first observation of each point, and the end.
-        expansion: derivative of each camera's canonical parameters by its refined ones, shape (C, 8, K).
-        residuals, jx, turned, ji: outputs, shapes (M, 2), (M, 2, 3), (M, 3) for ``R X`` and (M, 2, K).
-        slack: output, the sum of ``rho - s rho'`` of each chunk, shape (Q,).
+    Attributes:
+        width: number of refined parameters of each camera, shape (C,).
+        photo_column, camera_column: first column of each photo (N,) and camera (C,).
+        photo_block, camera_block: index of the block of each photo (N,) and camera (C,).
+        offset: where block (i, j), i >= j, starts in the flat S, shape (B, B).
+        stride: length of a row of the blocks in column j, shape (B,). A dense S and one of sparse blocks differ in
+            ``offset`` and ``stride`` only.
     """
-    weight = 1.0 / (scale * scale)
-    for chunk in range(first, last):
-        lacking = 0.0
-        for point in range(bounds[chunk], bounds[chunk + 1]):
-            px, py, pz = points[point, 0], points[point, 1], points[point, 2]
-            for i in range(start[point], start[point + 1]):
-                n = photo[i]
-                camera = camera_of[n]
-                c = canonical[camera]
-                y0 = rotations[n, 0, 0] * px + rotations[n, 0, 1] * py + rotations[n, 0, 2] * pz
-                y1 = rotations[n, 1, 0] * px + rotations[n, 1, 1] * py + rotations[n, 1, 2] * pz
-                y2 = rotations[n, 2, 0] * px + rotations[n, 2, 1] * py + rotations[n, 2, 2] * pz
-                x0, x1, x2 = y0 + translations[n, 0], y1 + translations[n, 1], y2 + translations[n, 2]
-                w = 1.0 / _away_from_zero(x0, x1, x2)
-                a, b = x0 * w, x1 * w
-                distorted = distort(fisheye[camera], c, a, b)
-                u_point, v_point, u_params, v_params = pixel_derivatives(c, a, b, w, distorted)
-                ru = c[0] * distorted[0] + c[2] - xy[i, 0]
-                rv = c[1] * distorted[1] + c[3] - xy[i, 1]
-                h = 1.0
-                if loss != 0:
-                    slope, missing = _robust(loss, (ru * ru + rv * rv) * weight)
-                    h = math.sqrt(slope)
-                    lacking += missing
-                residuals[i, 0], residuals[i, 1] = h * ru, h * rv
-                turned[i, 0], turned[i, 1], turned[i, 2] = y0, y1, y2
-                for k in range(3):
-                    jx[i, 0, k], jx[i, 1, k] = h * u_point[k], h * v_point[k]
-                for k in range(width[camera]):
-                    du, dv = 0.0, 0.0
-                    for j in range(8):
-                        du += u_params[j] * expansion[camera, j, k]
-                        dv += v_params[j] * expansion[camera, j, k]
-                    ji[i, 0, k], ji[i, 1, k] = h * du, h * dv
-        slack[chunk] = lacking * scale * scale
+
+    width: np.ndarray
+    photo_column: np.ndarray
+    camera_column: np.ndarray
+    photo_block: np.ndarray
+    camera_block: np.ndarray
+    offset: np.ndarray
+    stride: np.ndarray
+
+
+class PointFactors(NamedTuple):
+    """The eliminated points.
+
+    Attributes:
+        q: whitened derivatives Q of each observation, 0 for a fixed point, shape (M, 2, 3).
+        chol: the lower triangle of each point's L by rows, shape (P, 6).
+    """
+
+    q: np.ndarray
+    chol: np.ndarray
 
 
 @njit(nogil=True, cache=True)
-def eliminate(
-    first,
-    last,
-    bounds,
-    start,
-    photo,
-    camera_of,
-    rotations,
-    free,
-    width,
-    photo_block,
-    camera_block,
-    offset,
-    stride,
-    damping,
-    jx,
-    turned,
-    ji,
-    q,
-    chol,
-    reduced,
-    diagonal,
-):
-    """Whiten the points' blocks, and gather S = U - W V^-1 W' of the photos and cameras from chunks of points.
+def eliminate(first, last, observations, rotations, free, columns, damping, jacobian, factors, reduced, diagonal):
+    """Factor the points' blocks, and sum up S = U - W V^-1 W' of the photos and cameras over chunks of points.
 
     Args:
-        free: which points may move; the others get Q = 0.
-        photo_block, camera_block: index of the block of S of each photo and camera, -1 where nothing is refined.
-        offset: where block (i, j), i >= j, starts in the flat S, shape (B, B); ``stride`` is the length of a row of
-            the blocks in column j. A dense S and one of sparse blocks differ in these two only.
+        observations, columns, jacobian: :class:`~diptych.stages.geometry.reprojection.Observations`,
+            :class:`Columns`, :class:`~diptych.stages.geometry.reprojection.Jacobian`.
+        rotations: ``cam_from_world`` of each photo, shape (N, 3, 3).
+        free: which points may move, shape (P,).
         damping: added to the diagonal of J'J, relative to it (Levenberg-Marquardt).
-        q, chol: outputs, shapes (M, 2, 3) and (P, 6), the lower triangle of L by rows.
+        factors: output, :class:`PointFactors`.
         reduced, diagonal: outputs, one row per chunk: the flat S without damping, and diag(U) by blocks, (Q, B, 8).
     """
+    bounds, start, photo = observations.bounds, observations.start, observations.photo
+    q, chol = factors
+    ji = jacobian.ji
     longest = 0
     for point in range(bounds[first], bounds[last]):
         longest = max(longest, start[point + 1] - start[point])
@@ -165,34 +78,15 @@ def eliminate(
         d[:] = 0.0
         for point in range(bounds[chunk], bounds[chunk + 1]):
             begin, end = start[point], start[point + 1]
-            _whiten(begin, end, photo, rotations, free[point], damping, jx, q, chol[point])
-            count = _gather(
-                begin,
-                end,
-                photo,
-                camera_of,
-                width,
-                photo_block,
-                camera_block,
-                offset,
-                stride,
-                jx,
-                turned,
-                ji,
-                q,
-                jc,
-                rows,
-                segments,
-                s,
-                d,
-            )
+            _factor_point(begin, end, photo, rotations, free[point], damping, jacobian.jx, q, chol[point])
+            count = _gather(begin, end, observations, columns, jacobian, q, jc, rows, segments, s, d)
             if free[point]:
-                _subtract_products(s, offset, stride, rows, segments, count)
+                _subtract_products(s, columns.offset, columns.stride, rows, segments, count)
 
 
 @njit(nogil=True, cache=True)
-def _whiten(begin, end, photo, rotations, free, damping, jx, q, chol):
-    """Factor V of one point, and Q of its observations."""
+def _factor_point(begin, end, photo, rotations, free, damping, jx, q, chol):
+    """Cholesky factor of one point's V, and Q of its observations."""
     v00, v10, v11, v20, v21, v22 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(begin, end):
         n = photo[i]
@@ -229,34 +123,18 @@ def _pivot(value, full):
 
 
 @njit(nogil=True, cache=True)
-def _gather(
-    begin,
-    end,
-    photo,
-    camera_of,
-    width,
-    photo_block,
-    camera_block,
-    offset,
-    stride,
-    jx,
-    turned,
-    ji,
-    q,
-    jc,
-    rows,
-    segments,
-    s,
-    d,
-):
+def _gather(begin, end, observations, columns, jacobian, q, jc, rows, segments, s, d):
     """Add one point's observations to U, and lay out its rows of E; returns how many segments they have."""
+    photo, camera_of = observations.photo, observations.camera_of
+    width, _, _, photo_block, camera_block, offset, stride = columns
+    jx, rotated, ji = jacobian
     count, used = 0, 0
     for i in range(begin, end):
         n = photo[i]
         camera = camera_of[n]
         pose, intrinsics = photo_block[n], camera_block[camera]
         if pose >= 0:
-            y0, y1, y2 = turned[i, 0], turned[i, 1], turned[i, 2]
+            y0, y1, y2 = rotated[i, 0], rotated[i, 1], rotated[i, 2]
             for r in range(2):
                 a, b, c = jx[i, r, 0], jx[i, r, 1], jx[i, r, 2]
                 jc[r, 0], jc[r, 1], jc[r, 2] = y1 * c - y2 * b, y2 * a - y0 * c, y0 * b - y1 * a
@@ -331,30 +209,15 @@ def _subtract_products(s, offset, stride, rows, segments, count):
 
 
 @njit(nogil=True, cache=True)
-def multiply(
-    first,
-    last,
-    bounds,
-    start,
-    photo,
-    camera_of,
-    width,
-    photo_column,
-    camera_column,
-    jx,
-    turned,
-    ji,
-    q,
-    chol,
-    z,
-    step,
-    product,
-    moves,
-):
+def multiply(first, last, observations, columns, jacobian, factors, z, step, product, moves):
     """``product = J L^-T z`` for whitened points ``z`` (P, 3) and plain photos and cameras ``step`` (n,).
 
     ``moves`` (P, 3) gets the points' own part of ``L^-T z``: by how much each point moves.
     """
+    bounds, start, photo, _, camera_of = observations
+    width, photo_column, camera_column, _, _, _, _ = columns
+    jx, rotated, ji = jacobian
+    q, chol = factors
     for point in range(bounds[first], bounds[last]):
         s0, s1, s2 = z[point, 0], z[point, 1], z[point, 2]
         for i in range(start[point], start[point + 1]):
@@ -364,7 +227,7 @@ def multiply(
             u, v = 0.0, 0.0
             if column >= 0:
                 w0, w1, w2 = step[column], step[column + 1], step[column + 2]
-                y0, y1, y2 = turned[i, 0], turned[i, 1], turned[i, 2]
+                y0, y1, y2 = rotated[i, 0], rotated[i, 1], rotated[i, 2]
                 t0 = step[column + 3] + w1 * y2 - w2 * y1
                 t1 = step[column + 4] + w2 * y0 - w0 * y2
                 t2 = step[column + 5] + w0 * y1 - w1 * y0
@@ -388,10 +251,11 @@ def multiply(
 
 
 @njit(nogil=True, cache=True)
-def multiply_transposed(
-    first, last, bounds, start, photo, camera_of, width, photo_column, camera_column, jx, turned, ji, q, u, z, partial
-):
+def multiply_transposed(first, last, observations, columns, jacobian, q, u, z, partial):
     """The points' part (P, 3) of ``L^-1 J' u``, and what it leaves for photos and cameras, one row per chunk (Q, n)."""
+    bounds, start, photo, _, camera_of = observations
+    width, photo_column, camera_column, _, _, _, _ = columns
+    jx, rotated, ji = jacobian
     for chunk in range(first, last):
         g = partial[chunk]
         g[:] = 0.0
@@ -413,7 +277,7 @@ def multiply_transposed(
                     t0 = jx[i, 0, 0] * a + jx[i, 1, 0] * b
                     t1 = jx[i, 0, 1] * a + jx[i, 1, 1] * b
                     t2 = jx[i, 0, 2] * a + jx[i, 1, 2] * b
-                    y0, y1, y2 = turned[i, 0], turned[i, 1], turned[i, 2]
+                    y0, y1, y2 = rotated[i, 0], rotated[i, 1], rotated[i, 2]
                     g[column] += y1 * t2 - y2 * t1
                     g[column + 1] += y2 * t0 - y0 * t2
                     g[column + 2] += y0 * t1 - y1 * t0
@@ -426,13 +290,16 @@ def multiply_transposed(
 
 
 @njit(nogil=True, cache=True)
-def couple(start, photo, camera_of, width, photo_column, camera_column, jx, turned, ji, q, inverse, coupled):
-    """``E' S^-1 E`` of every point, with ``inverse`` = S^-1 (n, n) and E as in :func:`eliminate`; shape (P, 3, 3)."""
+def couple(observations, columns, jacobian, q, inverse, coupled):
+    """``E' S^-1 E`` of every point, with ``inverse`` = S^-1 (n, n); ``coupled`` is the output, shape (P, 3, 3)."""
+    _, start, photo, _, camera_of = observations
+    width, photo_column, camera_column, _, _, _, _ = columns
+    jx, rotated, ji = jacobian
     longest = 0
     for point in range(len(coupled)):
         longest = max(longest, start[point + 1] - start[point])
     rows = np.empty((longest * (6 + ji.shape[2]), 3))
-    columns = np.empty(len(rows), np.int64)
+    column_of = np.empty(len(rows), np.int64)
     for point in range(len(coupled)):
         used = 0
         for i in range(start[point], start[point + 1]):
@@ -440,7 +307,7 @@ def couple(start, photo, camera_of, width, photo_column, camera_column, jx, turn
             camera = camera_of[n]
             column = photo_column[n]
             if column >= 0:
-                y0, y1, y2 = turned[i, 0], turned[i, 1], turned[i, 2]
+                y0, y1, y2 = rotated[i, 0], rotated[i, 1], rotated[i, 2]
                 for c in range(3):
                     t0 = jx[i, 0, 0] * q[i, 0, c] + jx[i, 1, 0] * q[i, 1, c]
                     t1 = jx[i, 0, 1] * q[i, 0, c] + jx[i, 1, 1] * q[i, 1, c]
@@ -449,38 +316,17 @@ def couple(start, photo, camera_of, width, photo_column, camera_column, jx, turn
                     rows[used + 2, c], rows[used + 3, c] = y0 * t1 - y1 * t0, t0
                     rows[used + 4, c], rows[used + 5, c] = t1, t2
                 for a in range(6):
-                    columns[used + a] = column + a
+                    column_of[used + a] = column + a
                 used += 6
             for a in range(width[camera]):
                 for c in range(3):
                     rows[used, c] = ji[i, 0, a] * q[i, 0, c] + ji[i, 1, a] * q[i, 1, c]
-                columns[used] = camera_column[camera] + a
+                column_of[used] = camera_column[camera] + a
                 used += 1
         for c in range(3):
             for d in range(3):
                 total = 0.0
                 for a in range(used):
                     for b in range(used):
-                        total += rows[a, c] * inverse[columns[a], columns[b]] * rows[b, d]
+                        total += rows[a, c] * inverse[column_of[a], column_of[b]] * rows[b, d]
                 coupled[point, c, d] = total
-
-
-@njit(nogil=True, cache=True)
-def reprojection_lengths(
-    photo, point, xy, camera_of, rotations, translations, points, fisheye, canonical, behind, lengths
-):
-    """Distance in pixels of each projection from its measurement; ``behind`` the camera it is infinite, if asked."""
-    for i in range(len(photo)):
-        n, p = photo[i], point[i]
-        camera = camera_of[n]
-        c = canonical[camera]
-        px, py, pz = points[p, 0], points[p, 1], points[p, 2]
-        x0 = rotations[n, 0, 0] * px + rotations[n, 0, 1] * py + rotations[n, 0, 2] * pz + translations[n, 0]
-        x1 = rotations[n, 1, 0] * px + rotations[n, 1, 1] * py + rotations[n, 1, 2] * pz + translations[n, 1]
-        x2 = rotations[n, 2, 0] * px + rotations[n, 2, 1] * py + rotations[n, 2, 2] * pz + translations[n, 2]
-        if behind and not x2 > 0.0:
-            lengths[i] = np.inf
-            continue
-        x2 = _away_from_zero(x0, x1, x2)
-        distorted = distort(fisheye[camera], c, x0 / x2, x1 / x2)
-        lengths[i] = math.hypot(c[0] * distorted[0] + c[2] - xy[i, 0], c[1] * distorted[1] + c[3] - xy[i, 1])

@@ -1,4 +1,4 @@
-"""Planes through the neighbourhood of every pixel of a depth map: smoother depth, and normals.
+"""Planes fitted around every pixel of a depth map: smoother depth, and normals.
 
 The inverse depth of a plane is linear in the pixel: ``1/z = (gu, gv, c) (u, v, 1)``. So a plane fits by linear least
 squares, and its gradient gives the normal.
@@ -17,14 +17,14 @@ def fit_planes(first, last, rows, inverse, weight, unit, radius, stride, toleran
     Args:
         first, last: chunks to fill, of ``rows`` rows each.
         inverse: inverse depths, shape (H, W).
-        weight: of each of them, 0 for one to leave alone, shape (H, W).
-        unit: the difference of inverse depth that ``tolerance`` and ``slope`` are told in, shape (H, W).
-        radius: how far the neighbourhood reaches, in pixels; every ``stride``-th pixel of it is taken.
-        tolerance, slope: a neighbour r pixels away belongs to the surface where it differs from the centre by less than
+        weight: of each of them, 0 to ignore it, shape (H, W).
+        unit: the difference of inverse depth that is the unit of ``tolerance`` and ``slope``, shape (H, W).
+        radius: how far the neighborhood reaches, in pixels; every ``stride``-th pixel of it is taken.
+        tolerance, slope: a neighbor r pixels away belongs to the surface where it differs from the center by less than
             ``tolerance + slope r`` units; Tukey's biweight of that.
         fitted: filled with the inverse depth of the plane, shape (H, W).
         gradient: filled with its derivative by u and v, shape (H, W, 2).
-        support: filled with the share of the neighbourhood's weights that belong, 0 where there is nothing to fit,
+        support: filled with the share of the neighborhood's weights that belong, 0 where there is nothing to fit,
             shape (H, W).
     """
     height, width = inverse.shape
@@ -62,7 +62,7 @@ def fit_planes(first, last, rows, inverse, weight, unit, radius, stride, toleran
                 if n <= 0:
                     continue
                 x, y, z = x / n, y / n, z / n
-                # A little isotropic spread keeps a neighbourhood on one line from tilting.
+                # A little isotropic spread keeps the plane of a neighborhood on one line from tilting.
                 spread = np.float32(0.05)
                 a, b, c = xx / n - x * x + spread, xy / n - x * y, yy / n - y * y + spread
                 p, q = xz / n - x * z, yz / n - y * z

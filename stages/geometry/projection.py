@@ -1,6 +1,6 @@
 """Projection and its inverse for every camera model, with derivatives.
 
-All models are written once, as two: the radial-tangential one of Brown (1971) and the equidistant fisheye of Kannala
+All models are special cases of two: the radial-tangential one of Brown (1971) and the equidistant fisheye of Kannala
 and Brandt (2006), both with eight *canonical* parameters ``(fx, fy, cx, cy, d1, d2, d3, d4)``. A model's own
 parameters are a linear selection of these (:func:`expansion`), so its derivatives follow by the chain rule.
 """
@@ -31,7 +31,7 @@ _CANONICAL_OF = {
 }
 
 _NEWTON_STEPS = 50
-_NEWTON_TOLERANCE = 1e-15  # in normalised units, about 1e-12 px
+_NEWTON_TOLERANCE = 1e-15  # in normalized units, about 1e-12 px
 _WIDEST_ANGLE = 0.5 * math.pi - 1e-6
 
 
@@ -59,8 +59,8 @@ def canonical_params(camera: Camera) -> np.ndarray:
 def project(camera: Camera, points_cam: np.ndarray) -> np.ndarray:
     """Pixels of points given in the camera's frame, shape (N, 3) to (N, 2).
 
-    A point that is not in front of the camera (z <= 0) has no pixel and gets (inf, inf): it lies farther than any
-    threshold from any measurement, and never yields a NaN.
+    A point that is not in front of the camera (z <= 0) has no pixel and gets (inf, inf): beyond any
+    threshold, and never NaN.
     """
     xy = np.empty((len(points_cam), 2))
     _project(is_fisheye(camera), canonical_params(camera), _floats(points_cam), xy)
@@ -80,16 +80,16 @@ def project_with_jacobians(camera: Camera, points_cam: np.ndarray) -> tuple[np.n
 
 
 def undistort(camera: Camera, xy: np.ndarray) -> np.ndarray:
-    """Normalised image coordinates (x/z, y/z) of pixels, without distortion, shape (N, 2) to (N, 2).
+    """Normalized image coordinates (x/z, y/z) of pixels, without distortion, shape (N, 2) to (N, 2).
 
-    Inverts the distortion by Newton's method, on the branch that begins at the axis: a strong polynomial rises to a
-    fold and turns back there, and what lies beyond is no image of the scene. A pixel that the model never reaches gets
-    the coordinates that come closest; a fisheye's pixel at 90 degrees or more is held just below.
+    Inverts the distortion by Newton's method, on the branch that begins at the axis: with strong distortion the
+    radius rises to a maximum and falls beyond it, where it is invalid. A pixel outside the model's range gets the
+    coordinates that project closest to it; a fisheye's angle stays below 90 degrees.
     """
     fisheye, c = is_fisheye(camera), canonical_params(camera)
-    normalised = np.empty((len(xy), 2))
-    _undistort(fisheye, c, _fold(fisheye, c), _floats(xy), normalised)
-    return normalised
+    normalized = np.empty((len(xy), 2))
+    _undistort(fisheye, c, _fold(fisheye, c), _floats(xy), normalized)
+    return normalized
 
 
 def unproject(camera: Camera, xy: np.ndarray) -> np.ndarray:
@@ -98,10 +98,10 @@ def unproject(camera: Camera, xy: np.ndarray) -> np.ndarray:
 
 
 def _fold(fisheye: bool, c: np.ndarray) -> float:
-    """Where the radial polynomial stops rising: an angle for a fisheye, else a distance from the axis; at the widest.
+    """Where the radial polynomial stops rising: an angle for a fisheye, else a distance from the axis.
 
-    The slope of r + d1 r^3 + d2 r^5 and so on is a polynomial of r squared. Read backwards it is one of 1 / r^2 whose
-    leading coefficient is 1, so that coefficients near 0 do no harm.
+    The slope of r + d1 r^3 + d2 r^5 and so on is a polynomial of r squared. With reversed coefficients it is a
+    polynomial of 1 / r^2 whose leading coefficient is 1, so that coefficients near 0 do no harm.
     """
     d = c[4:] if fisheye else c[4:6]
     inverse_squares = np.roots([1.0, *((3 + 2 * np.arange(len(d))) * d)])
@@ -165,7 +165,7 @@ def _fisheye(d1, d2, d3, d4, a, b):
 
 @njit(nogil=True, cache=True)
 def distort(fisheye, c, a, b):
-    """Distort normalised coordinates with canonical parameters ``c``; results as :func:`_radial_tangential`."""
+    """Distort normalized coordinates with canonical parameters ``c``; results as :func:`_radial_tangential`."""
     if fisheye:
         return _fisheye(c[4], c[5], c[6], c[7], a, b)
     return _radial_tangential(c[4], c[5], c[6], c[7], a, b)
@@ -177,7 +177,7 @@ def pixel_derivatives(c, a, b, w, distorted):
 
     Args:
         c: canonical parameters.
-        a, b: normalised coordinates of the point, and ``w`` its inverse depth.
+        a, b: normalized coordinates of the point, and ``w`` its inverse depth.
         distorted: what :func:`distort` returned for (a, b).
 
     Returns:
@@ -229,7 +229,7 @@ def _project_with_jacobians(fisheye, c, points, xy, by_point, by_canonical):
 
 
 @njit(nogil=True, cache=True)
-def _undistort(fisheye, c, fold, xy, normalised):
+def _undistort(fisheye, c, fold, xy, normalized):
     for i in range(len(xy)):
         x, y = (xy[i, 0] - c[2]) / c[0], (xy[i, 1] - c[3]) / c[1]
         radius = math.sqrt(x * x + y * y)
@@ -243,8 +243,8 @@ def _undistort(fisheye, c, fold, xy, normalised):
             a, b = scale * x, scale * y
             if c[6] != 0.0 or c[7] != 0.0:
                 a, b = _invert_tangential(c, x, y, a, b)
-        normalised[i, 0] = a
-        normalised[i, 1] = b
+        normalized[i, 0] = a
+        normalized[i, 1] = b
 
 
 @njit(nogil=True, cache=True)
@@ -273,7 +273,7 @@ def _invert_radial(d1, d2, d3, d4, fold, radius):
 def _invert_tangential(c, x, y, a, b):
     """Newton's method from where the radial part alone lies, with steps halved until they help.
 
-    It stays where the distortion keeps the orientation, on this side of the fold, so it is drawn back there first.
+    It stays on this side of the fold, where the determinant is positive; the start is moved there first.
     """
     distorted = distort(False, c, a, b)
     while _determinant(distorted) <= 0.0:

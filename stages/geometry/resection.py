@@ -1,4 +1,4 @@
-"""Resection: the pose of a photo from points that are known in the world."""
+"""Resection: the pose of a photo from known 3D points."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Resection:
     Attributes:
         rotation, translation: ``cam_from_world``, shapes (3, 3) and (3,).
         inliers: which correspondences agree, shape (N,).
-        focal_factor: what the camera's focal length is to be multiplied by, 1 unless it was searched.
+        focal_factor: the factor for the camera's focal length, 1 unless it was searched.
     """
 
     rotation: np.ndarray
@@ -40,7 +40,7 @@ def resect(
         points: shape (N, 3).
         tolerance: largest error of an inlier in units of ``rays``, pixels divided by the focal length.
         seed: of the random samples.
-        search_focal: the focal length is a guess; also try it from 0.4 to 2.5 times as long.
+        search_focal: the focal length is unknown; try factors from 0.4 to 2.5 times as long.
     """
     factors = np.geomspace(0.4, 2.5, 17) if search_focal else np.ones(1)
     trials = 300 if search_focal else max_iterations
@@ -54,7 +54,7 @@ def resect(
 def _resect(
     rays: np.ndarray, points: np.ndarray, tolerance: float, factor: float, seed: int, iterations: int
 ) -> Resection:
-    # PoseLib wants pixels of a pinhole camera: 1000 px make the tolerance a number of the size it is tuned for.
+    # PoseLib expects pixels of a pinhole camera; with 1000 px the tolerance has the magnitude it is tuned for.
     focal = 1000.0
     camera = {"model": "SIMPLE_PINHOLE", "width": 1, "height": 1, "params": [focal, 0.0, 0.0]}
     ransac = {"max_error": tolerance / factor * focal, "seed": seed, "max_iterations": iterations}

@@ -1,4 +1,4 @@
-"""Slanted planes of a depth map's pixels: inverse depth and its slopes in the image.
+"""Slanted planes of the pixels of a depth map: inverse depth and its slopes in the image.
 
 In a pinhole view the inverse depth of a plane is affine in the pixel: ``1 / z = w + wx dx + wy dy`` at (dx, dy) pixels
 from where it is ``w``. Such planes are arrays (H, W, 3) of w, wx, wy here.
@@ -30,14 +30,14 @@ def planes_from(depth: np.ndarray, normals: np.ndarray, camera: Camera) -> np.nd
     (fx, fy), (dx, dy) = camera.focal_lengths, _from_principal_point(camera)
     w = np.divide(1, depth, out=np.zeros(depth.shape), where=depth > 0)
     nx, ny, nz = np.moveaxis(normals.astype(np.float64), -1, 0)
-    towards = nx * dx / fx + ny * dy / fy + nz
-    slanted = towards < -0.02
-    scale = np.divide(w, towards, out=np.zeros(depth.shape), where=slanted)
+    toward = nx * dx / fx + ny * dy / fy + nz
+    slanted = toward < -0.02
+    scale = np.divide(w, toward, out=np.zeros(depth.shape), where=slanted)
     return np.stack([w, scale * nx / fx, scale * ny / fy], axis=-1)
 
 
 def fill(planes: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """The planes with those that are not known taken over, flat, from the nearest pixel whose plane is."""
+    """The planes, with unknown ones replaced by that of the nearest known pixel, without its slopes."""
     rows, columns = np.asarray(distance_transform_edt(~known, return_distances=False, return_indices=True))
     filled = planes[rows, columns]
     filled[~known, 1:] = 0
@@ -58,7 +58,7 @@ def enlarge(planes: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def parts(fine: int, coarse: int) -> np.ndarray:
-    """Along one side, the coarse pixel that the centre of each fine one lies in, shape (fine,)."""
+    """Along one side, the coarse pixel that the center of each fine one lies in, shape (fine,)."""
     return (np.arange(fine) * 2 + 1) * coarse // (2 * fine)
 
 

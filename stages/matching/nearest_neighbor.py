@@ -1,9 +1,9 @@
-"""Matching descriptors: for each keypoint of one photo the most alike of the other, or none that is sure.
+"""Matching of descriptors by nearest neighbors.
 
 Squared distances between ``uint8`` descriptors are whole numbers below 2^24. Every way to compute them here (integer or
 single precision, any tile size, number of threads or device) is exact, so all give the same matches, byte for byte.
 
-Torch is imported where it multiplies: it takes a second, which a run that finds its matches in the store saves.
+Torch is imported only when it is needed, because that takes a second.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from ..scene import Features, Matches, Pair
 from ..stage import Context, Stage
 
 _TILE = 512, 2048
-"""Rows and columns of distances held at a time: 4 MB, which stay in a core's share of the cache."""
+"""Rows and columns of a tile of products: 4 MB, which fit into a core's share of the cache."""
 
 _ROWS_ON_DEVICE = 4096
 
 
-class NearestNeighbour(Stage):
-    """Exact mutual nearest neighbours that pass the ratio test of Lowe (2004) in both directions.
+class NearestNeighbor(Stage):
+    """Exact mutual nearest neighbors that pass the ratio test of Lowe (2004) in both directions.
 
     Args:
-        ratio: the nearest neighbour must be closer than this times the second nearest.
+        ratio: the nearest neighbor must be closer than this times the second nearest.
         max_distance: largest distance of two descriptors of unit length; 0 are equal ones, 1.41 orthogonal ones.
     """
 
@@ -43,7 +43,7 @@ class NearestNeighbour(Stage):
     max_distance: float = 0.7
 
     def run(self, features: Pair[Features], context: Context) -> Matches:
-        """Matches, the most alike first.
+        """Matches, the most similar first.
 
         Raises:
             StageFailure: ``different-descriptors``.
@@ -55,19 +55,21 @@ class NearestNeighbour(Stage):
             nearest, of_rows, of_columns = search_in_tiles(first, second, threads=context.threads)
         else:
             nearest, of_rows, of_columns = _search_by_torch(first, second, context.device)
-        return most_alike_first(first, second, sure_pairs(nearest, of_rows, of_columns, self.ratio), self.max_distance)
+        return sorted_matches(
+            first, second, mutual_matches(nearest, of_rows, of_columns, self.ratio), self.max_distance
+        )
 
 
 class Flann(Stage):
-    """Approximate nearest neighbours by a forest of randomised k-d trees (Muja and Lowe 2009), mutual and ratio-tested.
+    """Approximate nearest neighbors by a forest of randomized k-d trees (Muja and Lowe 2009), mutual and ratio-tested.
 
-    An alternative for photos with very many keypoints: its time grows with n log n instead of n squared, and it misses
-    a few matches. The forest is drawn from OpenCV's random numbers with a fixed seed.
+    For photos with very many keypoints: its time grows with n log n instead of n squared, but it does not find all
+    matches. The forest is drawn from OpenCV's random numbers with a fixed seed.
 
     Args:
-        ratio, max_distance: as in :class:`NearestNeighbour`.
-        trees: number of trees; more find more of the true neighbours.
-        checks: leaves visited per keypoint; more find more, and take longer.
+        ratio, max_distance: as in :class:`NearestNeighbor`.
+        trees: number of trees; with more, more of the true neighbors are found.
+        checks: leaves visited per keypoint; with more, more are found, in more time.
     """
 
     slot = "matches"
@@ -80,7 +82,7 @@ class Flann(Stage):
     checks: int = 64
 
     def run(self, features: Pair[Features], context: Context) -> Matches:
-        """Matches, the most alike first.
+        """Matches, the most similar first.
 
         Raises:
             StageFailure: ``different-descriptors``.
@@ -88,14 +90,14 @@ class Flann(Stage):
         first, second = comparable(features)
         if min(len(first), len(second)) < 2:
             return Matches(np.empty((0, 2), np.int32), np.empty(0, np.float32))
-        forward, backward = self._sure(first, second), self._sure(second, first)
+        forward, backward = self._nearest(first, second), self._nearest(second, first)
         rows = np.arange(len(first))
         mutual = (forward >= 0) & (backward[forward] == rows)
         indices = np.column_stack([rows[mutual], forward[mutual]])
-        return most_alike_first(first, second, indices, self.max_distance)
+        return sorted_matches(first, second, indices, self.max_distance)
 
-    def _sure(self, queries: np.ndarray, base: np.ndarray) -> np.ndarray:
-        """The nearest of ``base`` for each query that passes the ratio test, else -1."""
+    def _nearest(self, queries: np.ndarray, base: np.ndarray) -> np.ndarray:
+        """For each query, the index of its nearest of ``base`` if it passes the ratio test, else -1."""
         index = cv2.flann.Index()
         cv2.setRNGSeed(0)
         index.build(base.astype(np.float32), {"algorithm": 1, "trees": self.trees})
@@ -104,10 +106,10 @@ class Flann(Stage):
 
 
 def comparable(features: Pair[Features]) -> tuple[np.ndarray, np.ndarray]:
-    """The descriptors of both photos.
+    """The descriptors of both photos, checked to be of one kind.
 
     Raises:
-        StageFailure: ``different-descriptors`` when they are not of one kind.
+        StageFailure: ``different-descriptors``.
     """
     first, second = features.first, features.second
     forms = [(each.descriptors.dtype, each.descriptors.shape[1]) for each in (first, second) if len(each)]
@@ -121,8 +123,8 @@ def comparable(features: Pair[Features]) -> tuple[np.ndarray, np.ndarray]:
     return first.descriptors, second.descriptors
 
 
-def most_alike_first(first: np.ndarray, second: np.ndarray, indices: np.ndarray, max_distance: float) -> Matches:
-    """Matches of given keypoints sorted by similarity, without those farther apart than ``max_distance``."""
+def sorted_matches(first: np.ndarray, second: np.ndarray, indices: np.ndarray, max_distance: float) -> Matches:
+    """Matches of given keypoints, the most similar first, without those farther apart than ``max_distance``."""
     a, b = first[indices[:, 0]].astype(np.float64), second[indices[:, 1]].astype(np.float64)
     length = np.sqrt(np.einsum("nd,nd->n", a, a) * np.einsum("nd,nd->n", b, b))
     similarity = np.einsum("nd,nd->n", a, b) / np.maximum(length, 1e-12)
@@ -131,30 +133,30 @@ def most_alike_first(first: np.ndarray, second: np.ndarray, indices: np.ndarray,
     return Matches(indices[order], similarity[order])
 
 
-Bar = Callable[[np.ndarray, slice, slice], None]
+Exclude = Callable[[np.ndarray, slice, slice], None]
 
-BARRED = -(2**28)
-"""A product less than any true one: it stands for a distance beyond all that are compared."""
+EXCLUDED = -(2**28)
+"""A product less than any true one, which makes the distance of an excluded pair larger than any true one."""
 
 Search = tuple[np.ndarray, np.ndarray, np.ndarray]
 """The nearest column of each row, and the two least squared distances of each row (2, N) and each column (2, M)."""
 
 
-def sure_pairs(nearest: np.ndarray, of_rows: np.ndarray, of_columns: np.ndarray, ratio: float) -> np.ndarray:
-    """Rows and columns that are each other's nearest and pass the ratio test both ways, shape (M, 2)."""
+def mutual_matches(nearest: np.ndarray, of_rows: np.ndarray, of_columns: np.ndarray, ratio: float) -> np.ndarray:
+    """Rows and columns that are mutual nearest neighbors and pass the ratio test both ways, shape (M, 2)."""
     least, runner_up = of_rows[0], np.minimum(of_rows[1], of_columns[1, nearest])
     mutual = least == of_columns[0, nearest]
     chosen = np.flatnonzero(mutual & (least < ratio**2 * runner_up))
     return np.column_stack([chosen, nearest[chosen]])
 
 
-def search_in_tiles(first: np.ndarray, second: np.ndarray, bar: Bar | None = None, threads: int = 1) -> Search:
-    """Search on the CPU: a tile of products from the matrix units is swept while it is in the cache.
+def search_in_tiles(first: np.ndarray, second: np.ndarray, exclude: Exclude | None = None, threads: int = 1) -> Search:
+    """Search on the CPU, tile by tile of the matrix of products, each while it is in the cache.
 
     Args:
-        bar: called with each tile of products and the rows and columns it covers, to write :data:`BARRED` over pairs
-            that must not be matched.
-        threads: how many multiply.
+        exclude: called with each tile of products and its rows and columns, to write :data:`EXCLUDED` where a pair
+            must not be matched.
+        threads: how many threads multiply.
     """
     import torch
 
@@ -173,8 +175,8 @@ def search_in_tiles(first: np.ndarray, second: np.ndarray, bar: Bar | None = Non
         for left in range(0, len(second), width):
             across = slice(left, left + width)
             tile = multiply(a[down], b[:, across]).numpy()
-            if bar:
-                bar(tile, down, across)
+            if exclude:
+                exclude(tile, down, across)
             _sweep(
                 tile,
                 squares[0][down],
@@ -210,7 +212,7 @@ def _search_by_torch(first: np.ndarray, second: np.ndarray, device: str) -> Sear
 
 @functools.cache
 def _has_byte_products() -> bool:
-    """Whether products of bytes are exact here: without these instructions they saturate, or are slow."""
+    """Whether this CPU multiplies bytes exactly and fast: without these instructions products saturate or are slow."""
     import torch
 
     features = binding.get_host_cpu_features()
@@ -218,7 +220,7 @@ def _has_byte_products() -> bool:
 
 
 def _as_signed_bytes(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray, type]:
-    """Both shifted by 128, which leaves their distances as they are."""
+    """Both shifted by 128, which does not change their distances."""
     return (first ^ 128).view(np.int8), (second ^ 128).view(np.int8), np.int32
 
 
@@ -228,7 +230,7 @@ def _as_floats(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.nd
 
 @njit(nogil=True, cache=True, fastmath={"nnan", "nsz"})
 def _sweep(products, squares_a, squares_b, left, far, nearest, row, row_2, column, column_2):
-    """Take one tile of products a b into the least (row, column) and second least squared distances (row_2, column_2).
+    """Update the least (row, column) and second least squared distances (row_2, column_2) with a tile of products a b.
 
     |a - b|^2 = |a|^2 + |b|^2 - 2 a b. Each inner loop is one that the compiler turns into vector instructions.
     """

@@ -1,4 +1,4 @@
-"""Which photos are matched with which."""
+"""Choice of the pairs of photos to match."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..stage import Context, Stage
 from .retrieval import global_descriptors, most_similar
 
 _EQUATOR, _FLATTENING = 6_378_137.0, 1 / 298.257223563
-"""WGS 84: radius in metres and flattening of the Earth."""
+"""WGS 84: radius in meters and flattening of the Earth."""
 
 
 class Exhaustive(Stage):
-    """Every photo with every other: safe, and right for up to a few hundred photos."""
+    """Every photo with every other; for up to a few hundred photos."""
 
     slot = "pairs"
 
@@ -28,15 +28,15 @@ class Exhaustive(Stage):
 
 
 class Sequential(Stage):
-    """Every photo with its neighbours in a sequence, and with similar photos elsewhere in it, which close loops.
+    """Every photo with its neighbors in a sequence, and with similar photos elsewhere in it, which close loops.
 
     The sequence is that of the names, where numbers count by value: ``9.jpg`` comes before ``10.jpg``.
 
     Attributes:
         overlap: how many of the following photos each is matched with.
-        quadratic: match also with those 2, 4, 8, ... places ahead, ``overlap`` of them, as COLMAP does; it bridges bad
-            stretches.
-        loops: how many similar photos outside the overlap to match each with, found by :class:`Retrieval`; 0 for none.
+        quadratic: match also with the photos 2, 4, 8, ... places ahead, ``overlap`` of them, as COLMAP does; this
+            bridges stretches of bad photos.
+        loops: number of similar photos outside the overlap to match each with, found by :class:`Retrieval`; 0 for none.
     """
 
     slot = "pairs"
@@ -60,9 +60,9 @@ class Sequential(Stage):
 
 
 class Retrieval(Stage):
-    """Every photo with those that look most like it, by VLAD (Jégou et al. 2010; Arandjelović and Zisserman 2013).
+    """Every photo with the most similar ones, by VLAD (Jégou et al. 2010; Arandjelović and Zisserman 2013).
 
-    A pair counts when either photo names the other. See :mod:`diptych.stages.matching.retrieval`.
+    A pair is taken if either photo is among those most similar to the other.
 
     Attributes:
         neighbours: how many photos each is matched with at least.
@@ -81,12 +81,12 @@ class Retrieval(Stage):
 class Spatial(Stage):
     """Every photo with those taken nearest to it, by GPS.
 
-    Heights are left out of account, as receivers miss them by tens of metres. Of photos at one and the same place those
-    near in name order are taken. A photo without a position is matched with those that follow it in name order.
+    Heights are ignored, because receivers measure them tens of meters wrong. Of photos at the same place those next in
+    name order are taken. A photo without a position is matched with those that follow it in name order.
 
     Attributes:
         neighbours: how many photos each is matched with at least, where there are so many within the distance.
-        max_distance: in metres; photos farther apart are not matched.
+        max_distance: photos farther apart, in meters, are not matched.
     """
 
     slot = "pairs"
@@ -96,7 +96,7 @@ class Spatial(Stage):
     max_distance: float = 100.0
 
     def run(self, photos: Photos, context: Context) -> Pairs:
-        """The pairs of photos near each other.
+        """Pairs of photos near each other.
 
         Raises:
             StageFailure: ``no-gps`` when no photo has a position.
@@ -112,24 +112,25 @@ class Spatial(Stage):
         order = natural_order(photos.names)
         found = self._near(photos.gps, np.flatnonzero(placed), order)
         if not placed.all():
-            lost = int((~placed).sum())
+            unplaced = int((~placed).sum())
             context.warn(
-                f"{lost} of {len(photos)} photos have no GPS position; each is matched with the {self.neighbours} "
-                "before and after it by name instead."
+                f"{unplaced} of {len(photos)} photos {'has' if unplaced == 1 else 'have'} no GPS position; each is "
+                f"matched with the {self.neighbours} before and after it by name instead."
             )
             following = _steps_apart(order, range(1, min(self.neighbours + 1, len(order))))
             found = np.concatenate([found, following[~np.all(placed[following], axis=1)]])
         pairs = _pairs(found)
         alone = len(photos) - len(np.unique(pairs.indices))
         if alone:
-            context.warn(f"{alone} photos lie more than {self.max_distance:g} m from every other and are not matched.")
+            subject, verb = ("1 photo lies", "is") if alone == 1 else (f"{alone} photos lie", "are")
+            context.warn(f"{subject} more than {self.max_distance:g} m from every other and {verb} not matched.")
         return pairs
 
     def _near(self, gps: np.ndarray, placed: np.ndarray, order: np.ndarray) -> np.ndarray:
-        turn = np.empty(len(order))
-        turn[order] = np.arange(len(order))
-        # A fourth dimension, one micrometre a photo, decides between photos at the same place.
-        where = np.column_stack([earth_centred(gps[placed, 0], gps[placed, 1]), 1e-6 * turn[placed]])
+        rank = np.empty(len(order))
+        rank[order] = np.arange(len(order))
+        # A fourth dimension, one micrometer a photo, orders photos at the same place.
+        where = np.column_stack([earth_centered(gps[placed, 0], gps[placed, 1]), 1e-6 * rank[placed]])
         count = min(self.neighbours + 1, len(placed))
         distance, nearest = KDTree(where).query(where, k=count, distance_upper_bound=self.max_distance)
         within = np.isfinite(distance).reshape(len(placed), count)
@@ -141,15 +142,15 @@ def natural_order(names: Sequence[str]) -> np.ndarray:
     """Indices that sort names with the numbers in them by value, shape (N,)."""
 
     def key(index: int) -> tuple[list[str | int], str]:
-        # Splitting at a group gives text and digits by turns, so that like is compared with like.
+        # Splitting at a group gives text and digits alternately, so that numbers are compared with numbers.
         parts = re.split(r"(\d+)", names[index])
         return [int(part) if place % 2 else part for place, part in enumerate(parts)], names[index]
 
     return np.array(sorted(range(len(names)), key=key), np.int64)
 
 
-def earth_centred(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
-    """Positions on the WGS 84 ellipsoid in earth-centred, earth-fixed metres, from degrees, shape (N, 3)."""
+def earth_centered(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+    """Positions on the WGS 84 ellipsoid in earth-centered, earth-fixed meters, from degrees, shape (N, 3)."""
     lat, lon = np.radians(latitude), np.radians(longitude)
     squeeze = (1 - _FLATTENING) ** 2
     vertical = _EQUATOR / np.sqrt(np.cos(lat) ** 2 + squeeze * np.sin(lat) ** 2)
@@ -164,6 +165,6 @@ def _steps_apart(order: np.ndarray, steps: Sequence[int]) -> np.ndarray:
 
 
 def _pairs(found: np.ndarray) -> Pairs:
-    """Each pair once, smaller index first, sorted; a photo is no pair with itself."""
+    """Each pair once, smaller index first, sorted; without pairs of a photo with itself."""
     ordered = np.sort(found, axis=1)
     return Pairs(np.unique(ordered[ordered[:, 0] < ordered[:, 1]], axis=0))

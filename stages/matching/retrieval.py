@@ -1,8 +1,8 @@
-"""Which photos look alike: one compact descriptor per photo from its local features.
+"""Image retrieval: one global descriptor per photo from its local features.
 
 VLAD (Jégou et al., CVPR 2010) sums, for every word of a small codebook, how the photo's descriptors deviate from that
-word. The sums are power-normalised (signed square root) and each word's share is brought to the same length
-(Arandjelović and Zisserman, CVPR 2013), so that a repeated texture does not drown the rest. The codebook is learned
+word. The sums are power-normalized (signed square root) and the part of each word is scaled to the same length
+(Arandjelović and Zisserman, CVPR 2013), so that a repeated texture does not dominate. The codebook is learned
 from the photos themselves by mini-batch k-means (Sculley, WWW 2010).
 
 Local descriptors, words and global descriptors are all rounded to whole numbers, small enough for every sum of
@@ -21,7 +21,7 @@ WORDS = 64
 """Size of the codebook."""
 
 STRONGEST = 4096
-"""So many keypoints of a photo take part; weaker ones are seldom found again."""
+"""Number of keypoints of a photo that are used; weaker ones are seldom found again."""
 
 _SAMPLE, _BATCH, _ROUNDS = 64_000, 4_096, 30
 _LOCAL_LENGTH, _GLOBAL_LENGTH = 512, 2048
@@ -50,7 +50,7 @@ def global_descriptors(features: Sequence[Features], rng: np.random.Generator) -
 def most_similar(descriptors: np.ndarray, count: int, excluded: np.ndarray | None = None) -> np.ndarray:
     """The ``count`` photos most similar to each one, by the cosine of their global descriptors.
 
-    Of equally similar photos the one that comes first is taken.
+    Of equally similar photos the first is taken.
 
     Args:
         descriptors: from :func:`global_descriptors`, shape (N, D).
@@ -64,13 +64,13 @@ def most_similar(descriptors: np.ndarray, count: int, excluded: np.ndarray | Non
     found = []
     for start in range(0, number, _ROWS):
         rows = np.arange(start, min(start + _ROWS, number))
-        # Whole numbers made unique by the index: the best are well defined however they are selected.
+        # Whole numbers made unique by the index, so that the selection does not depend on the algorithm.
         rank = (descriptors[rows] @ descriptors.T).astype(np.int64) * number - np.arange(number)
-        barred = rows[:, None] == np.arange(number)
-        barred |= False if excluded is None else excluded[rows]
-        rank[barred] = -np.iinfo(np.int64).max
+        ineligible = rows[:, None] == np.arange(number)
+        ineligible |= False if excluded is None else excluded[rows]
+        rank[ineligible] = -np.iinfo(np.int64).max
         best = np.argpartition(-rank, min(count, number) - 1, axis=1)[:, :count]
-        row, column = np.nonzero(~np.take_along_axis(barred, best, axis=1))
+        row, column = np.nonzero(~np.take_along_axis(ineligible, best, axis=1))
         found.append(np.stack([rows[row], best[row, column]], axis=1))
     return np.concatenate(found) if found and count else np.empty((0, 2), np.int64)
 
@@ -90,7 +90,7 @@ def _sample(photo: Features, count: int, rng: np.random.Generator) -> np.ndarray
 
 
 def _codebook(sample: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Words (WORDS, D); each is the mean of everything the batches have assigned to it so far."""
+    """Words (WORDS, D) by mini-batch k-means; each is the mean of all that was assigned to it."""
     words = sample[rng.choice(len(sample), WORDS, replace=len(sample) < WORDS)]
     sums, counts = words.astype(np.int64), np.ones(WORDS, np.int64)
     for _ in range(_ROUNDS):

@@ -1,4 +1,4 @@
-"""Tracks: verified matches joined over photos."""
+"""Tracks: verified matches joined over several photos."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ..stage import Stage
 
 
 class UnionFindTracks(Stage):
-    """Join verified matches to tracks, and cut the false ones where a photo would appear twice.
+    """Join verified matches to tracks, without those that would put two keypoints of a photo into one.
 
-    Connected components of the match graph are tracks (Moulon and Monasse 2012). Where one holds two keypoints of a
-    photo, some match in it is false. Instead of dropping the track, its matches are joined anew, those that close most
-    triangles first, and a match that would bring two keypoints of one photo together is left out.
+    Connected components of the match graph are tracks (Moulon and Monasse 2012). If one holds two keypoints of a
+    photo, some match in it is false. Then its matches are joined again, those that close most triangles first, and a
+    match that would join two keypoints of one photo is left out.
 
     Args:
-        min_length: photos a track needs.
+        min_length: least number of photos of a track.
     """
 
     slot = "tracks"
@@ -38,9 +38,9 @@ class UnionFindTracks(Stage):
         )
         component = _components(edges, len(photo_of))
         conflicting = _conflicting(component, photo_of)[component[edges[:, 0]]] if len(edges) else np.empty(0, bool)
-        doubtful = edges[conflicting][_by_support(edges[conflicting])]
-        joined, left_out = _join_without_conflict(doubtful, photo_of)
-        component = _components(np.concatenate([edges[~conflicting], doubtful[joined]]), len(photo_of))
+        ambiguous = edges[conflicting][_by_support(edges[conflicting])]
+        joined, left_out = _join_without_conflict(ambiguous, photo_of)
+        component = _components(np.concatenate([edges[~conflicting], ambiguous[joined]]), len(photo_of))
         return self._tracks(component, photo_of, start, int(left_out))
 
     def _tracks(self, component: np.ndarray, photo_of: np.ndarray, start: np.ndarray, conflicts: int) -> Tracks:
@@ -86,7 +86,10 @@ def _root(parent: np.ndarray, node: int) -> int:
 
 @njit(cache=True, nogil=True)
 def _join_without_conflict(edges: np.ndarray, photo_of: np.ndarray) -> tuple[np.ndarray, int]:
-    """Union-find over the edges in their order; members of a set are a ring, so that two sets merge by a swap."""
+    """Union-find over the edges in their order. Each set is also a circular linked list, merged by a swap.
+
+    Returns which edges were kept, and how many were left out.
+    """
     parent = np.arange(len(photo_of))
     ring = np.arange(len(photo_of))
     kept = np.zeros(len(edges), np.bool_)
@@ -96,19 +99,19 @@ def _join_without_conflict(edges: np.ndarray, photo_of: np.ndarray) -> tuple[np.
         if a == b:
             kept[e] = True
             continue
-        clash = False
+        conflict = False
         u = a
-        while not clash:
+        while not conflict:
             v = b
             while True:
-                clash = clash or photo_of[u] == photo_of[v]
+                conflict = conflict or photo_of[u] == photo_of[v]
                 v = ring[v]
-                if v == b or clash:
+                if v == b or conflict:
                     break
             u = ring[u]
             if u == a:
                 break
-        if clash:
+        if conflict:
             left_out += 1
             continue
         parent[b] = a

@@ -1,8 +1,8 @@
-"""Two-view geometry: which matches agree with one motion of the camera, and what kind of motion it is.
+"""Two-view geometry: the inliers of a pair's matches, its pose, and its kind.
 
-Every implementation estimates an essential matrix, a fundamental matrix and a homography in its own way; the verdict is
-the same for all. It follows COLMAP's rules (Schönberger and Frahm 2016): a model is believed over a simpler one where
-it explains clearly more of the matches.
+Every implementation estimates an essential matrix, a fundamental matrix and a homography in its own way. The kind is
+then chosen by the rules of COLMAP (Schönberger and Frahm 2016): a model is preferred to a simpler one if it has clearly
+more inliers.
 """
 
 from __future__ import annotations
@@ -35,24 +35,24 @@ from ..stage import Stage
 Distance = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """From a model and two sets of positions to the distance of each pair from it, in pixels."""
 
-RIGHT_CALIBRATION: dict[FocalSource, float] = {"calibrated": 0.95, "exif": 0.8, "guess": 0.5}
-"""The share of what the fundamental matrix explains that the essential matrix must explain too, by how well the focal
-length is known. One from EXIF or a guess only has to give a first pose: it is refined later, and so is the distortion.
+MIN_ESSENTIAL_RATIO: dict[FocalSource, float] = {"calibrated": 0.95, "exif": 0.8, "guess": 0.5}
+"""Least ratio of the essential matrix' inliers to the fundamental matrix', by the source of the focal length. One from
+EXIF or a guess only has to give a first pose: it is refined later, and so is the distortion.
 """
 
-FLAT = 0.8
-"""A homography that explains this share of what the epipolar geometry does is taken for a plane or a rotation."""
+MIN_HOMOGRAPHY_RATIO = 0.8
+"""Ratio of the homography's inliers to the epipolar geometry's from which the pair is planar or a pure rotation."""
 
 _BY_CHANCE = 5
-"""Inliers that the fundamental matrix finds beyond the essential one because it is less bound."""
+"""Inliers that the fundamental matrix has by chance beyond the essential one, with its two degrees of freedom more."""
 
-_LEAST_MATCHES = 8
-_ROUNDS = 5
+_MIN_MATCHES = 8
+_REWEIGHTINGS = 5
 
 
 @dataclass(frozen=True, eq=False)
 class Correspondences:
-    """Matched keypoints of two photos, freed from distortion.
+    """Matched keypoints of two photos, without distortion.
 
     Attributes:
         first, second: positions as pinhole cameras with the same calibration matrices would see them, shape (M, 2).
@@ -66,7 +66,7 @@ class Correspondences:
 
     @classmethod
     def of(cls, camera: Pair[Camera], features: Pair[Features], matches: np.ndarray) -> Correspondences:
-        """Those of the given matches, keypoint indices of shape (M, 2)."""
+        """Of the given matches, keypoint indices of shape (M, 2)."""
         first = pinhole_positions(camera.first, features.first.xy[matches[:, 0]])
         second = pinhole_positions(camera.second, features.second.xy[matches[:, 1]])
         return cls(first, second, camera.first.matrix, camera.second.matrix)
@@ -98,7 +98,7 @@ def pinhole_positions(camera: Camera, xy: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Models:
-    """What most matches agree with, in pixels of :class:`Correspondences`; zeros where an estimator found nothing.
+    """Models of a pair, in pixels of :class:`Correspondences`; zeros where an estimator found nothing.
 
     Attributes:
         essential, fundamental, homography: shape (3, 3).
@@ -111,20 +111,20 @@ class Models:
 
 @dataclass(frozen=True, eq=False)
 class _Motion:
-    """A motion of the camera and what it makes of each match.
+    """A relative pose and its inliers.
 
     Attributes:
         rotation, translation, fundamental: as in :class:`TwoView`.
         angles: triangulation angles in radians, shape (M,).
-        agrees: which matches fit the epipolar geometry, shape (M,).
-        in_front: and show a point in front of both cameras.
+        inliers: which matches fit the epipolar geometry, shape (M,).
+        in_front: which of them show a point in front of both cameras, shape (M,).
     """
 
     rotation: np.ndarray
     translation: np.ndarray
     fundamental: np.ndarray
     angles: np.ndarray
-    agrees: np.ndarray
+    inliers: np.ndarray
     in_front: np.ndarray
 
 
@@ -132,10 +132,10 @@ class RobustTwoView(Stage):
     """Base of the two-view stages; a subclass adds :meth:`estimate`.
 
     Args:
-        max_error: largest Sampson distance of an inlier from the epipolar geometry, or distance from where the
-            homography takes it, in pixels.
-        min_inliers: fewer inliers are taken for chance.
-        min_inlier_ratio: and so is a smaller share of the matches.
+        max_error: largest Sampson distance of an inlier from the epipolar geometry, or transfer error by the
+            homography, in pixels.
+        min_inliers: least number of inliers of a verified pair.
+        min_inlier_ratio: least share of inliers among its matches.
         min_angle: median triangulation angle in degrees below which a pair is a ``small_baseline``.
     """
 
@@ -148,43 +148,43 @@ class RobustTwoView(Stage):
     min_angle: float = 1.0
 
     def estimate(self, points: Correspondences, seed: int) -> Models:
-        """The three models, each by itself."""
-        raise TypeError(f"{type(self).__name__} does not say how it estimates")
+        """The three models, each estimated by itself."""
+        raise TypeError(f"{type(self).__name__} has no method estimate")
 
     def run(
         self, camera: Pair[Camera], features: Pair[Features], matches: Matches, rng: np.random.Generator
     ) -> TwoView:
-        """The verified geometry of a pair; where there is none it is of kind ``none``."""
+        """The verified geometry of a pair, of kind ``none`` if there is none."""
         seed = int(rng.integers(2**31))
-        if len(matches) < _LEAST_MATCHES:
+        if len(matches) < _MIN_MATCHES:
             return _two_view("none")
         points = Correspondences.of(camera, features, matches.indices)
-        share = min(RIGHT_CALIBRATION[each.focal] for each in (camera.first, camera.second))
-        verdict, inliers = self._judge(points, self.estimate(points, seed), share)
-        return dataclasses.replace(verdict, matches=matches.indices[inliers])
+        min_ratio = min(MIN_ESSENTIAL_RATIO[each.focal] for each in (camera.first, camera.second))
+        view, inliers = self._choose(points, self.estimate(points, seed), min_ratio)
+        return dataclasses.replace(view, matches=matches.indices[inliers])
 
-    def _judge(self, points: Correspondences, models: Models, share: float) -> tuple[TwoView, np.ndarray]:
-        """The verdict, and which matches it rests on, shape (M,)."""
-        free = self._agree(sampson_distance, models.fundamental, points)
-        flat = self._agree(homography_distance, models.homography, points)
+    def _choose(self, points: Correspondences, models: Models, min_ratio: float) -> tuple[TwoView, np.ndarray]:
+        """The two-view geometry without matches, and its inliers, shape (M,)."""
+        free = self._inliers(sampson_distance, models.fundamental, points)
+        flat = self._inliers(homography_distance, models.homography, points)
         essentials = [models.essential]
-        if flat.sum() >= FLAT * free.sum():
-            # Solvers for the essential matrix are weak on a plane, whose homography holds the motion too.
+        if flat.sum() >= MIN_HOMOGRAPHY_RATIO * free.sum():
+            # Solvers for the essential matrix are inaccurate on a plane; its homography determines the motion too.
             essentials += _essentials_of_plane(points, models.homography)
         motion = max((self._motion(points, each) for each in essentials), key=lambda each: each.in_front.sum())
-        rigid = motion.agrees
+        rigid = motion.inliers
 
-        trusted = share == RIGHT_CALIBRATION["calibrated"]
-        calibrated = rigid.sum() + _BY_CHANCE >= share * free.sum()
-        # A rough focal length bends the rigid geometry, and the matches it loses are no worse than the others.
+        trusted = min_ratio == MIN_ESSENTIAL_RATIO["calibrated"]
+        calibrated = rigid.sum() + _BY_CHANCE >= min_ratio * free.sum()
+        # With an inexact focal length the essential matrix loses matches that are no worse than the others.
         inliers = rigid if calibrated and (trusted or rigid.sum() > free.sum()) else free
         if inliers.sum() < max(self.min_inliers, self.min_inlier_ratio * len(points)):
             return _two_view("none"), np.zeros(len(points), bool)
         homography = np.zeros((3, 3))
-        if flat.sum() >= FLAT * inliers.sum():
+        if flat.sum() >= MIN_HOMOGRAPHY_RATIO * inliers.sum():
             homography = models.homography
             turn, turned = self._turn(points, flat, trusted)
-            if turned.sum() >= FLAT * inliers.sum():
+            if turned.sum() >= MIN_HOMOGRAPHY_RATIO * inliers.sum():
                 return _two_view("pure_rotation", rotation=turn, homography=homography), turned
         if not calibrated:
             return _two_view("uncalibrated", fundamental=models.fundamental, homography=homography), inliers
@@ -192,7 +192,7 @@ class RobustTwoView(Stage):
         inliers &= motion.in_front | ~rigid
         angle = float(np.degrees(np.median(motion.angles[inliers & rigid])))
         kind: TwoViewKind = "planar" if homography.any() else "calibrated"
-        verdict = _two_view(
+        view = _two_view(
             "small_baseline" if angle < self.min_angle else kind,
             rotation=motion.rotation,
             translation=motion.translation,
@@ -200,10 +200,10 @@ class RobustTwoView(Stage):
             homography=homography,
             angle=angle,
         )
-        return verdict, inliers
+        return view, inliers
 
-    def _agree(self, distance: Distance, model: np.ndarray, points: Correspondences) -> np.ndarray:
-        """Which matches a model explains, shape (M,)."""
+    def _inliers(self, distance: Distance, model: np.ndarray, points: Correspondences) -> np.ndarray:
+        """Which matches fit a model, shape (M,)."""
         if not model.any():
             return np.zeros(len(points), bool)
         return distance(model, points.first, points.second) < self.max_error
@@ -211,35 +211,35 @@ class RobustTwoView(Stage):
     def _motion(self, points: Correspondences, essential: np.ndarray) -> _Motion:
         """The motion of an essential matrix, refined on its inliers."""
         fundamental = fundamental_from_essential(essential, points.first_matrix, points.second_matrix)
-        near = points[self._agree(sampson_distance, fundamental, points)]
+        near = points[self._inliers(sampson_distance, fundamental, points)]
         rotation, translation, front = pose_in_front(essential, *near.rays)
-        if essential.any() and front.sum() >= _LEAST_MATCHES:
+        if essential.any() and front.sum() >= _MIN_MATCHES:
             rotation, translation = _refine(near[front], rotation, translation, self.max_error)
             fundamental = _fundamental(points, rotation, translation)
 
-        agrees = self._agree(sampson_distance, fundamental, points)
+        inliers = self._inliers(sampson_distance, fundamental, points)
         angles = triangulation_angle(rotation, *points.rays)
-        # Of rays that are parallel within the noise nobody knows whether they meet in front or behind.
+        # Rays that are parallel within the noise may meet in front or behind.
         parallel = angles < self.max_error / points.focal_length
         front = np.all(ray_depths(rotation, translation, *points.rays) > 0, axis=1)
-        return _Motion(rotation, translation, fundamental, angles, agrees, agrees & (front | parallel))
+        return _Motion(rotation, translation, fundamental, angles, inliers, inliers & (front | parallel))
 
     def _turn(self, points: Correspondences, flat: np.ndarray, trusted: bool) -> tuple[np.ndarray, np.ndarray]:
-        """The rotation about the camera's centre that fits best, and the matches it explains by itself, shape (M,).
+        """The rotation about the camera's center that fits best, and its inliers, shape (M,).
 
-        A rough focal length is freed, for with a wrong one no rotation would fit.
+        An inexact focal length is estimated too, because no rotation fits with a wrong one.
         """
         scale = 1.0 if trusted else _focal_scale(points[flat])
         turn, _ = _best_turn(points[flat], scale)
-        return turn, self._agree(homography_distance, _turning_homography(points, turn, scale), points)
+        return turn, self._inliers(homography_distance, _turning_homography(points, turn, scale), points)
 
 
 class PoseLibTwoView(RobustTwoView):
-    """LO-RANSAC as in PoseLib (Larsson 2020): five points, seven points and four points, refined on the way.
+    """LO-RANSAC as in PoseLib (Larsson 2020): five points, seven points and four points, with local optimization.
 
     Args:
-        confidence: wanted probability of having drawn a sample without outliers.
-        max_iterations: samples drawn at most.
+        confidence: probability to draw a sample without outliers, at which to stop.
+        max_iterations: most samples to draw.
     """
 
     papers = ("larsson2020", "chum2003", "nister2004")
@@ -249,7 +249,7 @@ class PoseLibTwoView(RobustTwoView):
     max_iterations: int = 10_000
 
     def estimate(self, points: Correspondences, seed: int) -> Models:
-        """The three models, each by itself."""
+        """The three models, each estimated by itself."""
         options = {
             "max_epipolar_error": self.max_error,
             "max_reproj_error": self.max_error,
@@ -258,10 +258,10 @@ class PoseLibTwoView(RobustTwoView):
             "max_iterations": self.max_iterations,
             "seed": seed,
         }
-        lenses = _poselib_camera(points.first_matrix), _poselib_camera(points.second_matrix)
-        pose, _ = poselib.estimate_relative_pose(points.first, points.second, *lenses, options)
+        cameras = _poselib_camera(points.first_matrix), _poselib_camera(points.second_matrix)
+        pose, _ = poselib.estimate_relative_pose(points.first, points.second, *cameras, options)
         fundamental, _ = poselib.estimate_fundamental(points.first, points.second, options)
-        # Only a homography that most matches agree with is of interest, and that one is found at once.
+        # Only a homography with most matches as inliers is of interest, and that is found in a few samples.
         homography, _ = poselib.estimate_homography(points.first, points.second, options | {"max_iterations": 200})
         return Models(essential_from_pose(pose.R, pose.t), fundamental, homography)
 
@@ -280,7 +280,7 @@ class OpenCVTwoView(RobustTwoView):
     max_iterations: int = 10_000
 
     def estimate(self, points: Correspondences, seed: int) -> Models:
-        """The three models, each by itself."""
+        """The three models, each estimated by itself."""
         options = self._options(seed, self.max_error)
         on_plane_at_one = self._options(seed, self.max_error / points.focal_length)
         pinhole, straight = np.eye(3), np.zeros(4)
@@ -302,7 +302,7 @@ class OpenCVTwoView(RobustTwoView):
 
 
 def _two_view(kind: TwoViewKind, **known: Any) -> TwoView:
-    """A verdict without matches, with the identity or zeros for what is not known."""
+    """A two-view geometry without matches, with the identity or zeros for what is not known."""
     unknown: dict[str, Any] = {
         "matches": np.empty((0, 2)),
         "rotation": np.eye(3),
@@ -320,10 +320,10 @@ def _fundamental(points: Correspondences, rotation: np.ndarray, translation: np.
 
 
 def _essentials_of_plane(points: Correspondences, homography: np.ndarray) -> list[np.ndarray]:
-    """The essential matrices of the motions past a plane that a homography stands for (Ma et al. 2004); two or none."""
+    """The two essential matrices that a plane's homography allows (Ma et al. 2004), or none."""
     calibrated = np.linalg.inv(points.second_matrix) @ homography @ points.first_matrix
     motions, _ = poselib.motion_from_homography(calibrated)
-    # Every motion comes with its opposite, whose essential matrix is the same.
+    # Each motion is followed by its opposite, whose essential matrix is the same.
     return [essential_from_pose(each.R, each.t) for each in motions[::2] if each.t.any()]
 
 
@@ -331,11 +331,11 @@ def _refine(
     points: Correspondences, rotation: np.ndarray, translation: np.ndarray, scale: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """The pose with the least Sampson distances under Cauchy's loss."""
-    lenses = _poselib_camera(points.first_matrix), _poselib_camera(points.second_matrix)
+    cameras = _poselib_camera(points.first_matrix), _poselib_camera(points.second_matrix)
     pose = poselib.CameraPose()
     pose.R, pose.t = rotation, translation
     options = {"loss_type": "CAUCHY", "loss_scale": scale / 2}
-    pose, _ = poselib.refine_relative_pose(points.first, points.second, pose, *lenses, options)
+    pose, _ = poselib.refine_relative_pose(points.first, points.second, pose, *cameras, options)
     return pose.R, pose.t / np.linalg.norm(pose.t)
 
 
@@ -347,13 +347,13 @@ def _poselib_camera(matrix: np.ndarray) -> dict[str, Any]:
 def _best_turn(points: Correspondences, scale: float) -> tuple[np.ndarray, np.ndarray]:
     """The rotation that takes the first rays to the second, at ``scale`` times the focal length, and its errors (M,).
 
-    Least squares, reweighted so that a few matches with parallax do not spoil it.
+    Iteratively reweighted least squares, so that a few matches with parallax do no harm.
     """
     stretch = np.array([scale, scale, 1.0])
     rays = [each / stretch for each in points.rays]
     first, second = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in rays)
     weights = np.ones(len(points))
-    for _ in range(_ROUNDS):
+    for _ in range(_REWEIGHTINGS):
         turn = rotation_between(first, second, weights)
         errors = homography_distance(_turning_homography(points, turn, scale), points.first, points.second)
         weights = 1 / (1 + (errors / max(float(np.median(errors)), 1e-9)) ** 2)
@@ -361,17 +361,17 @@ def _best_turn(points: Correspondences, scale: float) -> tuple[np.ndarray, np.nd
 
 
 def _focal_scale(points: Correspondences) -> float:
-    """What the focal length must be multiplied with for a rotation to fit best, at most e either way."""
+    """The factor of the focal length, from 1/e to e, with which a rotation fits best."""
 
-    def misfit(log_scale: float) -> float:
+    def median_error(log_scale: float) -> float:
         return float(np.median(_best_turn(points, np.exp(log_scale))[1]))
 
-    found: Any = minimize_scalar(misfit, bounds=(-1, 1), method="bounded")
+    found: Any = minimize_scalar(median_error, bounds=(-1, 1), method="bounded")
     return float(np.exp(found.x))
 
 
 def _turning_homography(points: Correspondences, turn: np.ndarray, scale: float) -> np.ndarray:
-    """Where pixels go when the camera turns about its centre."""
+    """The homography of a rotation about the camera's center, shape (3, 3)."""
     stretch = np.diag([scale, scale, 1.0])
     return points.second_matrix @ stretch @ turn @ np.linalg.inv(points.first_matrix @ stretch)
 

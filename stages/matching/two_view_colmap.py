@@ -14,8 +14,8 @@ class ColmapTwoView(RobustTwoView):
     """LO-RANSAC as in COLMAP (Schönberger and Frahm 2016), seeded so that two runs agree.
 
     Args:
-        confidence: wanted probability of having drawn a sample without outliers.
-        max_iterations: samples drawn at most.
+        confidence: probability to draw a sample without outliers, at which to stop.
+        max_iterations: most samples to draw.
     """
 
     papers = ("chum2003",)
@@ -25,14 +25,14 @@ class ColmapTwoView(RobustTwoView):
     max_iterations: int = 10_000
 
     def estimate(self, points: Correspondences, seed: int) -> Models:
-        """The three models, each by itself."""
+        """The three models, each estimated by itself."""
         options = pycolmap.RANSACOptions(
             max_error=self.max_error, confidence=self.confidence, max_num_trials=self.max_iterations, random_seed=seed
         )
-        lenses = _pinhole(points.first_matrix), _pinhole(points.second_matrix)
+        cameras = _pinhole(points.first_matrix), _pinhole(points.second_matrix)
         pairs = points.first, points.second
         return Models(
-            _matrix(pycolmap.estimate_essential_matrix(*pairs, *lenses, options), "E"),
+            _matrix(pycolmap.estimate_essential_matrix(*pairs, *cameras, options), "E"),
             _matrix(pycolmap.estimate_fundamental_matrix(*pairs, options), "F"),
             _matrix(pycolmap.estimate_homography_matrix(*pairs, options), "H"),
         )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-# pycolmap brings a compression library of its own. Loaded first, it would take the place of the system's: writing a PNG
-# would end the process, and a compressed NumPy archive would never be finished.
+# pycolmap contains a compression library. Loaded first, it would replace the system's: writing a PNG would abort the
+# process, and writing a compressed NumPy archive would hang.
 import zlib  # noqa: F401  # isort: skip
 import cv2  # noqa: F401  # isort: skip
 
@@ -11,5 +11,5 @@ import pycolmap
 
 __all__ = ["pycolmap"]
 
-# Failures and warnings of Diptych say what matters.
+# Our failures and warnings say what matters.
 pycolmap.logging.minloglevel = pycolmap.logging.ERROR.value

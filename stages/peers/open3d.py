@@ -1,7 +1,7 @@
-"""Open3D, loaded so that its wheel works on a bare machine; whoever needs it imports it from this room.
+"""Open3D, loaded so that its wheel works without system packages; every other file imports it from here.
 
-On Linux its library asks for libusb (for depth cameras), which a bare machine has not. The one that comes from PyPI
-in ``libusb-package`` is loaded before; Open3D's then finds it under its own name.
+On Linux its library needs libusb (for depth cameras), which a minimal system lacks. The copy of ``libusb-package`` is
+loaded first, and Open3D's library then finds it by name.
 """
 
 from __future__ import annotations
@@ -30,17 +30,16 @@ def _loaded() -> Any:
     return library
 
 
-class _WhenAsked:
-    """Open3D's module, loaded when something of it is first asked for: that takes a second, and most runs of a recipe
-    find the mesh in the store."""
+class _LazyModule:
+    """Open3D's module, loaded on first use, because that takes a second."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(_loaded(), name)
 
 
-open3d: Any = _WhenAsked()
+open3d: Any = _LazyModule()
 
 DISTRIBUTIONS = ("open3d", "open3d-cpu")
-"""Under either name the same library comes; both belong to ``Stage.libraries``."""
+"""The library has either name; both belong into ``Stage.libraries``."""
 
 __all__ = ["DISTRIBUTIONS", "open3d"]

@@ -1,53 +1,21 @@
-"""Bundle adjustment: poses, points and intrinsics that together explain the measurements best."""
+"""Bundle adjustment: poses, points and intrinsics that minimize the reprojection errors."""
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from ..failure import StageFailure
-from ..geometry import normal_equations
 from ..geometry.projection import canonical_params, is_fisheye
-from ..scene import CAMERA_MODELS, Scene, Sparse
+from ..geometry.reprojection import Parameters, reprojection_lengths
+from ..scene import Scene, Sparse
 from ..stage import Context, Stage
 from ..threads import one_blas_thread
-from .bundle_scipy import Freedom, NormalEquations, minimise
-
-Loss = Literal["linear", "soft_l1", "huber", "cauchy"]
-Solver = Literal["scipy", "ceres"]
-Intrinsics = Literal["focal", "principal_point", "distortion"]
-
-_INTRINSICS: dict[str, Intrinsics] = {
-    "f": "focal",
-    "fx": "focal",
-    "fy": "focal",
-    "cx": "principal_point",
-    "cy": "principal_point",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class BundleOptions:
-    """How to adjust.
-
-    Attributes:
-        solver: ``scipy`` (our own problem, solved by ``least_squares``) or ``ceres`` (through pycolmap).
-        loss: robust loss of the length of each residual; the cost is half the sum of rho(r^2), as Ceres has it.
-        loss_scale: where the loss begins to bend, in pixels.
-        refine: which intrinsics to refine, of the cameras that are not held fixed.
-        max_iterations: most evaluations of the residuals (Ceres: most iterations).
-        tolerance: done when a step gains, or is predicted to gain, less than this fraction of the cost.
-    """
-
-    solver: Solver = "scipy"
-    loss: Loss = "linear"
-    loss_scale: float = 1.0
-    refine: tuple[Intrinsics, ...] = ("focal", "distortion")
-    max_iterations: int = 100
-    tolerance: float = 1e-6
+from .bundle_options import DEFAULTS, BundleOptions, FreeParameters, Intrinsics, Loss, Solver, free_parameters
+from .bundle_problem import BundleProblem
+from .bundle_scipy import minimize
 
 
 @dataclass(frozen=True)
@@ -56,7 +24,7 @@ class BundleReport:
 
     Attributes:
         evaluations: how often the residuals were evaluated.
-        products: how often the Jacobian or its transpose was multiplied with a vector; 0 for Ceres, which factorises.
+        products: how often the Jacobian or its transpose was multiplied with a vector; 0 for Ceres, which factorizes.
         cost_before, cost_after: half the sum of rho(r^2).
         rms_before, rms_after: root mean square length of the residuals in pixels, without the loss.
         reason: why it stopped: ``no-gain-predicted``, ``cost-settled``, ``evaluations-spent``, ``nothing-to-adjust``,
@@ -74,16 +42,16 @@ class BundleReport:
 
 def adjust(
     scene: Scene,
-    options: BundleOptions = BundleOptions(),
+    options: BundleOptions = DEFAULTS,
     *,
     fixed_photos: np.ndarray | None = None,
     fixed_points: np.ndarray | None = None,
     fixed_cameras: np.ndarray | None = None,
     threads: int = 1,
 ) -> tuple[Scene, BundleReport]:
-    """Minimise the reprojection error over everything that is not held fixed.
+    """Minimize the reprojection error over everything that is not held fixed.
 
-    What the measurements do not determine, the similarity of the whole, is held too: by what is fixed, else by the
+    The gauge, a similarity of the whole that no measurement determines, is held too: by what is fixed, else by the
     first free photo and the dominant coordinate of the baseline to another.
 
     Args:
@@ -94,28 +62,28 @@ def adjust(
         threads: how many threads to use; the result does not depend on it.
 
     Returns:
-        The adjusted scene, its ``errors`` brought up to date and what was fixed the same to the bit, and a report.
+        The adjusted scene with new ``errors``, in which what was fixed has the same bytes, and a report.
 
     Raises:
         StageFailure: ``no-observations``, ``unsorted-observations``, ``not-finite``, ``point-underdetermined`` (a free
             point seen by fewer than two photos), ``singular-scene`` (nothing determines some camera or point).
     """
-    freedom = free_to_move(
+    free = free_parameters(
         scene, options.refine, fixed_photos=fixed_photos, fixed_points=fixed_points, fixed_cameras=fixed_cameras
     )
-    _check(scene, freedom)
+    _check(scene, free)
     moved, evaluations, products, reason = scene, 0, 0, "nothing-to-adjust"
     with one_blas_thread():
-        if freedom.any:
+        if free.any:
             if options.solver == "ceres":
-                from .bundle_ceres import minimise_by_ceres
+                from .bundle_ceres import minimize_by_ceres
 
-                moved, evaluations, reason = minimise_by_ceres(scene, freedom, options)
+                moved, evaluations, reason = minimize_by_ceres(scene, free, options)
             else:
-                with NormalEquations(scene, freedom, options.loss, options.loss_scale, threads) as problem:
-                    state, evaluations, products, reason = minimise(problem, options.max_iterations, options.tolerance)
+                with BundleProblem(scene, free, options.loss, options.loss_scale, threads) as problem:
+                    state, evaluations, products, reason = minimize(problem, options.max_iterations, options.tolerance)
                     moved = problem.scene_of(state)
-        moved = _keep_fixed(scene, moved, freedom)
+        moved = _keep_fixed(scene, moved, free)
     before, after = (_lengths(one, behind_is_infinite=False) for one in (scene, moved))
     report = BundleReport(
         evaluations,
@@ -131,59 +99,33 @@ def adjust(
 
 def covariances(
     scene: Scene,
-    options: BundleOptions = BundleOptions(),
+    options: BundleOptions = DEFAULTS,
     *,
     fixed_photos: np.ndarray | None = None,
     fixed_points: np.ndarray | None = None,
     fixed_cameras: np.ndarray | None = None,
     threads: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """How well an adjusted scene is determined, to first order, in the gauge that :func:`adjust` holds.
+    """First-order covariances of an adjusted scene, in the gauge that :func:`adjust` holds.
 
-    The measurements are taken to have a standard deviation of one pixel in x and in y: multiply by the variance that
-    they have. The intrinsics that ``options`` refine count as unknown too; the solver plays no role.
+    They are for measurements with a standard deviation of one pixel in x and in y: multiply by the actual variance.
+    The intrinsics that ``options.refine`` names count as unknown too; ``options.solver`` has no effect.
 
     Args: as of :func:`adjust`.
 
     Returns:
         Covariances of the poses, shape (N, 6, 6), in the local coordinates ``(w, t)`` that make ``exp(w) R`` and
-        ``T + t``; and of the points, shape (P, 3, 3). What is held has zeros.
+        ``T + t``; and of the points, shape (P, 3, 3). What is held fixed has zeros.
 
     Raises:
         StageFailure: as :func:`adjust`.
     """
-    freedom = free_to_move(
+    free = free_parameters(
         scene, options.refine, fixed_photos=fixed_photos, fixed_points=fixed_points, fixed_cameras=fixed_cameras
     )
-    _check(scene, freedom)
-    with one_blas_thread(), NormalEquations(scene, freedom, options.loss, options.loss_scale, threads) as problem:
+    _check(scene, free)
+    with one_blas_thread(), BundleProblem(scene, free, options.loss, options.loss_scale, threads) as problem:
         return problem.covariances()
-
-
-def free_to_move(
-    scene: Scene,
-    refine: tuple[Intrinsics, ...],
-    *,
-    fixed_photos: np.ndarray | None = None,
-    fixed_points: np.ndarray | None = None,
-    fixed_cameras: np.ndarray | None = None,
-) -> Freedom:
-    """What :func:`adjust` may move, given what it is to refine and to hold."""
-    if fixed_cameras is None:
-        fixed_cameras = np.array([camera.focal == "calibrated" for camera in scene.cameras], bool)
-    cameras = _free(fixed_cameras, len(scene.cameras))
-    return Freedom(
-        photos=_free(fixed_photos, len(scene.names)),
-        points=_free(fixed_points, len(scene.points)),
-        params=tuple(
-            tuple(
-                index
-                for index, name in enumerate(CAMERA_MODELS[camera.model])
-                if free and _INTRINSICS.get(name, "distortion") in refine
-            )
-            for camera, free in zip(scene.cameras, cameras, strict=True)
-        ),
-    )
 
 
 def reprojection_errors(scene: Scene) -> np.ndarray:
@@ -192,19 +134,19 @@ def reprojection_errors(scene: Scene) -> np.ndarray:
 
 
 def point_errors(scene: Scene) -> np.ndarray:
-    """Mean reprojection error of every point in pixels, NaN where nobody sees it, shape (P,)."""
+    """Mean reprojection error of every point in pixels, NaN for a point without observations, shape (P,)."""
     count = np.bincount(scene.obs_point, minlength=len(scene.points))
     total = np.bincount(scene.obs_point, weights=reprojection_errors(scene), minlength=len(scene.points))
     return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
 
 
-def cost(scene: Scene, options: BundleOptions = BundleOptions()) -> float:
-    """What :func:`adjust` minimises: half the sum of rho(r^2) over the lengths r of the residuals."""
+def cost(scene: Scene, options: BundleOptions = DEFAULTS) -> float:
+    """What :func:`adjust` minimizes: half the sum of rho(r^2) over the lengths r of the residuals."""
     return _half_sum(_lengths(scene, behind_is_infinite=False), options)
 
 
 class BundleAdjustment(Stage):
-    """Adjust every model of a reconstruction, whoever made it.
+    """Adjust every model of a reconstruction, from any mapper.
 
     After Triggs, McLauchlan, Hartley and Fitzgibbon (2000), "Bundle adjustment: a modern synthesis".
 
@@ -233,16 +175,9 @@ class BundleAdjustment(Stage):
         return dataclasses.replace(sparse, models=models)
 
 
-def _free(fixed: np.ndarray | None, count: int) -> np.ndarray:
-    free = np.ones(count, bool)
-    if fixed is not None and len(fixed):
-        free[np.asarray(fixed)] = False
-    return free
-
-
-def _check(scene: Scene, freedom: Freedom) -> None:
+def _check(scene: Scene, free: FreeParameters) -> None:
     if not len(scene.obs_photo):
-        raise StageFailure("no-observations", "There is nothing to adjust: the scene has no observations.")
+        raise StageFailure("no-observations", "The scene has no observations to adjust.")
     for name in ("rotations", "translations", "points", "obs_xy"):
         bad = int(np.count_nonzero(~np.isfinite(getattr(scene, name))))
         if bad:
@@ -250,29 +185,29 @@ def _check(scene: Scene, freedom: Freedom) -> None:
     if (np.diff(scene.obs_point) < 0).any():
         raise StageFailure("unsorted-observations", "The scene's observations are not sorted by point.")
     seen = np.bincount(scene.obs_point, minlength=len(scene.points))
-    lonely = int(np.count_nonzero(freedom.points & (seen < 2)))
-    if lonely:
+    underdetermined = int(np.count_nonzero(free.points & (seen < 2)))
+    if underdetermined:
         raise StageFailure(
             "point-underdetermined",
             "Some points are seen by fewer than two photos, so nothing fixes their depth.",
             hint="Remove them, or hold them fixed.",
-            points=lonely,
+            points=underdetermined,
         )
 
 
-def _keep_fixed(before: Scene, after: Scene, freedom: Freedom) -> Scene:
-    """Put back to the bit what was not to move: adding a zero can turn a sign of zero."""
-    photos, points = freedom.photos, freedom.points
+def _keep_fixed(before: Scene, after: Scene, free: FreeParameters) -> Scene:
+    """Restore the bytes of what was fixed: adding a zero can change the sign of a zero."""
+    photos, points = free.photos, free.points
     return dataclasses.replace(
         after,
         cameras=tuple(
             dataclasses.replace(
                 old,
                 params=tuple(
-                    n if i in free else o for i, (o, n) in enumerate(zip(old.params, new.params, strict=True))
+                    n if i in refined else o for i, (o, n) in enumerate(zip(old.params, new.params, strict=True))
                 ),
             )
-            for old, new, free in zip(before.cameras, after.cameras, freedom.params, strict=True)
+            for old, new, refined in zip(before.cameras, after.cameras, free.intrinsics, strict=True)
         ),
         rotations=np.where(photos[:, None, None], after.rotations, before.rotations),
         translations=np.where(photos[:, None], after.translations, before.translations),
@@ -296,16 +231,14 @@ def _lengths(scene: Scene, *, behind_is_infinite: bool) -> np.ndarray:
     lengths = np.empty(len(scene.obs_photo))
     canonical = np.array([canonical_params(camera) for camera in scene.cameras]).reshape(-1, 8)
     # Copies, because Numba compiles a kernel again for read-only arrays.
-    normal_equations.reprojection_lengths(
+    parameters = Parameters(scene.rotations.copy(), scene.translations.copy(), scene.points.copy(), canonical)
+    reprojection_lengths(
         scene.obs_photo.copy(),
         scene.obs_point.copy(),
         scene.obs_xy.copy(),
         scene.camera_of.copy(),
-        scene.rotations.copy(),
-        scene.translations.copy(),
-        scene.points.copy(),
+        parameters,
         np.array([is_fisheye(camera) for camera in scene.cameras], bool),
-        canonical,
         behind_is_infinite,
         lengths,
     )

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..failure import StageFailure
 from ..peers.colmap import pycolmap
 from ..scene import Scene
-from .bundle_scipy import Freedom
-
-if TYPE_CHECKING:
-    from .bundle import BundleOptions
+from .bundle_options import BundleOptions, FreeParameters
 
 _LOSSES = {"linear": "TRIVIAL", "soft_l1": "SOFT_L1", "huber": "HUBER", "cauchy": "CAUCHY"}
 _REASONS = {"CONVERGENCE": "cost-settled", "NO_CONVERGENCE": "evaluations-spent"}
 
 
-def minimise_by_ceres(scene: Scene, freedom: Freedom, options: BundleOptions) -> tuple[Scene, int, str]:
-    """Minimise with Levenberg-Marquardt on one thread: on several, Ceres' sums depend on their number.
+def minimize_by_ceres(scene: Scene, free: FreeParameters, options: BundleOptions) -> tuple[Scene, int, str]:
+    """Minimize with Levenberg-Marquardt on one thread, because Ceres' sums depend on the number of threads.
 
     Returns:
         The moved scene, the number of evaluations, and why it ended.
@@ -28,7 +25,7 @@ def minimise_by_ceres(scene: Scene, freedom: Freedom, options: BundleOptions) ->
     Raises:
         StageFailure: ``solver-failed`` where Ceres found no usable solution.
     """
-    reconstruction, adjuster = ceres_problem(scene, freedom, options, threads=1)
+    reconstruction, adjuster = ceres_problem(scene, free, options, threads=1)
     summary = adjuster.solve()
     ending = summary.termination_type.name
     if not summary.is_solution_usable():
@@ -37,7 +34,7 @@ def minimise_by_ceres(scene: Scene, freedom: Freedom, options: BundleOptions) ->
     return scene_of(scene, reconstruction), evaluations, _REASONS.get(ending, "solver-stopped")
 
 
-def ceres_problem(scene: Scene, freedom: Freedom, options: BundleOptions, *, threads: int) -> tuple[Any, Any]:
+def ceres_problem(scene: Scene, free: FreeParameters, options: BundleOptions, *, threads: int) -> tuple[Any, Any]:
     """The scene as a ``pycolmap.Reconstruction``, ids counting from 1 in our order, and the adjuster that moves it."""
     reconstruction = _reconstruction(scene)
     settings = pycolmap.BundleAdjustmentOptions()
@@ -55,14 +52,14 @@ def ceres_problem(scene: Scene, freedom: Freedom, options: BundleOptions, *, thr
     config = pycolmap.BundleAdjustmentConfig()
     for photo in range(len(scene.names)):
         config.add_image(photo + 1)
-        if not freedom.photos[photo]:
+        if not free.photos[photo]:
             config.set_constant_rig_from_world_pose(photo + 1)
-    for camera, params in enumerate(freedom.params):
+    for camera, params in enumerate(free.intrinsics):
         if not params:
             config.set_constant_cam_intrinsics(camera + 1)
-    for point in np.flatnonzero(~freedom.points):
+    for point in np.flatnonzero(~free.points):
         config.add_constant_point(int(point) + 1)
-    if np.count_nonzero(~freedom.photos) + np.count_nonzero(~freedom.points) < 2:
+    if np.count_nonzero(~free.photos) + np.count_nonzero(~free.points) < 2:
         config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
     return reconstruction, pycolmap.create_default_bundle_adjuster(settings, config, reconstruction)
 

@@ -15,7 +15,7 @@ from ..formats.colmap import read_colmap
 from ..peers.colmap import pycolmap
 from ..scene import Features, Pairs, Photos, Scene, Sparse, TwoView
 from ..stage import Stage
-from .bundle import Intrinsics
+from .bundle_options import Intrinsics
 from .coloring import mean_colors
 
 _CONFIGURATIONS = {
@@ -33,12 +33,12 @@ Mapping = Callable[..., dict[int, pycolmap.Reconstruction]]
 
 
 class ColmapMapper(Stage, ABC):
-    """What COLMAP's mappers have in common: the run's own features and verified matches, one seed, one thread.
+    """Base of COLMAP's mappers: they get our features and verified matches, one seed and one thread.
 
-    One thread, because COLMAP's random numbers are seeded per thread.
+    One thread, because COLMAP seeds its random numbers per thread.
 
     Args:
-        min_model: photos that a model needs.
+        min_model: least number of photos of a model.
     """
 
     slot = "sparse"
@@ -67,15 +67,15 @@ class ColmapMapper(Stage, ABC):
 
     @abstractmethod
     def mapper(self, photos: Photos) -> tuple[Mapping, Any]:
-        """The mapper and its options, but for seed, threads and the least size of a model."""
+        """The mapper and its options, without seed, threads and ``min_model``."""
 
 
 class ColmapIncremental(ColmapMapper):
     """COLMAP's incremental mapper (Schönberger and Frahm 2016).
 
     Args:
-        refine: which intrinsics of cameras without calibration are refined.
-        min_model: photos that a model needs.
+        refine: which intrinsics to refine, of the cameras that are not ``calibrated``.
+        min_model: least number of photos of a model.
     """
 
     papers = ("schoenberger2016sfm",)
@@ -96,16 +96,16 @@ class ColmapIncremental(ColmapMapper):
 class ColmapGlobal(ColmapMapper):
     """COLMAP's global mapper, GLOMAP: rotation averaging, global positioning, bundle adjustment (Pan et al. 2024).
 
-    It refines the intrinsics of all cameras or of none: they are held if every camera is calibrated.
+    It refines the intrinsics of all cameras, or of none if every camera is calibrated.
 
     Args:
-        min_model: photos that a model needs.
+        min_model: least number of photos of a model.
     """
 
     papers = ("pan2024",)
 
     def mapper(self, photos: Photos) -> tuple[Mapping, Any]:
-        """Global mapping."""
+        """Global mapping that holds the intrinsics if every camera is calibrated."""
         options = pycolmap.GlobalPipelineOptions()
         adjustment = options.mapper.bundle_adjustment
         if all(camera.focal == "calibrated" for camera in photos.cameras):
@@ -143,7 +143,7 @@ def _map(
 def _write_database(
     path: Path, photos: Photos, features: Sequence[Features], pairs: Pairs, two_views: Sequence[TwoView]
 ) -> None:
-    """The photos' cameras, keypoints and verified matches as COLMAP's database; ids count from 1 in our order."""
+    """Write cameras, keypoints and verified matches to a COLMAP database; ids count from 1 in our order."""
     with pycolmap.Database.open(path) as database:
         for i, camera in enumerate(photos.cameras, 1):
             prior = camera.focal != "guess"

@@ -1,4 +1,4 @@
-"""Colours of points, from the keypoints that show them."""
+"""Colors of points, from their keypoints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..scene import Features, Photos, Scene
 
 
 def mean_colors(scene: Scene, photos: Photos, features: Sequence[Features]) -> Scene:
-    """The scene with each point's colour the mean over its keypoints; features are in the order of the photos."""
+    """The scene with each point's color the mean over its keypoints; features are in the order of the photos."""
     index = {name: photo for photo, name in enumerate(photos.names)}
     start = np.concatenate([[0], np.cumsum([len(each) for each in features])])
     photo_of = np.array([index[name] for name in scene.names], np.int64)

@@ -1,4 +1,4 @@
-"""A model under construction: what the mappers grow, filter and adjust."""
+"""A model that grows: photos are registered, points triangulated, filtered and adjusted."""
 
 from __future__ import annotations
 
@@ -9,18 +9,25 @@ import numpy as np
 
 from ..geometry.projection import undistort
 from ..scene import CAMERA_MODELS, Features, Photos, Scene, Tracks
-from .bundle import BundleOptions, adjust, point_errors
+from .bundle import adjust, point_errors
+from .bundle_options import BundleOptions
 from .coloring import mean_colors
 from .triangulation import triangulate_tracks, widest_angles
 
 
-class Reconstruction:
-    """Poses, points and the observations that belong to them, over the tracks of a collection.
+class GrowingModel:
+    """Poses, points and the observations used for them, over all tracks of a collection; changed in place.
 
-    Everything is a flat array over all photos (N), tracks (T) or observations (M, sorted by track); a track without a
-    point is NaN, ``used`` tells which observations agree with their track's point, ``scale`` is their keypoints'.
+    Attributes:
+        cameras: as refined so far.
+        registered, rotations, translations: of each photo, shapes (N,), (N, 3, 3) and (N, 3).
+        points: of each track, NaN where it has none, shape (T, 3).
+        used: which observations, sorted by track, agree with their track's point, shape (M,).
+        xy, scale: keypoint of each observation, in pixels, shapes (M, 2) and (M,).
+        rays: undistorted observations (x/z, y/z), shape (M, 2).
 
     Args:
+        photos, features, tracks: the collection; features are in the order of the photos.
         max_error: largest reprojection error in pixels of an observation that is used.
         min_angle: smallest triangulation angle in degrees of a point that is kept.
     """
@@ -79,28 +86,28 @@ class Reconstruction:
         self._undistort(camera)
 
     def register(self, photo: int, rotation: np.ndarray, translation: np.ndarray) -> None:
-        """Give a photo its pose; its observations are not used until :meth:`extend` finds that they agree."""
+        """Set the pose of a photo; :meth:`extend` decides which of its observations are used."""
         self.rotations[photo], self.translations[photo] = rotation, translation
         self.registered[photo] = True
 
     def reset(self) -> None:
-        """Forget every pose and point."""
+        """Remove every pose and point."""
         self.registered[:] = False
         self.points[:] = np.nan
         self.used[:] = False
 
     def shared_points(self, tracks: np.ndarray) -> np.ndarray:
-        """How many of these tracks each registered photo sees, shape (N,)."""
-        return np.bincount(self.tracks.photo[self._seen(tracks)], minlength=len(self.photos))
+        """How many of these tracks each registered photo observes, shape (N,)."""
+        return np.bincount(self.tracks.photo[self._observations_in_model(tracks)], minlength=len(self.photos))
 
     def extend(self, tracks: np.ndarray) -> None:
-        """Use every observation of these tracks that agrees with its point."""
-        seen = self._seen(tracks[self.has_point[tracks]])
+        """Use every observation of these tracks whose reprojection error is within ``max_error``."""
+        seen = self._observations_in_model(tracks[self.has_point[tracks]])
         self.used[seen] = self._errors(seen) <= self.max_error
 
     def triangulate(self, tracks: np.ndarray) -> None:
-        """Make points for those of these tracks that have none."""
-        seen = self._seen(tracks[~self.has_point[tracks]])
+        """Triangulate those of these tracks that have no point."""
+        seen = self._observations_in_model(tracks[~self.has_point[tracks]])
         open_tracks, start = np.unique(self.tracks.track[seen], return_index=True)
         photo = self.tracks.photo[seen]
         points, agree = triangulate_tracks(
@@ -116,7 +123,7 @@ class Reconstruction:
         self.used[seen] = agree
 
     def filter(self) -> int:
-        """Drop observations with a large error, then points with a small angle; returns how many observations went."""
+        """Drop observations with a large error, then points with a small angle; returns the number of those dropped."""
         before = self.used.copy()
         seen = np.flatnonzero(self.used)
         self.used[seen] = self._errors(seen) <= self.max_error
@@ -131,19 +138,19 @@ class Reconstruction:
         return int(np.count_nonzero(before & ~self.used))
 
     def adjust(self, options: BundleOptions, *, threads: int = 1) -> None:
-        """Bundle adjustment of everything."""
+        """Bundle adjustment of the whole model."""
         self._adjust(np.flatnonzero(self.used), options, threads)
 
     def adjust_around(self, photos: np.ndarray, options: BundleOptions, *, threads: int = 1) -> None:
-        """Bundle adjustment of some photos and their points, all other photos and the intrinsics held fixed."""
+        """Bundle adjustment of some photos and their points; other photos and all intrinsics are held fixed."""
         tracks = self.tracks_of(photos)
-        seen = self._seen(tracks[self.has_point[tracks]])
+        seen = self._observations_in_model(tracks[self.has_point[tracks]])
         self._adjust(seen[self.used[seen]], options, threads, free_photos=photos, free_cameras=False)
 
     def adjust_to_finest(self, options: BundleOptions, share: float, *, threads: int = 1) -> None:
-        """Bundle adjustment of the cameras to the keypoints that are located best; of the points to all.
+        """Bundle adjustment of the cameras to the finest keypoints only, then of the points to all.
 
-        A keypoint is located as well as it is fine: of each photo's observations this share takes part, the finest.
+        Keypoints of small scale are located best: of each photo's observations the finest ``share`` takes part.
         """
         used = np.flatnonzero(self.used)
         photo, track = self.tracks.photo[used], self.tracks.track[used]
@@ -183,7 +190,7 @@ class Reconstruction:
                 self._undistort(camera)
 
     def scene(self) -> Scene:
-        """The model as it stands: registered photos, their cameras, and points with colours and errors."""
+        """The current model: registered photos, their cameras, and points with colors and errors."""
         scene, _ = self._scene(np.flatnonzero(self.registered), np.flatnonzero(self.used))
         taken, camera_of = np.unique(scene.camera_of, return_inverse=True)
         cameras = tuple(scene.cameras[camera] for camera in taken)
@@ -191,7 +198,7 @@ class Reconstruction:
         return mean_colors(scene, self.photos, self.features)
 
     def _scene(self, photos: np.ndarray, seen: np.ndarray) -> tuple[Scene, np.ndarray]:
-        """A scene of these photos and observations, and the tracks that its points are."""
+        """A scene of these photos and observations, and the track of each of its points."""
         points, obs_point = np.unique(self.tracks.track[seen], return_inverse=True)
         scene = Scene(
             cameras=tuple(self.cameras),
@@ -209,7 +216,7 @@ class Reconstruction:
         )
         return scene, points
 
-    def _seen(self, tracks: np.ndarray) -> np.ndarray:
+    def _observations_in_model(self, tracks: np.ndarray) -> np.ndarray:
         """The observations of these (sorted) tracks in registered photos, as sorted indices."""
         counts = self.start[tracks + 1] - self.start[tracks]
         shift = np.repeat(self.start[tracks] - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts)

@@ -11,8 +11,8 @@ from ..failure import StageFailure
 from ..geometry.resection import Resection, resect
 from ..scene import Features, Pairs, Photos, Scene, Sparse, Tracks, TwoView
 from ..stage import Context, Stage
-from .bundle import BundleOptions, Intrinsics, Loss
-from .growing_model import Reconstruction
+from .bundle_options import BundleOptions, Intrinsics, Loss
+from .growing_model import GrowingModel
 from .next_view import initial_pairs, visibility_scores
 from .self_calibration import check_pairs, check_scene
 
@@ -20,25 +20,25 @@ from .self_calibration import check_pairs, check_scene
 class Incremental(Stage):
     """Grow models photo by photo from a good pair, with bundle adjustment as they grow.
 
-    After Snavely et al. 2006 and Schönberger and Frahm 2016: the pair with most parallax-weighed matches starts a
-    model; the photo whose visible points are spread best comes next, by resection in LO-RANSAC; its tracks are extended
-    and triangulated; the neighbourhood is adjusted after each photo and everything whenever the model has grown by
+    After Snavely et al. 2006 and Schönberger and Frahm 2016: the pair with the best score of matches and parallax
+    starts a model; the photo whose visible points are spread best comes next, by resection in LO-RANSAC; its tracks are
+    extended and triangulated; its neighbors are adjusted after each photo, and the whole model whenever it has grown by
     ``growth``. Photos that fit no model start another one.
 
     Args:
         max_error: largest reprojection error in pixels of an observation that is used.
         min_angle: smallest triangulation angle of a point in degrees.
-        initial_angle: triangulation angle in degrees from which the first pair's score is not weighed down.
+        initial_angle: triangulation angle in degrees below which the score of a first pair is reduced.
         resection_error: inlier threshold of the resection in pixels.
-        min_inliers: correspondences that a resection needs.
+        min_inliers: least number of correspondences of a resection.
         min_inlier_ratio: share of a photo's visible points that must agree with its pose.
         loss, loss_scale: robust loss of the bundle adjustment, its scale in pixels.
-        refine: which intrinsics of cameras without calibration are refined.
-        local_photos: neighbours that are adjusted together with a new photo.
-        finest: share of each photo's observations to which the cameras are adjusted at last: those with the finest
-            keypoints, which are located best; 1 for all.
+        refine: which intrinsics to refine, of the cameras that are not ``calibrated``.
+        local_photos: number of neighbors that are adjusted together with a new photo.
+        finest: share of each photo's observations that the cameras are adjusted to in the end: those of the smallest
+            scale, which are located best; 1 for all.
         growth: the model is adjusted as a whole whenever its photos have grown by this factor.
-        min_model: photos that a second or later model needs.
+        min_model: least number of photos of a second or later model.
     """
 
     slot = "sparse"
@@ -81,15 +81,15 @@ class Incremental(Stage):
         models: list[Scene] = []
         reasons: dict[int, str] = {}
         while True:
-            growing = _Growth(self, photos, features, tracks, seed, context)
-            if not growing.start(pairs, two_views, free):
+            mapper = _Mapper(self, photos, features, tracks, seed, context)
+            if not mapper.start(pairs, two_views, free):
                 break
-            growing.grow(free)
-            model = growing.model
+            mapper.grow(free)
+            model = mapper.model
             free &= ~model.registered
             if not models or model.registered.sum() >= self.min_model:
                 models.append(model.scene())
-            reasons = {**growing.reasons, **reasons}
+            reasons = {**mapper.reasons, **reasons}
         if not models:
             raise _no_model(two_views)
         for scene in models:
@@ -98,8 +98,13 @@ class Incremental(Stage):
         return Sparse(models=tuple(models), missing=_missing(photos, pairs, two_views, models, reasons))
 
 
-class _Growth:
-    """One model as it grows."""
+class _Mapper:
+    """Grows one model.
+
+    Attributes:
+        model: the model.
+        reasons: why photos were not registered, by index.
+    """
 
     def __init__(
         self,
@@ -111,12 +116,12 @@ class _Growth:
         context: Context,
     ) -> None:
         self.stage, self.seed, self.context = stage, seed, context
-        self.model = Reconstruction(photos, features, tracks, max_error=stage.max_error, min_angle=stage.min_angle)
+        self.model = GrowingModel(photos, features, tracks, max_error=stage.max_error, min_angle=stage.min_angle)
         self.sizes = np.array([(photos.camera(i).width, photos.camera(i).height) for i in range(len(photos))], float)
         self.reasons: dict[int, str] = {}
 
     def start(self, pairs: Pairs, two_views: Sequence[TwoView], free: np.ndarray) -> bool:
-        """Place the first two photos; False where no pair of free photos gives enough points."""
+        """Register the first two photos; False if no pair of free photos gives enough points."""
         model = self.model
         for pair in initial_pairs(pairs, two_views, free, self.stage.initial_angle):
             first, second = pairs.indices[pair]
@@ -125,25 +130,25 @@ class _Growth:
             both = np.array([first, second])
             model.triangulate(model.tracks_of(both))
             if np.count_nonzero(model.has_point) >= self.stage.min_inliers:
-                self._adjust_all(hold_cameras=True)
+                self._adjust_all(hold_intrinsics=True)
             if np.count_nonzero(model.has_point) >= self.stage.min_inliers:
                 return True
             model.reset()
         return False
 
     def grow(self, free: np.ndarray) -> None:
-        """Register photo after photo and settle the whole, until no further photo fits."""
+        """Register photos and refine the whole model in turn, until no further photo fits."""
         self._register_all(free)
-        self._settle()
+        self._refine()
         while self._register_all(free):
-            self._settle()
+            self._refine()
         if self.stage.finest < 1:
             options = self._options(50, self.stage.refine)
             self.model.adjust_to_finest(options, self.stage.finest, threads=self.context.threads)
             self.model.filter()
 
     def _register_all(self, free: np.ndarray) -> bool:
-        """Register every photo that fits; whether there was one."""
+        """Register every photo that fits; returns whether there was any."""
         model = self.model
         before = adjusted_at = int(model.registered.sum())
         while (photo := self._register_next(free)) is not None:
@@ -156,19 +161,19 @@ class _Growth:
                 self._adjust_all()
                 adjusted_at = registered
             else:
-                model.adjust_around(self._neighbours(photo), self._options(8), threads=self.context.threads)
+                model.adjust_around(self._neighbors(photo), self._options(8), threads=self.context.threads)
                 model.filter()
         return int(model.registered.sum()) > before
 
     def _register_next(self, free: np.ndarray) -> int | None:
-        """Register the photo that sees the points best and whose pose they agree on."""
+        """Register the best-scored photo whose resection succeeds; returns it, or None."""
         model = self.model
         seen = np.flatnonzero(model.has_point[model.tracks.track] & (free & ~model.registered)[model.tracks.photo])
         scores = visibility_scores(model.tracks.photo[seen], model.xy[seen], self.sizes)
         for photo in np.argsort(-scores, kind="stable")[: np.count_nonzero(scores)]:
             visible = seen[model.tracks.photo[seen] == photo]
             if len(visible) < self.stage.min_inliers:
-                self.reasons[int(photo)] = f"sees only {len(visible)} points of the model"
+                self.reasons[int(photo)] = f"sees only {_points(len(visible))} of the model"
                 continue
             result = self._resect(int(photo), visible)
             inliers = int(result.inliers.sum())
@@ -194,7 +199,7 @@ class _Growth:
             search_focal=unknown,
         )
 
-    def _neighbours(self, photo: int) -> np.ndarray:
+    def _neighbors(self, photo: int) -> np.ndarray:
         """The photo and the registered ones that share most points with it."""
         model = self.model
         tracks = model.tracks_of(np.array([photo]))
@@ -203,12 +208,12 @@ class _Growth:
         order = np.argsort(-shared, kind="stable")[: self.stage.local_photos + 1]
         return np.sort(order[shared[order] > 0])
 
-    def _adjust_all(self, *, hold_cameras: bool = False) -> None:
-        refine = () if hold_cameras or self.model.registered.sum() < 3 else self.stage.refine
+    def _adjust_all(self, *, hold_intrinsics: bool = False) -> None:
+        refine = () if hold_intrinsics or self.model.registered.sum() < 3 else self.stage.refine
         self.model.adjust(self._options(15, refine), threads=self.context.threads)
         self.model.filter()
 
-    def _settle(self) -> None:
+    def _refine(self) -> None:
         """Triangulate, adjust and filter everything in turn until few observations come or go."""
         model = self.model
         everything = np.arange(len(model.tracks))
@@ -225,6 +230,10 @@ class _Growth:
         return BundleOptions(
             loss=self.stage.loss, loss_scale=self.stage.loss_scale, refine=refine, max_iterations=iterations
         )
+
+
+def _points(count: int) -> str:
+    return "1 point" if count == 1 else f"{count} points"
 
 
 _DIAGNOSES: dict[str, tuple[str, str, str]] = {
@@ -252,7 +261,7 @@ _DIAGNOSES: dict[str, tuple[str, str, str]] = {
 
 
 def _no_model(two_views: Sequence[TwoView]) -> StageFailure:
-    """Why no pair could start a model, told from what the pairs are."""
+    """The failure when no pair could start a model, by the most frequent kind of pair."""
     kinds = Counter(view.kind for view in two_views)
     related = {kind: count for kind, count in kinds.items() if kind in _DIAGNOSES and kind != "none"}
     kind = max(related, key=related.__getitem__) if related else "none"
@@ -263,7 +272,7 @@ def _no_model(two_views: Sequence[TwoView]) -> StageFailure:
 def _missing(
     photos: Photos, pairs: Pairs, two_views: Sequence[TwoView], models: Sequence[Scene], reasons: dict[int, str]
 ) -> tuple[tuple[str, str], ...]:
-    """Every photo that is in no model, and why."""
+    """Every photo that is in no model, and the reason."""
     placed = {name for scene in models for name in scene.names}
     matched = np.zeros(len(photos), bool)
     for pair, view in zip(pairs.indices, two_views, strict=True):

@@ -1,4 +1,4 @@
-"""Triangulation with poses that are known already."""
+"""Triangulation with known poses."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from ..failure import StageFailure
 from ..scene import Features, Photos, Scene, Sparse, Tracks
 from ..stage import Stage
-from .growing_model import Reconstruction
+from .growing_model import GrowingModel
 
 
 class TriangulateKnownPoses(Stage):
-    """Points for a model whose cameras are known: poses and intrinsics are taken as they are, points are made anew.
+    """Triangulate new points for a model whose poses and intrinsics are kept.
 
     Robust multi-view triangulation over all tracks, as in :mod:`diptych.stages.sfm.triangulation`. The poses come from
-    another mapper; :class:`~diptych.stages.evaluation.oracles.TruePoses` does the same with true ones.
+    another mapper; :class:`~diptych.stages.evaluation.oracles.TruePoses` does the same with the true ones.
 
     Args:
         max_error: largest reprojection error in pixels of an observation that is used.
@@ -48,10 +48,10 @@ class TriangulateKnownPoses(Stage):
 def triangulate_known(
     known: Scene, photos: Photos, features: tuple[Features, ...], tracks: Tracks, max_error: float, min_angle: float
 ) -> Scene:
-    """A model of those photos whose cameras are known, with points made from the tracks.
+    """A model of those photos whose cameras are known, with points triangulated from the tracks.
 
     Args:
-        known: cameras and poses, under the photos' names; its points are left aside.
+        known: cameras and poses, under the photos' names; its points are ignored.
         max_error, min_angle: as of :class:`TriangulateKnownPoses`.
 
     Raises:
@@ -70,7 +70,7 @@ def triangulate_known(
     camera_of = photos.camera_of.copy()
     camera_of[of_photos] = len(photos.cameras) + known.camera_of[of_known]
     calibrated = dataclasses.replace(photos, cameras=photos.cameras + known.cameras, camera_of=camera_of)
-    model = Reconstruction(calibrated, features, tracks, max_error=max_error, min_angle=min_angle)
+    model = GrowingModel(calibrated, features, tracks, max_error=max_error, min_angle=min_angle)
     for photo, pose in zip(of_photos, of_known, strict=True):
         model.register(photo, known.rotations[pose], known.translations[pose])
     model.triangulate(np.arange(len(tracks)))

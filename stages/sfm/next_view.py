@@ -1,4 +1,4 @@
-"""Which photos to start from, and which to register next."""
+"""Choice of views: the pair to start a model from, and the photo to register next."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KIND_WEIGHT = {"calibrated": 1.0, "planar": 0.3, "small_baseline": 0.05}
 def initial_pairs(pairs: Pairs, two_views: Sequence[TwoView], usable: np.ndarray, full_angle: float) -> list[int]:
     """Pairs to start a model from, best first, as indices into ``pairs``.
 
-    The score is the number of verified matches, weighed down below ``full_angle`` degrees of triangulation angle, where
+    The score is the number of verified matches, reduced below ``full_angle`` degrees of triangulation angle, where
     depth is uncertain, and for planes, whose pose is ambiguous.
 
     Args:

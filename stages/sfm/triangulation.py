@@ -1,4 +1,4 @@
-"""Multi-view triangulation that survives false observations."""
+"""Robust multi-view triangulation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def triangulate_tracks(
 
     Two-view hypotheses (midpoint method) from pairs of observations are scored by their truncated squared errors over
     the whole track (MSAC, Torr and Zisserman 2000); the best is refined by Gauss-Newton on its inliers. Short tracks
-    try all pairs, long ones a fixed spread of them, so the result depends on nothing but the input.
+    try all pairs, long ones every n-th of them; nothing is drawn at random.
 
     Args:
         start: where each track's observations start, and their end, shape (T + 1,).
@@ -50,7 +50,7 @@ def widest_angles(start: np.ndarray, photo: np.ndarray, points: np.ndarray, cent
         start: where each point's observations start, and their end, shape (P + 1,).
         photo: photo of each observation, shape (M,).
         points: shape (P, 3).
-        centers: camera centres, shape (N, 3).
+        centers: camera centers, shape (N, 3).
     """
     cosine = _smallest_cosine(
         np.ascontiguousarray(start, np.int64),
@@ -61,7 +61,7 @@ def widest_angles(start: np.ndarray, photo: np.ndarray, points: np.ndarray, cent
     return np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
 
 
-_MOST_PAIRS = 24
+_MAX_PAIRS = 24
 
 
 @njit(cache=True, nogil=True)
@@ -79,7 +79,7 @@ def _squared_error(R: np.ndarray, t: np.ndarray, X: np.ndarray, u: float, v: flo
 def _gauss_newton(
     X: np.ndarray, inlier: np.ndarray, photo: np.ndarray, rays: np.ndarray, R: np.ndarray, t: np.ndarray
 ) -> None:
-    """Move X, in place, to the least squares of its inliers; stays put where the normal matrix is singular."""
+    """Move X, in place, to the least squares of its inliers; it stays where the normal matrix is singular."""
     for _ in range(4):
         H = np.zeros((3, 3))
         g = np.zeros(3)
@@ -168,7 +168,7 @@ def _triangulate(
                 direction[k, axis] = (Q[0, axis] * u + Q[1, axis] * v + Q[2, axis]) / norm
                 center[k, axis] = -(Q[0, axis] * s[0] + Q[1, axis] * s[1] + Q[2, axis] * s[2])
         pairs = n * (n - 1) // 2
-        step = max(1, pairs // _MOST_PAIRS)
+        step = max(1, pairs // _MAX_PAIRS)
         best_cost = np.inf
         pair = -1
         for i in range(n):

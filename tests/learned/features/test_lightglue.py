@@ -17,7 +17,7 @@ from diptych.learned.features.xfeat import XFeat
 from diptych.pipeline.engine.graph import Graph
 from diptych.pipeline.engine.recipe import Recipe
 from diptych.stages.failure import StageFailure
-from diptych.stages.matching.nearest_neighbor import NearestNeighbour
+from diptych.stages.matching.nearest_neighbor import NearestNeighbor
 from diptych.stages.scene import Camera, Features, Matches, Pair
 from diptych.stages.stage import Context
 
@@ -104,7 +104,7 @@ def test_the_budget_and_the_threshold_hold(stage: LightGlue, detector: Any, foun
     assert np.array_equal(sure.indices, all_of_them.indices[: len(sure)])
 
 
-@pytest.mark.parametrize(("kind", "hint"), [("disk", "Set its kind to disk."), ("rootsift", "NearestNeighbour")])
+@pytest.mark.parametrize(("kind", "hint"), [("disk", "Set its kind to disk."), ("rootsift", "NearestNeighbor")])
 def test_other_descriptors_are_refused(kind: str, hint: str) -> None:
     other = dataclasses.replace(described(5), kind=kind)
     for features in (Pair(other, other), Pair(described(5), other)):
@@ -127,7 +127,7 @@ def test_it_takes_its_place_in_the_classical_recipe() -> None:
 def test_nearest_neighbors_match_xfeat_as_its_authors_do(found: dict[str, Pair[Features]]) -> None:
     """Mutual, and a cosine above 0.82: a distance below 0.6."""
     features = pair(found, XFeat())
-    matches = NearestNeighbour(ratio=1.0, max_distance=0.6).run(features, Context())
+    matches = NearestNeighbor(ratio=1.0, max_distance=0.6).run(features, Context())
     cosine = features.first.descriptors @ features.second.descriptors.T
     mutual = np.flatnonzero(cosine.argmax(axis=0)[cosine.argmax(axis=1)] == np.arange(len(cosine)))
     theirs = {(i, int(cosine[i].argmax())) for i in mutual if cosine[i].max() > 0.82}

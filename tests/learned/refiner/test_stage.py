@@ -16,7 +16,7 @@ from diptych.stages.features.keypoint_patches import KeypointPatches
 from diptych.stages.features.least_squares_matching import LeastSquaresMatching
 from diptych.stages.features.sift import Sift
 from diptych.stages.features.unrefined import Unrefined
-from diptych.stages.matching.nearest_neighbor import NearestNeighbour
+from diptych.stages.matching.nearest_neighbor import NearestNeighbor
 from diptych.stages.matching.pairs import Exhaustive
 from diptych.stages.matching.tracks import UnionFindTracks
 from diptych.stages.matching.two_view import PoseLibTwoView
@@ -62,7 +62,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("refiner", [Unrefined(), LeastSquaresMatching(), SubpixelRefiner()], ids=str)
 def test_what_follows_sees_the_refined_features(refiner: Stage) -> None:
-    before = [Sift(), Exhaustive(), NearestNeighbour(), PoseLibTwoView(), UnionFindTracks(), KeypointPatches()]
+    before = [Sift(), Exhaustive(), NearestNeighbor(), PoseLibTwoView(), UnionFindTracks(), KeypointPatches()]
     graph = Graph.of(Recipe([*before, Node("refined", refiner), Incremental()]))
     assert graph["refined"].per == "photo"
     feeds = {edge.parameter: (edge.source, edge.form) for edge in graph["refined"].inputs}

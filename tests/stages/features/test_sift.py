@@ -16,7 +16,7 @@ from diptych.stages.geometry.epipolar import (
     symmetric_epipolar_distance,
 )
 from diptych.stages.images.decoding import decode_gray
-from diptych.stages.matching.nearest_neighbor import NearestNeighbour
+from diptych.stages.matching.nearest_neighbor import NearestNeighbor
 from diptych.stages.scene import Features, Pair, Photo
 from diptych.stages.stage import Context
 
@@ -24,7 +24,7 @@ from tests.synthetic import blob_photo, png
 
 
 def offsets(features: Features, centers: np.ndarray, reach: float) -> np.ndarray:
-    """From each blob's centre to the strongest keypoint near it, where there is one, shape (N, 2)."""
+    """From each blob's center to the strongest keypoint near it, where there is one, shape (N, 2)."""
     away = np.linalg.norm(features.xy[None] - centers[:, None], axis=2) < reach
     found = away.any(axis=1)
     return features.xy[away.argmax(axis=1)[found]] - centers[found]
@@ -37,7 +37,7 @@ def scattered(rng: np.random.Generator, step: float, size: tuple[int, int]) -> n
 
 
 @pytest.mark.parametrize(("sigma", "max_size"), [(1.5, 0), (2.5, 0), (4.0, 0), (5.0, 400), (6.0, 333)])
-def test_keypoints_lie_at_the_centres_of_blobs(sigma: float, max_size: int) -> None:
+def test_keypoints_lie_at_the_centers_of_blobs(sigma: float, max_size: int) -> None:
     size = (800, 600)
     centers = scattered(np.random.default_rng(0), 14 * sigma, size)
     features = Sift(max_size=max_size, contrast_threshold=0.06).run(blob_photo(centers, sigma, size), Context())
@@ -65,7 +65,7 @@ def test_a_doubled_photo_has_doubled_keypoints() -> None:
     image = cv2.normalize(image, None, 0, 255, cv2.NORM_MINMAX)  # type: ignore[call-overload]
     double = cv2.resize(image, (800, 600), interpolation=cv2.INTER_CUBIC)
     one, two = Sift().run(png(image), Context()), Sift().run(png(double), Context())
-    matched = NearestNeighbour().run(Pair(one, two), Context()).indices
+    matched = NearestNeighbor().run(Pair(one, two), Context()).indices
     offset = 2 * one.xy[matched[:, 0]] - two.xy[matched[:, 1]]
     assert len(matched) > 100
     assert np.abs(np.median(offset, axis=0)).max() < 0.05
@@ -73,12 +73,12 @@ def test_a_doubled_photo_has_doubled_keypoints() -> None:
     assert np.median(ratio) == pytest.approx(2, rel=0.03)
 
 
-def test_the_angle_turns_from_x_towards_y() -> None:
+def test_the_angle_turns_from_x_toward_y() -> None:
     rng = np.random.default_rng(6)
     image = cv2.resize(rng.integers(0, 256, (30, 40), np.uint8), (400, 300), interpolation=cv2.INTER_CUBIC)
     turned = cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE)  # +x becomes +y
     one, two = Sift().run(png(image), Context()), Sift().run(png(turned), Context())
-    matched = NearestNeighbour().run(Pair(one, two), Context()).indices
+    matched = NearestNeighbor().run(Pair(one, two), Context()).indices
     turn = two.angle[matched[:, 1]] - one.angle[matched[:, 0]]
     assert len(matched) > 50
     assert np.mean(np.cos(turn - np.pi / 2) > 0.99) > 0.9
@@ -101,7 +101,7 @@ def test_one_keypoint_a_place_and_size() -> None:
     assert len(np.unique(np.column_stack([features.xy, features.scale]), axis=0)) == len(features)
 
 
-def test_the_colour_is_that_of_the_pixel() -> None:
+def test_the_color_is_that_of_the_pixel() -> None:
     centers = scattered(np.random.default_rng(5), 40, (400, 300))
     gray = decode_gray(blob_photo(centers, 3, (400, 300)))
     image = np.dstack([gray // 4, gray // 2, gray])  # BGR
@@ -127,7 +127,7 @@ def test_real_photos_match_along_the_true_epipolar_lines(shared_data: Path) -> N
         poses.append((rotation, -rotation @ center))
         matrix = values[:9].reshape(3, 3)
         features.append(Sift().run(Photo(np.fromfile(folder / f"images/{name}", np.uint8)), Context()))
-    matched = NearestNeighbour().run(Pair(*features), Context()).indices
+    matched = NearestNeighbor().run(Pair(*features), Context()).indices
     essential = essential_from_pose(*relative_pose(*poses))
     fundamental = fundamental_from_essential(essential, matrix, matrix)
     error = symmetric_epipolar_distance(fundamental, features[0].xy[matched[:, 0]], features[1].xy[matched[:, 1]])

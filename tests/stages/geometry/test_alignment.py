@@ -26,7 +26,7 @@ def random_similarity(rng: np.random.Generator) -> Similarity:
 
 
 def random_cameras(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rotations (N, 3, 3) and centres (N, 3)."""
+    """Rotations (N, 3, 3) and centers (N, 3)."""
     return matrix_from_vector(rng.normal(size=(count, 3))), rng.normal(size=(count, 3)) * [3.0, 2.0, 0.5]
 
 

@@ -8,7 +8,7 @@ import pickle
 import numpy as np
 from diptych.stages.geometry.epipolar import essential_from_pose, fundamental_from_essential, sampson_distance
 from diptych.stages.matching.guided_matching import GuidedMatching
-from diptych.stages.matching.nearest_neighbor import NearestNeighbour
+from diptych.stages.matching.nearest_neighbor import NearestNeighbor
 from diptych.stages.matching.two_view import PoseLibTwoView
 from diptych.stages.scene import Matches, Pair, TwoView
 from diptych.stages.stage import Context
@@ -32,7 +32,7 @@ def repetitive(seed: int = 0) -> ViewPair:
 
 
 def verified(pair: ViewPair) -> tuple[Matches, TwoView]:
-    matches = NearestNeighbour().run(pair.features, Context())
+    matches = NearestNeighbor().run(pair.features, Context())
     return matches, PoseLibTwoView().run(pair.camera, pair.features, matches, np.random.default_rng(0))
 
 

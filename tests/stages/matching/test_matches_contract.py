@@ -11,7 +11,7 @@ import pytest
 from diptych.stages.depth_truth import TrueDepth
 from diptych.stages.evaluation.oracles import TrueMatches
 from diptych.stages.failure import StageFailure
-from diptych.stages.matching.nearest_neighbor import Flann, NearestNeighbour
+from diptych.stages.matching.nearest_neighbor import Flann, NearestNeighbor
 from diptych.stages.scene import Camera, Features, Matches, Pair
 from diptych.stages.stage import Context
 from diptych.testing import check_stage
@@ -19,7 +19,7 @@ from diptych.testing import check_stage
 from tests.contract import taken
 from tests.synthetic import described_pair, keypoints
 
-MATCHERS = [NearestNeighbour(), Flann(), TrueMatches()]
+MATCHERS = [NearestNeighbor(), Flann(), TrueMatches()]
 BY_LOOKS = MATCHERS[:2]
 WALL = TrueDepth(Camera("PINHOLE", 1000, 1000, (1000, 1000, 500, 500)), np.eye(3), np.zeros(3), np.ones((1000, 1000)))
 """What :func:`described_pair` shows: a flat wall, from one place."""

@@ -1,11 +1,11 @@
-"""Nearest neighbours: exact whatever computes them, and against a search without any trick."""
+"""Nearest neighbors: exact whatever computes them, and against a search without any trick."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 from diptych.stages.matching import nearest_neighbor as matching
-from diptych.stages.matching.nearest_neighbor import Flann, NearestNeighbour
+from diptych.stages.matching.nearest_neighbor import Flann, NearestNeighbor
 from diptych.stages.scene import Pair
 from diptych.stages.stage import Context
 from hypothesis import given, settings
@@ -51,7 +51,7 @@ def test_matches_are_mutual_and_pass_the_ratio_test_both_ways(seed: int, n: int,
     rng = np.random.default_rng(seed)
     first, second = (rng.integers(0, 60, (k, 8), np.uint8) for k in (n, m))
     pair = Pair(keypoints(np.zeros((n, 2)), first), keypoints(np.zeros((m, 2)), second))
-    matches = NearestNeighbour(ratio=ratio, max_distance=2.0).run(pair, Context())
+    matches = NearestNeighbor(ratio=ratio, max_distance=2.0).run(pair, Context())
     squared = ((first[:, None].astype(int) - second[None].astype(int)) ** 2).sum(axis=2)
     wanted = set()
     for i in range(n):
@@ -64,8 +64,8 @@ def test_matches_are_mutual_and_pass_the_ratio_test_both_ways(seed: int, n: int,
 
 def test_the_largest_distance_is_kept() -> None:
     pair = described_pair()
-    near = NearestNeighbour(max_distance=0.2).run(pair, Context())
-    far = NearestNeighbour(max_distance=0.7).run(pair, Context())
+    near = NearestNeighbor(max_distance=0.2).run(pair, Context())
+    far = NearestNeighbor(max_distance=0.7).run(pair, Context())
     assert 0 < len(near) < len(far)
     assert near.similarity.min() >= 1 - 0.2**2 / 2 > far.similarity.min()
 
@@ -73,6 +73,6 @@ def test_the_largest_distance_is_kept() -> None:
 def test_flann_finds_most_of_what_the_exact_search_finds() -> None:
     pair = described_pair(first=3000, second=3000, shared=2000)
     exact, approximate = (
-        {(int(i), int(j)) for i, j in stage.run(pair, Context()).indices} for stage in (NearestNeighbour(), Flann())
+        {(int(i), int(j)) for i, j in stage.run(pair, Context()).indices} for stage in (NearestNeighbor(), Flann())
     )
     assert len(exact & approximate) > 0.9 * len(exact)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from diptych.stages.failure import StageFailure
 from diptych.stages.images.photos import decode_gray, read_photos
-from diptych.stages.matching.pairs import Exhaustive, Retrieval, Sequential, Spatial, earth_centred, natural_order
+from diptych.stages.matching.pairs import Exhaustive, Retrieval, Sequential, Spatial, earth_centered, natural_order
 from diptych.stages.matching.retrieval import global_descriptors, most_similar
 from diptych.stages.scene import Camera, Features, Pairs, Photos
 from diptych.stages.stage import Context, Stage
@@ -159,7 +159,7 @@ def test_global_descriptors_are_exact_in_any_order() -> None:
 
 
 def test_repeating_a_keypoint_many_times_does_not_drown_the_rest() -> None:
-    """Bursts count little: what intra-normalisation and the square root are for."""
+    """Bursts count little: what intra-normalization and the square root are for."""
     _, features = walk(12, sites=2)
     burst = np.concatenate([features[0].descriptors, np.repeat(features[1].descriptors[:1], 300, axis=0)])
     vectors = global_descriptors((a_photo(burst), *features[1:]), np.random.default_rng(0))
@@ -180,7 +180,7 @@ def test_most_similar_is_what_sorting_finds(number: int, count: int, seed: int) 
     assert {(int(i), int(j)) for i, j in most_similar(vectors, count, excluded)} == expected
 
 
-def test_spatial_distance_and_neighbours() -> None:
+def test_spatial_distance_and_neighbors() -> None:
     photos, features = walk(10)  # 11.1 m apart
     assert set(np.diff(run(Spatial(neighbours=50, max_distance=25), photos, features).indices).ravel()) == {1, 2}
     few = run(Spatial(neighbours=2, max_distance=1e4), photos, features).indices
@@ -192,10 +192,10 @@ def test_spatial_crosses_the_date_line_and_ignores_heights() -> None:
     warnings: list[str] = []
     photos = Photos(("a", "b", "c"), (CAMERA,), np.zeros(3, int), gps)
     assert run(Spatial(max_distance=5), photos, (), warn=warnings.append).indices.tolist() == [[0, 1]]
-    assert len(warnings) == 1 and "1 photos lie more than 5 m" in warnings[0]
+    assert len(warnings) == 1 and "1 photo lies more than 5 m" in warnings[0]
 
 
-def test_spatial_takes_neighbours_in_name_where_places_are_equal() -> None:
+def test_spatial_takes_neighbors_in_name_where_places_are_equal() -> None:
     gps = np.tile([46.0, 7.0, 400.0], (40, 1))
     photos = Photos(tuple(f"{i}.jpg" for i in range(40)), (CAMERA,), np.zeros(40, int), gps)
     pairs = run(Spatial(neighbours=4), photos, ()).indices
@@ -211,15 +211,15 @@ def test_spatial_without_positions() -> None:
     some = Photos(photos.names, photos.cameras, photos.camera_of, gps)
     pairs = run(Spatial(neighbours=2), some, features, warn=warnings.append).indices.tolist()
     assert all(pair in pairs for pair in ([1, 3], [2, 3], [3, 4], [3, 5])) and [3, 6] not in pairs
-    assert len(warnings) == 1 and warnings[0].startswith("1 of 8 photos have no GPS position")
+    assert len(warnings) == 1 and warnings[0].startswith("1 of 8 photos has no GPS position")
     none = Photos(photos.names, photos.cameras, photos.camera_of, np.full((8, 3), np.nan))
     with pytest.raises(StageFailure) as failure:
         run(Spatial(), none, features)
     assert failure.value.code == "no-gps" and failure.value.hint
 
 
-def test_earth_centred_against_known_points() -> None:
-    points = earth_centred(np.array([0.0, 90.0, 45.0]), np.array([0.0, 0.0, 90.0]))
+def test_earth_centered_against_known_points() -> None:
+    points = earth_centered(np.array([0.0, 90.0, 45.0]), np.array([0.0, 0.0, 90.0]))
     known = [[6378137.0, 0, 0], [0, 0, 6356752.3142], [0, 4517590.8788, 4487348.4089]]
     np.testing.assert_allclose(points, known, atol=1e-3)
 

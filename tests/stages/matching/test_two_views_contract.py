@@ -1,4 +1,4 @@
-"""Every implementation of the two_views slot recognises what two photos have to do with each other."""
+"""Every implementation of the two_views slot recognizes what two photos have to do with each other."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_plane_with_parallax_is_planar(stage: Any, seed: int) -> None:
 @each_verifier
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("focal", ["calibrated", "exif", "guess"])
-def test_a_turn_about_the_centre_is_a_pure_rotation(stage: Any, seed: int, focal: Any) -> None:
+def test_a_turn_about_the_center_is_a_pure_rotation(stage: Any, seed: int, focal: Any) -> None:
     rough = dataclasses.replace(CAMERA, params=(1200.0, 500.0, 400.0), focal=focal)
     pair = view_pair("rotation", seed=seed, told=None if focal == "calibrated" else rough)
     view = verify(stage, pair)

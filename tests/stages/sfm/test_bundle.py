@@ -14,17 +14,9 @@ from diptych.stages.formats.bal import read_bal
 from diptych.stages.geometry.projection import project
 from diptych.stages.geometry.rotations import angle_between, matrix_from_vector, vector_from_matrix
 from diptych.stages.scene import Camera, Scene, Sparse
-from diptych.stages.sfm import bundle_scipy
-from diptych.stages.sfm.bundle import (
-    BundleAdjustment,
-    BundleOptions,
-    Loss,
-    Solver,
-    adjust,
-    covariances,
-    point_errors,
-    reprojection_errors,
-)
+from diptych.stages.sfm import bundle_problem
+from diptych.stages.sfm.bundle import BundleAdjustment, adjust, covariances, point_errors, reprojection_errors
+from diptych.stages.sfm.bundle_options import BundleOptions, Loss, Solver
 from diptych.stages.stage import Context
 
 RADIAL = Camera("SIMPLE_RADIAL", 1000, 1000, (1000.0, 500.0, 500.0, -0.05))
@@ -236,7 +228,7 @@ def test_two_photos() -> None:
 
 @both_solvers
 def test_threads_do_not_change_a_byte(solver: Solver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundle_scipy, "OBSERVATIONS_PER_CHUNK", 100)
+    monkeypatch.setattr(bundle_problem, "OBSERVATIONS_PER_CHUNK", 100)
     scene = disturb(make_scene(10, 400, cameras=(RADIAL, FISHEYE)))
     options = BundleOptions(solver=solver, loss="soft_l1")
     one, two, three = (adjust(scene, options, threads=threads) for threads in (1, 2, 3))
@@ -248,7 +240,7 @@ def test_threads_do_not_change_a_byte(solver: Solver, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("cameras", [(RADIAL,), FOUR], ids=["shared", "four-models"])
 def test_sparse_factor_agrees_with_dense(cameras: tuple[Camera, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     scene = make_scene(12, 200, cameras=cameras)
-    # Points seen by neighbours only: S has blocks that are zero.
+    # Points seen by neighbors only: S has blocks that are zero.
     near = np.abs(scene.obs_photo - 1 - scene.obs_point % 10) < 4
     scene = dataclasses.replace(
         scene,
@@ -261,7 +253,7 @@ def test_sparse_factor_agrees_with_dense(cameras: tuple[Camera, ...], monkeypatc
     scene, options = disturb(scene, 0.002), BundleOptions(refine=("focal",), tolerance=1e-12)
     dense, report = adjust(scene, options)
     spread = covariances(dense, options)
-    monkeypatch.setattr(bundle_scipy, "DENSE_PHOTOS", 0)
+    monkeypatch.setattr(bundle_problem, "DENSE_PHOTOS", 0)
     sparse, sparse_report = adjust(scene, options)
     assert sparse_report.cost_after == pytest.approx(report.cost_after, rel=1e-9)
     np.testing.assert_allclose(sparse.translations, dense.translations, atol=1e-5)

@@ -48,7 +48,7 @@ def test_recovers_cameras_and_points(stage: Stage) -> None:
     result = evaluate(sparse.scene, given.truth)
     assert len(sparse.models) == 1 and not sparse.missing
     assert sparse.scene.names == given.photos.names
-    # Half a pixel at 900 px focal length and 5 m distance: millimetres for a camera that sees hundreds of points.
+    # Half a pixel at 900 px focal length and 5 m distance: millimeters for a camera that sees hundreds of points.
     assert np.mean(result.position_errors) < 0.01
     assert 400 <= len(sparse.scene.points) <= 520
     assert 0.3 < np.mean(sparse.scene.errors) < 0.9
