@@ -49,6 +49,7 @@ _KEPT_THEIR_NAME = (
 _MOVED = {
     **{f"{old}.{name}": f"{new}.{name}" for old, new, names in _KEPT_THEIR_NAME for name in names.split()},
     "pipeline.benchmarks": "pipeline.protocols",
+    "stages.mono_weights": "learned.mono.weights",
     "stages.pixels": "stages.images.decoding",
     "stages.cubic": "stages.geometry.interpolation",
     "stages.local_planes": "stages.geometry.plane_fitting",
