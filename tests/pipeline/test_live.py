@@ -1,12 +1,11 @@
-"""The live view: it answers on this machine alone, has its layers, and these can be switched."""
+"""``diptych view``: it answers this machine alone, with the page, more of its data, and depth maps as points."""
 
 from __future__ import annotations
 
-import builtins
-import sys
-import time
-import urllib.request
-from collections.abc import Callable
+import http.client
+import json
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import diptych as dp
 import numpy as np
 import pytest
-from diptych.pipeline.live import depth_points
+from diptych.pipeline.live import Live, depth_points
 from diptych.pipeline.results.values import Dense
 from diptych.stages.failure import StageFailure
 
@@ -32,85 +31,85 @@ def out(photos: Path, tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def becomes(condition: Callable[[], bool]) -> bool:
-    """Whether it comes true soon: viser tells its listeners in threads of its own."""
-    until = time.monotonic() + 20
-    while not condition() and time.monotonic() < until:
-        time.sleep(0.01)
-    return condition()
-
-
-def test_it_answers_here_and_has_its_layers(out: Path) -> None:
-    pytest.importorskip("viser")
-    said = []
+@pytest.fixture
+def live(out: Path) -> Iterator[Live]:
+    said: list[str] = []
     live = dp.view(out, port=18100, block=False, say=said.append)
-    try:
-        assert said == [live.address] and live.address == f"http://127.0.0.1:{live.port}"
-        assert live.server.get_host() == "127.0.0.1"
-        with urllib.request.urlopen(live.address, timeout=20) as page:
-            assert page.status == 200 and b"<html" in page.read().lower()
-        assert set(live.layers) == {"cameras", "points", "cloud", "mesh", "depth map"}
-        frusta = live.layers["cameras"]
-        assert frusta[0].name == "/cameras/a.png" and len(frusta) == 4
-        assert frusta[0].image is not None and frusta[0].image.shape == (24, 32, 3)
-        assert not live.layers["cloud"][0].visible and live.layers["mesh"][0].visible
-    finally:
-        live.stop()
+    assert said == [live.address] == [f"http://127.0.0.1:{live.port}"]
+    yield live
+    live.stop()
 
 
-def test_layers_switch_and_a_depth_map_is_shown_when_it_is_chosen(out: Path) -> None:
-    pytest.importorskip("viser")
-    live = dp.view(out, port=18200, block=False)
+def ask(live: Live, path: str = "/", method: str = "GET", host: str | None = None) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", live.port, timeout=20)
+    connection.request(method, path, headers={"Host": host or f"127.0.0.1:{live.port}"})
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+
+
+def drawn(text: bytes) -> list[dict[str, Any]]:
+    found = re.search(rb'id="models">(.*?)</script>', text, re.DOTALL)
+    assert found
+    return json.loads(found[1])
+
+
+def test_it_serves_the_page_with_every_layer(live: Live, out: Path) -> None:
+    status, text = ask(live)
+    (shown,) = drawn(text)
+    assert status == 200 and text.startswith(b"<!doctype html")
+    assert {"points", "cameras", "cloud", "mesh"} <= shown.keys() and len(shown["cameras"]) == 4
+    assert shown["depths"] == ["a.png", "b.png", "c.png", "ein Bild größer 写真.png"]
+    (kept,) = drawn((out / "report.html").read_bytes())
+    assert "depths" not in kept and kept["cameras"] == shown["cameras"]
+
+
+def test_it_serves_depth_maps_as_points(live: Live) -> None:
+    status, text = ask(live, "/depth/2")
+    packed = json.loads(text)
+    assert status == 200 and {"positions", "normals", "colors", "low", "span"} <= packed.keys()
+    assert len(packed["colors"]) == 4 * 24 * 32  # base64 of three bytes a pixel
+
+
+@pytest.mark.parametrize("path", ["/depth/4", "/depth/-1", "/depth/x", "/run.json", "/../run.json"])
+def test_it_serves_nothing_else(live: Live, path: str) -> None:
+    assert ask(live, path)[0] == 404
+
+
+def test_other_hosts_and_methods_are_refused(live: Live) -> None:
+    assert ask(live, host="evil.example:18100")[0] == 403
+    assert ask(live, host="localhost:1")[0] == 200
+    assert ask(live, method="POST")[0] == 501
+
+
+def test_it_takes_the_next_port(live: Live, out: Path) -> None:
+    second = dp.view(out, port=live.port, block=False)
     try:
-        controls, layers = live.controls, live.layers
-        controls["cameras"].value = False
-        assert becomes(lambda: not any(frustum.visible for frustum in layers["cameras"]))
-        controls["cloud"].value = True
-        assert becomes(lambda: layers["cloud"][0].visible)
-        size = layers["points"][0].point_size
-        controls["point size"].value = 3.0
-        assert becomes(lambda: layers["points"][0].point_size == pytest.approx(3 * size))
-        assert layers["depth map"] == ()
-        controls["depth map of"].value = "c.png"
-        assert becomes(lambda: len(layers["depth map"]) == 1)
-        assert layers["depth map"][0].points.shape == (24 * 32, 3)
-        controls["depth map of"].value = "none"
-        assert becomes(lambda: layers["depth map"] == ())
+        assert second.port > live.port and second.server.server_address[0] == "127.0.0.1"
+        assert ask(second)[0] == 200
     finally:
-        live.stop()
+        second.stop()
 
 
 def test_points_of_a_depth_map_project_onto_its_pixels() -> None:
     scene = model(("a.jpg", "b.jpg", "c.jpg"))
     dense = dense_half(scene, scene.names[0])
     name = scene.names[1]
-    points, colors = depth_points(dense, name)
+    cloud = depth_points(dense, name)
     view, depth = dense.views[name], dense.depths[name].depth
-    assert len(points) == np.count_nonzero(depth) and colors.shape == (len(points), 3)
-    local = points @ view.rotation.T + view.translation
+    assert len(cloud) == np.count_nonzero(depth)
+    local = cloud.points @ view.rotation.T + view.translation
     xy = local[:, :2] / local[:, 2:] * view.camera.focal_lengths + view.camera.principal_point
     row, column = np.nonzero(depth)
     np.testing.assert_allclose(xy, np.stack([column, row], axis=1) + 0.5, atol=1e-2)
     np.testing.assert_allclose(local[:, 2], depth[row, column], rtol=1e-4)
+    np.testing.assert_allclose(cloud.normals @ view.rotation.T, dense.depths[name].normal[row, column], atol=1e-3)
     empty = Dense(views=dense.views, depths={name: replace(dense.depths[name], depth=np.zeros(depth.shape))})
-    assert depth_points(empty, name)[0].shape == (0, 3)
+    assert len(depth_points(empty, name)) == 0
 
 
-def test_without_viser_it_is_one_sentence(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def absent(name: str, *rest: Any) -> Any:
-        if name == "viser":
-            raise ImportError(name)
-        return real(name, *rest)
-
-    monkeypatch.delitem(sys.modules, "viser", raising=False)
-    monkeypatch.setattr(builtins, "__import__", absent)
+def test_without_a_page_or_a_run_it_is_one_sentence(out: Path, tmp_path: Path) -> None:
+    (out / "report.html").unlink()
     with pytest.raises(StageFailure) as failure:
         dp.view(out, block=False)
-    assert failure.value.code == "no-viser" and failure.value.hint == "pip install 'diptych[view]'"
-
-
-def test_no_run_is_one_sentence(tmp_path: Path) -> None:
-    pytest.importorskip("viser")
+    assert failure.value.code == "no-report"
     assert "There is no" in diptych("view", tmp_path / "absent", status=2)
