@@ -1,4 +1,4 @@
-"""A new photo of a scene that a run has learned: its depth and its cloud, without any other photo."""
+"""Depth and a point cloud from one new photo, by a network that a run trained on its scene."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from ..learned.mono.prediction import Prediction
 
 _SAME_FOCAL = 1.1
-"""A photo whose EXIF agrees up to this factor with a camera of the model was taken by that one, which is refined."""
+"""A photo whose EXIF focal length agrees up to this factor with a camera of the model was taken by that camera."""
 
 _SAME_SHAPE = 0.01
-"""Two photos with sides in proportions that differ by less may be of one camera, at two sizes."""
+"""Two photos whose aspect ratios differ by less than this share may be of one camera, at two sizes."""
 
 
 def predict(
@@ -42,15 +42,16 @@ def predict(
     max_slant: float,
     warn: Callable[[str], None],
 ) -> Prediction:
-    """Predict the cloud of a photo and write it, its depth map and a picture of this.
+    """Predict the cloud of a photo, and write the cloud, the depth map and a picture of it.
 
     Args:
         path: the photo.
-        scene: the model that the network has learned.
+        scene: the model that the network was trained on.
         mono: the network.
-        out: the cloud; ``NAME.depth.png`` (see :mod:`diptych.stages.formats.depth`) and ``NAME.jpg`` lie beside it.
-        camera: known calibration of the photo, ``MODEL,params...``; else that of the model's own camera where the photo
-            is like its photos, else the focal length in its EXIF.
+        out: file of the cloud; ``NAME.depth.png`` (see :mod:`diptych.stages.formats.depth`) and ``NAME.jpg`` are
+            written beside it.
+        camera: known calibration of the photo, ``MODEL,params...``; by default a camera of the model if the photo
+            matches it, else the focal length in the EXIF.
         max_size, max_error, max_slant: as of :func:`diptych.learned.mono.prediction.predict`.
 
     Raises:
@@ -60,7 +61,9 @@ def predict(
     from ..learned.mono.prediction import predict as read_photo
 
     if out.suffix.lower() != ".ply":
-        raise StageFailure("unknown-format", f"{out.name} is no name for a cloud.", hint="Let it end with .ply.")
+        raise StageFailure(
+            "unknown-format", f"The cloud cannot be written to {out.name}.", hint="Give a name that ends with .ply."
+        )
     try:
         encoded = path.read_bytes()
         container = read_container(encoded)
@@ -89,7 +92,7 @@ def predict(
 
 
 def camera_of(name: str, container: Container, scene: Scene, camera: str | None, warn: Callable[[str], None]) -> Camera:
-    """The camera that took a new photo, as well as that can be known."""
+    """Return the camera of a new photo: as calibrated, else one of the model, else by its EXIF."""
     source = Source(name, container.size, read_exif(container.exif))
     (prior,), _ = prior_cameras([source], cameras="single", camera=camera, warn=warn)
     if prior.focal == "calibrated":
@@ -99,12 +102,12 @@ def camera_of(name: str, container: Container, scene: Scene, camera: str | None,
         if own is not None and (prior.focal == "guess" or _alike(own, prior)):
             return own
     if prior.focal == "guess":
-        warn(f"Nothing is known of the camera of {name}; its focal length is taken to be {prior.focal_lengths[0]:.0f}.")
+        warn(f"Nothing is known of the camera of {name}; its focal length is taken as {prior.focal_lengths[0]:.0f} px.")
     return prior
 
 
 def _resized(camera: Camera, width: int, height: int) -> Camera | None:
-    """A camera whose photo was made another size; None where the proportions are others."""
+    """Return the camera of a resized photo; None if the aspect ratio is another."""
     by = width / camera.width
     if abs(height / (by * camera.height) - 1) > _SAME_SHAPE:
         return None
@@ -120,7 +123,7 @@ def _alike(first: Camera, second: Camera) -> bool:
 
 
 def picture(found: Prediction) -> np.ndarray:
-    """The view beside its depth, light for near and grey for none, RGB, shape (H, 2 W, 3)."""
+    """Return the view beside its depth, bright for near and gray for none, RGB, shape (H, 2 W, 3)."""
     depth = found.depths.depth
     known = depth > 0
     inverse = np.divide(1, depth, out=np.zeros_like(depth), where=known)

@@ -1,4 +1,4 @@
-"""Photos with true cameras, made ready to judge a network while it is trained."""
+"""Photos with true cameras, prepared to validate a network during its training."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from ..learned.training.real import RealScene
 
 _SETTINGS = ("features.max_keypoints=4000", "views.max_size=640")
-"""Enough points to judge by, and views that a network sees within seconds."""
+"""Enough points to measure errors at, and views small enough to predict within seconds."""
 
 
 def real_scenes(folders: Sequence[str | Path], out: Path) -> list[RealScene]:
-    """Classical stages run on each folder with its true cameras; what they find is kept in ``out``.
+    """Run classical stages on each folder with its true cameras, and keep the results in ``out``.
 
     Args:
         folders: each has photos in ``images`` or ``photos``, or in itself, and the true cameras in ``truth`` or in
             itself, in a layout that ``diptych evaluate`` reads.
-        out: where the runs go and their store.
+        out: folder of the runs and their store.
 
     Raises:
         StageFailure: ``same-name``, ``bad-real-scene``, and as :func:`diptych.pipeline.api.run`.
@@ -31,7 +31,7 @@ def real_scenes(folders: Sequence[str | Path], out: Path) -> list[RealScene]:
     if twice := {name for name in names if names.count(name) > 1}:
         raise StageFailure(
             "same-name",
-            f"Two folders of real photos are named {min(twice)}, and so would be their figures.",
+            f"Two folders of real photos are named {min(twice)}, which would mix up their figures.",
             hint="Rename one of them.",
         )
     return [_real_scene(place, name, out) for place, name in zip(places, names, strict=True)]
@@ -48,7 +48,7 @@ def _real_scene(place: Path, name: str, out: Path) -> RealScene:
 
     photos = next((place / inner for inner in ("images", "photos") if (place / inner).is_dir()), place)
     truth = place / "truth" if (place / "truth").is_dir() else place
-    read_true_cameras(truth)  # says best what is wrong with it
+    read_true_cameras(truth)  # its failure names the fault best
     recipe = Recipe.load("learned").with_(refined=Unrefined(), sparse=TruePoses()).set(_SETTINGS)
     seen, cut = (
         run(photos, out=out / name, store=str(out / "store"), recipe=recipe, truth=truth, until=slot)
@@ -67,7 +67,7 @@ def _real_scene(place: Path, name: str, out: Path) -> RealScene:
     if not scene.sample_photos(1):
         raise StageFailure(
             "bad-real-scene",
-            f"No photo of {place} sees enough points on which others agree to judge a network by.",
+            f"No photo of {place} has enough points in common with others to validate a network.",
             hint="Give photos that overlap, with their true cameras.",
         )
     return scene

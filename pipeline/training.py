@@ -1,4 +1,4 @@
-"""Training as a command: check what was asked for, train, and say how it goes."""
+"""Training as a command: check the arguments, train, and print the progress."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..learned.training.card import Card
 
 EVERY = 10.0
-"""Seconds between two lines on how a training goes."""
+"""Seconds between two lines of progress."""
 
 
 def train(
@@ -33,24 +33,24 @@ def train(
     real: Sequence[str | Path] = (),
     stream: TextIO | None = None,
 ) -> Card:
-    """Train one of Diptych's networks, or go on with the training in ``out``.
+    """Train one of Diptych's networks, or continue the training in ``out``.
 
     Args:
         task: ``depth``, ``mono`` or ``refiner``.
-        out: folder of the weights (``weights.safetensors``), their card, the curves, and what going on needs.
-        steps: how many in all.
-        seed: of the first weights and of the data; with the same threads it gives the same weights on a CPU.
+        out: folder of the weights (``weights.safetensors``), their card, the curves, and the state to continue from.
+        steps: total number of steps.
+        seed: of the initial weights and of the data; with the same threads it gives the same weights on a CPU.
         device: ``cpu``, or a torch device.
-        start: weights to begin with, a shipped name or a file.
+        start: initial weights, a shipped name or a file.
         threads: of each operation on the CPU.
-        minutes: stop after so long, ready to go on.
-        real: folders of photos with true cameras, on which the network is judged whenever it is validated: see
-            :func:`diptych.pipeline.real_scenes.real_scenes`. It never learns from them.
-        stream: where to say how it goes; standard error if not given.
+        minutes: stop after so many minutes, ready to continue.
+        real: folders of photos with true cameras, on which the network is validated too; see
+            :func:`diptych.pipeline.real_scenes.real_scenes`. It is never trained on them.
+        stream: where to print the progress; standard error if None.
 
     Raises:
         StageFailure: ``unknown-task``, ``no-device``, ``not-writable``, ``training-diverged``, ``other-training``,
-            those of unusable weights, and as :func:`~diptych.pipeline.real_scenes.real_scenes`.
+            those of unusable weights, and as :func:`diptych.pipeline.real_scenes.real_scenes`.
     """
     from ..learned.inference import device_named
     from ..learned.training import loop
@@ -80,7 +80,7 @@ def train(
 
 
 class _Lines:
-    """A line now and then: the step, the time left and the latest numbers."""
+    """Prints a line every :data:`EVERY` seconds: the step, the time left and the latest numbers."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream, self._began, self._said, self._first = stream, time.monotonic(), -math.inf, -1

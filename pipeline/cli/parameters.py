@@ -117,11 +117,11 @@ def keywords(options: dict[str, Any]) -> dict[str, Any]:
     Raises:
         StageFailure: ``bad-choice``.
     """
-    from ..study.variants import parse_choice
+    from ..study.variants import parse_use
 
     chosen = {name: value for name, value in options.items() if name not in ("quiet", "verbose", "log")}
     if "use" in chosen:
-        chosen["use"] = {place: "+".join(stages) for place, stages in map(parse_choice, chosen["use"] or ())}
+        chosen["use"] = parse_use(chosen["use"] or ())
     if "settings" in chosen:
         chosen["settings"] = chosen["settings"] or ()
     if "cameras" in chosen:

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 OURS, PEER = "least_squares", "Ceres"
 
 TURNS = 3
-"""BenchOptions often each solver solves a problem."""
+"""Number of times that each solver solves a problem."""
 
 
 class Bal(Protocol):
-    """Bundle adjustment of BAL's problems, each camera with its own focal length and distortion, from where they start.
+    """Bundle adjustment of BAL's problems from their initial values.
 
-    The two solvers take turns, so that a busy machine slows both; the ratio of seconds is the median over the turns.
-    Ceres is timed inside pycolmap, without building its problem in Python. Both stop at the same relative gain. Seconds
-    are what is asked here, so it is measured anew each time.
+    Each camera has its own focal length and distortion. The two solvers take turns, so that a busy machine slows both;
+    the ratio of seconds is the median over the turns. Ceres is timed inside pycolmap, without building its problem in
+    Python. Both stop at the same relative gain. Since seconds are the measured quantity, nothing is cached.
     """
 
     name = "bal"
@@ -57,7 +57,7 @@ class Bal(Protocol):
     note = "Cost is half the sum of the squared residuals. Recipes have no part in this benchmark."
 
     def scene(self, place: Path) -> Case | None:
-        """A file that begins as a BAL problem does."""
+        """Return a file that begins as a BAL problem does."""
         if not place.is_file() or place.suffix != ".txt":
             return None
         with place.open("rb") as file:
@@ -65,7 +65,7 @@ class Bal(Protocol):
         return Case(place.stem, place) if len(head) == 3 and all(word.isdigit() for word in head) else None
 
     def rows(self, case: Case, options: BenchOptions) -> Iterator[Row]:
-        """A row of our own solver, and one of Ceres."""
+        """Yield the row of Diptych's solver, and that of Ceres."""
         try:
             found = run_in_process(_solve, case.path, options.peer, options.run.workers)
         except StageFailure as failure:
@@ -92,12 +92,12 @@ def solve_in_turns(
     turns: int = TURNS,
     fixed_cameras: np.ndarray | None = None,
 ) -> dict[str, dict[str, float]]:
-    """Cost, evaluations and seconds of every solver on a problem.
+    """Return cost, evaluations and seconds of every solver on a problem.
 
     Args:
-        peer: let Ceres take part.
-        turns: how often each solves it.
-        fixed_cameras: whose intrinsics are held, shape (C,).
+        peer: also run Ceres.
+        turns: number of times that each solves the problem.
+        fixed_cameras: True for cameras whose intrinsics are held fixed, shape (C,).
 
     Raises:
         StageFailure: as :func:`diptych.stages.sfm.bundle.adjust`.

@@ -1,4 +1,4 @@
-"""Columns of cameras that the protocols share."""
+"""Columns for camera errors that several protocols share."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ CAMERAS = (
     Column("position_least_squares_mean", "position mm", ".2f", 1000),
     Column("rotation_mean_deg", "rotation °", ".4f"),
 )
-"""Mean error of the positions after a least-squares similarity, where the truth is in metres, and of the rotations."""
+"""Mean position error after alignment by a least-squares similarity (the truth is in meters), and rotation error."""

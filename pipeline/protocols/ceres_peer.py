@@ -14,10 +14,10 @@ from ...stages.sfm.bundle_ceres import ceres_problem, scene_of
 def solve_by_ceres(
     scene: Scene, options: BundleOptions, threads: int, fixed_cameras: np.ndarray | None = None
 ) -> tuple[float, int, Scene]:
-    """Seconds in Ceres alone, evaluations of the residuals, and the scene that it found.
+    """Return the seconds spent in Ceres, the number of residual evaluations, and the optimized scene.
 
     Args:
-        fixed_cameras: whose intrinsics are held, shape (C,).
+        fixed_cameras: True for cameras whose intrinsics are held fixed, shape (C,).
     """
     freedom = free_to_move(scene, options.refine, fixed_cameras=fixed_cameras)
     reconstruction, adjuster = ceres_problem(scene, freedom, options, threads=threads)

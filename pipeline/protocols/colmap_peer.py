@@ -1,6 +1,6 @@
 """COLMAP through pycolmap as a peer: extract, match exhaustively, map incrementally (Schönberger and Frahm 2016).
 
-Its dense half needs CUDA, so it is a peer of cameras and points only.
+Its dense reconstruction needs CUDA, so only cameras and points are compared.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .subprocesses import run_in_process
 
 
 def incremental(case: Case, given: Inputs) -> dict[str, float]:
-    """The errors of COLMAP's cameras and what they cost; the model in ``colmap/sparse`` is made only once.
+    """Return the errors and the cost of COLMAP's cameras; the model in ``colmap/sparse`` is computed once.
 
     Raises:
         StageFailure: ``no-model``, ``process-died``, or ``peer-cameras`` where the photos have cameras of their own.
@@ -35,7 +35,7 @@ def incremental(case: Case, given: Inputs) -> dict[str, float]:
 
 
 def _made_once(photos: Path, out: Path, camera: str | None) -> dict[str, float]:
-    """What the model cost, be it made now or earlier by the same COLMAP from the same photos."""
+    """Return the cost of the model, computed now or earlier by the same COLMAP from the same photos."""
     digests = [file_digest(photo) for photo in photos_in(photos)]
     wanted = {"pycolmap": version("pycolmap"), "camera": camera, "photos": digests}
     kept = out / "made.json"
@@ -49,18 +49,18 @@ def _made_once(photos: Path, out: Path, camera: str | None) -> dict[str, float]:
 
 
 def _measured(photos: Path, out: Path, camera: str | None) -> dict[str, float]:
-    """What :func:`map_by_colmap` costs, by the names of :data:`diptych.pipeline.protocols.table.COST`."""
+    """Return the cost of :func:`map_by_colmap`, by the names of :data:`diptych.pipeline.protocols.table.COST`."""
     with metered() as cost:
         map_by_colmap(photos, out, camera)
     return {"cpu_seconds": cost.cpu_seconds, "peak_memory": float(cost.peak_rss)}
 
 
 def map_by_colmap(photos: Path, out: Path, camera: str | None = None) -> None:
-    """Reconstruct a folder of photos into ``out/sparse``, a COLMAP model; in the process that calls.
+    """Reconstruct a folder of photos into ``out/sparse``, a COLMAP model, in the calling process.
 
     Args:
         out: an empty folder with a folder ``models`` in it.
-        camera: ``MODEL,params`` of all photos, held; else COLMAP finds the intrinsics, the same for all.
+        camera: ``MODEL,params`` of all photos, held fixed; without it COLMAP estimates one camera for all.
 
     Raises:
         StageFailure: ``no-model``.

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from ..results.result import Result
 
 LIGHT = "3_r5000"
-"""Of the seven lights that every position was photographed in, the even one."""
+"""The diffuse one of the seven illuminations of every position."""
 
 SPACING, FARTHEST = 0.2, 20.0
-"""Millimetres: what the cloud is thinned to, and the distance from which a point counts as an outlier."""
+"""Millimeters: the spacing that the cloud is thinned to, and the distance from which a point is an outlier."""
 
 _YAO = "Yao et al., ECCV 2018 (MVSNet), table 1"
 _CONDITIONS = "mean of the 22 evaluation scans from 49 views each, by the authors' program"
@@ -34,8 +34,8 @@ def _published(method: str, accuracy: float, completeness: float, overall: float
 class Dtu(PhotoProtocol):
     """Clouds of DTU's scans, with the cameras that the authors give.
 
-    Where the reference scans are not there, masks of the object tell how much of it has a depth and how many points lie
-    beside it.
+    Without the reference scans, the masks give the share of object pixels with a depth and the share of points beside
+    the object.
     """
 
     name = "dtu"
@@ -62,7 +62,7 @@ class Dtu(PhotoProtocol):
     until = "cloud"
 
     def scene(self, place: Path) -> Case | None:
-        """A scan in the authors' folders, or one with arrays of its cameras."""
+        """Return a scan in the authors' folders, or one with arrays of its cameras."""
         name = place.resolve().name.removeprefix("dtu_")
         if (place / "cameras.npz").is_file() and (place / "mask").is_dir():
             photos = photos_in(place / "images")
@@ -73,17 +73,17 @@ class Dtu(PhotoProtocol):
         return Case(name, place, photos) if photos else None
 
     def truth(self, case: Case, out: Path) -> Path:
-        """The folder with the arrays; those of the authors' text files are written first."""
+        """Return the folder of the camera arrays, which are made of the authors' text files if need be."""
         if (case.path / "cameras.npz").is_file():
             return case.path
         return _as_arrays(case, out / "truth")
 
     def gives(self, case: Case) -> Given:
-        """The cameras, as the authors do."""
+        """Return ``poses``: the authors give the cameras."""
         return "poses"
 
     def score(self, result: Result, case: Case, truth: Path) -> dict[str, float]:
-        """Distances where the scan is there, the masks where they are."""
+        """Return the distances to the scan and the errors by the masks, as far as these exist."""
         from ...stages.failure import StageFailure
         from .. import api
 
@@ -102,14 +102,14 @@ class Dtu(PhotoProtocol):
 
 @dataclass(frozen=True)
 class Reference:
-    """The scan of one scene, millimetres.
+    """The scan of one scene, in millimeters.
 
     Attributes:
         points: shape (P, 3).
-        observed: voxels that the cameras could measure, shape (X, Y, Z).
-        corner: centre of the first voxel, shape (3,).
-        side: of a voxel.
-        plane: a, b, c, d; what lies on its negative side is the table and is not asked for. Shape (4,).
+        observed: True for voxels that the cameras could measure, shape (X, Y, Z).
+        corner: center of the first voxel, shape (3,).
+        side: edge length of a voxel.
+        plane: (a, b, c, d), shape (4,); points on its negative side belong to the table and are ignored.
     """
 
     points: np.ndarray
@@ -120,7 +120,7 @@ class Reference:
 
     @staticmethod
     def of(case: Case) -> Reference | None:
-        """Read ``Points/stl/stlNNN_total.ply`` and ``ObsMask/``, in the folder above ``Rectified``; none without."""
+        """Read ``Points/stl/stlNNN_total.ply`` and ``ObsMask/``, in the folder above ``Rectified``, if they exist."""
         import scipy.io
 
         from ...stages.formats.ply import read_ply
@@ -147,11 +147,11 @@ class Reference:
 
 
 def distances(points: np.ndarray, reference: Reference) -> tuple[float, float]:
-    """Accuracy and completeness of a cloud (P, 3) in millimetres, after Jensen et al. (2014).
+    """Return accuracy and completeness of a cloud (P, 3) in millimeters, after Jensen et al. (2014).
 
     Both are means of the distances to the nearest point, without outliers: from the cloud's points in observed voxels
-    to the scan, and from the scan's points above the table to the cloud. The cloud is thinned first, so that it does
-    not gain by points in crowds; the authors do so at random, here one point of each voxel stays.
+    to the scan, and from the scan's points above the table to the cloud. The cloud is thinned first, so that
+    dense parts do not weigh more; the authors do so at random, here one point of each voxel is kept.
     """
     _, first = np.unique(np.floor(points / SPACING).astype(np.int64), axis=0, return_index=True)
     thin = points[np.sort(first)]
@@ -169,12 +169,12 @@ def _mean_distance(points: np.ndarray, tree: KDTree) -> float:
 
 
 def _calibration(scan: Path) -> Path:
-    """The folder of the authors' projection matrices, seen from ``Rectified/scanN``."""
+    """Return the folder of the authors' projection matrices for ``Rectified/scanN``."""
     return scan.parent.parent / "Calibration" / "cal18"
 
 
 def _as_arrays(case: Case, folder: Path) -> Path:
-    """The cameras of a scan's photos as ``cameras.npz``, from the 3x4 matrices in ``pos_NNN.txt``."""
+    """Write the cameras of a scan as ``cameras.npz``, from the 3x4 matrices in ``pos_NNN.txt``."""
     from ...stages.formats.truth.cameras import decompose
 
     numbers = [photo.stem.split("_")[1] for photo in case.photos]

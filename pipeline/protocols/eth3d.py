@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from ..results.result import Result
 
 LIMITS = 0.02, 0.05, 0.1
-"""Metres."""
+"""Distance thresholds in meters."""
 
 _VOXEL = 0.01
-"""Metres: the side of the voxels in the authors' own evaluation."""
+"""Edge length in meters of the voxels in the authors' own evaluation."""
 
 _XU = "Xu and Tao, CVPR 2019 (ACMM), high-resolution training set at 2 cm"
 _REPOSITORY = "the README of Xu and Tao's repository GhiXu/ACMM, high-resolution training set at 2 cm"
@@ -87,22 +87,22 @@ class Eth3d(PhotoProtocol):
     until = "cloud"
 
     def scene(self, place: Path) -> Case | None:
-        """Undistorted photos with their calibration."""
+        """Return undistorted photos with their calibration."""
         if not (place / "dslr_calibration_undistorted").is_dir():
             return None
         photos = photos_in(place / "images" / "dslr_images_undistorted")
         return Case(place.resolve().name, place, photos) if photos else None
 
     def truth(self, case: Case, out: Path) -> Path:
-        """The scene's own folder."""
+        """Return the scene's own folder."""
         return case.path
 
     def gives(self, case: Case) -> Given:
-        """The cameras, as in the authors' multi-view task."""
+        """Return ``poses``: the authors' multi-view task gives the cameras."""
         return "poses"
 
     def score(self, result: Result, case: Case, truth: Path) -> dict[str, float]:
-        """The cloud at the authors' distances, and the depth maps."""
+        """Return the scores of the cloud at the authors' distances, and of the depth maps."""
         from ...stages.evaluation.dense import evaluate_dense
         from ...stages.evaluation.surface import evaluate_surface
         from ...stages.formats.truth.dense import read_dense_truth

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..results.result import Result
 
 BLOCKS = 3, 5, 7, 9
-"""Sizes of the blocks that StereoSGBM is tried with."""
+"""Block sizes that StereoSGBM is run with."""
 
 
 class Middlebury(PhotoProtocol):
@@ -49,7 +49,7 @@ class Middlebury(PhotoProtocol):
     until = "depths"
 
     def scene(self, place: Path) -> Case | None:
-        """A pair, or a set of photos named in a ``_par.txt`` there or in ``gt/``."""
+        """Return a pair, or a set of photos named in a ``_par.txt`` there or in ``gt/``."""
         from ...stages.formats.truth.stereo import read_stereo
 
         name = place.resolve().name.removeprefix("middlebury_")
@@ -63,44 +63,44 @@ class Middlebury(PhotoProtocol):
         return None
 
     def truth(self, case: Case, out: Path) -> Path:
-        """Beside the photos."""
+        """Return the scene's own folder."""
         return case.path
 
     def gives(self, case: Case) -> Given:
-        """The cameras of a pair, the calibration of a ring."""
+        """Return ``poses`` for a pair, ``calibration`` for a ring."""
         return "poses" if _is_pair(case) else "calibration"
 
     def depths(self, case: Case) -> tuple[float, float]:
-        """Those of the disparities that are to be searched, from one pixel on."""
+        """Return the depths of the searched disparities, from one pixel on."""
         focal, offset, most = _searched(case)
         return focal / (most + offset), focal / (1 + offset)
 
     def stop(self, case: Case, options: BenchOptions) -> str:
-        """Of a ring only the cameras are known."""
+        """Return the slot to stop after; of a ring only the cameras are known."""
         return options.run.until or (self.until if _is_pair(case) else "sparse")
 
     def score(self, result: Result, case: Case, truth: Path) -> dict[str, float]:
-        """Bad pixels of a pair, or the errors of a ring's cameras."""
+        """Return the bad pixels of a pair, or the camera errors of a ring."""
         from ...stages.evaluation.dense import evaluate_dense
         from .. import api
 
         if not _is_pair(case):
             return api.evaluate(result.out, truth=truth).as_dict()
-        return evaluate_dense(result.scene, _left_alone(truth), result.dense.views, result.dense.depths).as_dict()
+        return evaluate_dense(result.scene, _truth_of_left(truth), result.dense.views, result.dense.depths).as_dict()
 
     def peers(self, case: Case) -> dict[str, Peer]:
-        """OpenCV's matcher for a pair, COLMAP for a ring."""
+        """Return OpenCV's matcher for a pair, COLMAP for a ring."""
         return {"StereoSGBM": semi_global} if _is_pair(case) else {"COLMAP": incremental}
 
 
 def semi_global(case: Case, given: Inputs) -> dict[str, float]:
-    """OpenCV's StereoSGBM, 3-way, with the block size that suits it best on the pair."""
+    """Return the errors of OpenCV's StereoSGBM, 3-way, with the block size that is best on the pair."""
     import numpy as np
 
     from ...stages.evaluation.depth import depth_errors, disparity_errors
 
     focal, offset, most = _searched(case)
-    true = _left_alone(case.path).views[0].depth
+    true = _truth_of_left(case.path).views[0].depth
     images = [_pixels(photo) for photo in case.photos]
     scores = []
     for block in BLOCKS:
@@ -111,11 +111,11 @@ def semi_global(case: Case, given: Inputs) -> dict[str, float]:
 
 
 def _searched(case: Case) -> tuple[float, float, float]:
-    """Focal length, distance of the principal points and most disparity, all in pixels.
+    """Return focal length, distance of the principal points and largest disparity to search, in pixels.
 
-    The most is that of ``calib.txt``, else the true one and 15 % more.
+    The largest disparity is that of ``calib.txt``, else the largest true one and 15 % more.
     """
-    left, right = _left_alone(case.path).views
+    left, right = _truth_of_left(case.path).views
     focal = left.camera.focal_lengths[0]
     offset = right.camera.principal_point[0] - left.camera.principal_point[0]
     true = left.depth
@@ -123,7 +123,7 @@ def _searched(case: Case) -> tuple[float, float, float]:
 
 
 def stereo_sgbm(images: Sequence[np.ndarray], most: float, block: int) -> np.ndarray:
-    """Disparities of the left photo in pixels, negative where there is none, with the penalties that OpenCV advises."""
+    """Return the disparities of the left photo in pixels, negative for none, with the penalties that OpenCV advises."""
     import cv2
     import numpy as np
 
@@ -151,14 +151,14 @@ def _pixels(photo: Path) -> np.ndarray:
 
 
 def _disparities(folder: Path) -> int:
-    """BenchOptions many disparities the authors say are to be searched; 0 where they do not."""
+    """Return the number of disparities to search by ``calib.txt``; 0 if it has none."""
     file = folder / "calib.txt"
     stated = re.search(r"ndisp\s*=\s*(\d+)", file.read_text()) if file.is_file() else None
     return int(stated[1]) if stated else 0
 
 
-def _left_alone(folder: Path) -> DepthTruth:
-    """The truth of a pair without the depth of its right view."""
+def _truth_of_left(folder: Path) -> DepthTruth:
+    """Return the truth of a pair without the depth of its right view."""
     from ...stages.formats.truth.dense import read_dense_truth
 
     pair = read_dense_truth(folder)

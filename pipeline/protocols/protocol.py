@@ -1,4 +1,4 @@
-"""What the protocols share: scenes found in a folder, recipes run over each of them, rows of numbers."""
+"""The base classes of the protocols, which find scenes in a folder, run recipes on each, and return rows of numbers."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Case:
     """One scene of a benchmark.
 
     Attributes:
-        name: its folder's.
-        path: where it lies, and its truth with it.
-        photos: the photos to work on; none where the protocol takes none.
+        name: that of its folder.
+        path: its folder or file, which holds the truth too.
+        photos: the photos; empty if the protocol takes none.
     """
 
     name: str
@@ -59,13 +59,13 @@ class BenchOptions:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a protocol gives for one scene.
+    """The inputs of a method on one scene.
 
     Attributes:
-        photos: a folder of them, and of nothing else.
-        truth: a folder with the truth.
-        camera: the calibration as :func:`diptych.pipeline.api.run` takes it; none where it is not given.
-        out: where the scene's results go.
+        photos: folder of the photos, and of no others.
+        truth: folder of the truth.
+        camera: the calibration as :func:`diptych.pipeline.api.run` takes it; None if it is not known.
+        out: folder for the results of the scene.
     """
 
     photos: Path
@@ -75,7 +75,7 @@ class Inputs:
 
 
 Peer = Callable[[Case, Inputs], dict[str, float]]
-"""Another program: gives its numbers."""
+"""Runs another program on a scene and returns its numbers."""
 
 Given = Literal["nothing", "calibration", "poses"]
 
@@ -84,11 +84,11 @@ class Protocol(ABC):
     """A benchmark.
 
     Class attributes:
-        name: as it is called.
-        layout: the folders and files that its authors' data has, in words.
+        name: that of the command line.
+        layout: the folders and files of its authors' data, in words.
         columns: of its table.
         published: rows of its papers.
-        note: what has to be said of the measured numbers.
+        note: a remark on the measured numbers.
     """
 
     name: ClassVar[str]
@@ -99,14 +99,14 @@ class Protocol(ABC):
 
     @abstractmethod
     def scene(self, place: Path) -> Case | None:
-        """The scene in a folder or file, or none where it is not laid out so."""
+        """Return the scene in a folder or file; None if the layout is another."""
 
     @abstractmethod
     def rows(self, case: Case, options: BenchOptions) -> Iterator[Row]:
-        """What every method makes of a scene."""
+        """Yield the row of every method on a scene."""
 
     def scenes(self, data: Path) -> list[Case]:
-        """The scenes at a place, in the folder there, or in the folders in that.
+        """Return the scene at a path, else those one level below, else two.
 
         Raises:
             StageFailure: ``no-benchmark-data``.
@@ -114,13 +114,13 @@ class Protocol(ABC):
         for pattern in (".", "*", "*/*"):
             places = [data] if pattern == "." else sorted(data.glob(pattern))
             if cases := [case for case in map(self.scene, places) if case]:
-                return _named_apart(cases)
+                return _with_unique_names(cases)
         raise StageFailure(
             "no-benchmark-data", f"{data} holds nothing in the layout of {self.name}, which is: {self.layout}."
         )
 
     def run(self, data: Path, options: BenchOptions, say: Callable[[Row], None]) -> Table:
-        """Measure every method on every scene; one that fails does not stop the others.
+        """Measure every method on every scene; a failure does not stop the others.
 
         Raises:
             StageFailure: ``no-benchmark-data``.
@@ -150,18 +150,18 @@ class PhotoProtocol(Protocol):
 
     @abstractmethod
     def score(self, result: Result, case: Case, truth: Path) -> dict[str, float]:
-        """The numbers of a finished run."""
+        """Return the numbers of a finished run."""
 
     def gives(self, case: Case) -> Given:
-        """What the protocol gives beside the photos; given poses take the place of a recipe's mapper."""
+        """Return what is known beside the photos; known poses replace the mapper of a recipe."""
         return "nothing"
 
     def peers(self, case: Case) -> dict[str, Peer]:
-        """Other programs by name."""
+        """Return other programs by name."""
         return {}
 
     def run(self, data: Path, options: BenchOptions, say: Callable[[Row], None]) -> Table:
-        """The same, after a look whether every recipe comes as far as is measured.
+        """Check that every recipe fills the measured slot, then measure all.
 
         Raises:
             StageFailure: ``no-benchmark-data``, and as :meth:`diptych.pipeline.engine.graph.Graph.of`.
@@ -173,11 +173,11 @@ class PhotoProtocol(Protocol):
         return super().run(data, options, say)
 
     def stop(self, case: Case, options: BenchOptions) -> str:
-        """The slot to stop after."""
+        """Return the slot to stop after."""
         return options.run.until or self.until
 
     def rows(self, case: Case, options: BenchOptions) -> Iterator[Row]:
-        """A row of every recipe, then of every peer."""
+        """Yield the row of every recipe, then of every peer."""
         for recipe in options.recipes:
             yield attempt(case, recipe.name, partial(run_in_process, _reconstruct, self, case, recipe, options))
         if options.peer:
@@ -202,7 +202,7 @@ class PhotoProtocol(Protocol):
         return {**self.score(result, case, given.truth), **cost_of(result.record)}
 
     def depths(self, case: Case) -> tuple[float, float]:
-        """The range of depths that methods are told in units of the truth; zeros where they find their own."""
+        """Return the known range of depths (near, far) in units of the truth; zeros if methods estimate it."""
         return 0.0, 0.0
 
     def _given(self, case: Case, out: Path) -> Inputs:
@@ -216,7 +216,7 @@ def _reconstruct(protocol: PhotoProtocol, case: Case, recipe: Recipe, options: B
 
 
 def with_true_poses(recipe: Recipe) -> Recipe:
-    """The recipe with the true cameras in the place of its last mapper; points are still its own."""
+    """Return the recipe with the true cameras instead of its last mapper; points are still triangulated."""
     from ...stages.evaluation.oracles import TruePoses
 
     mappers = [node.name for node in recipe.nodes if node.slot == "sparse"]
@@ -224,14 +224,14 @@ def with_true_poses(recipe: Recipe) -> Recipe:
 
 
 def with_range(recipe: Recipe, depths: tuple[float, float]) -> Recipe:
-    """The recipe with a range of depths that is known, where its choice of neighbours takes one."""
+    """Return the recipe with a known range of depths, if its ``neighbors`` stage takes one."""
     near, far = depths
     told = [node for node in recipe.nodes if node.slot == "neighbors" and {"near", "far"} <= vars(node.stage).keys()]
     return recipe.set({f"{node.name}.{name}": at for node in told for name, at in (("near", near), ("far", far)) if at})
 
 
 def attempt(case: Case, method: str, measure: Callable[[], dict[str, float]]) -> Row:
-    """A row of numbers, or one that says why there are none."""
+    """Return a row of numbers, or one with the failure."""
     try:
         return Row(case.name, method, measure())
     except StageFailure as failure:
@@ -239,14 +239,14 @@ def attempt(case: Case, method: str, measure: Callable[[], dict[str, float]]) ->
 
 
 def photos_in(folder: Path) -> tuple[Path, ...]:
-    """The photos in a folder by name; none where there is no such folder."""
+    """Return the photos in a folder by name; none if there is no such folder."""
     if not folder.is_dir():
         return ()
     return tuple(sorted(file for file in folder.iterdir() if file.suffix.lower() in PHOTOS and file.is_file()))
 
 
 def photo_folder(case: Case, folder: Path) -> Path:
-    """A folder that holds the photos of a scene and no others: their own, or one with copies below ``folder``."""
+    """Return a folder of the photos of a scene and no others: their own, or one with copies below ``folder``."""
     own = case.photos[0].parent
     if photos_in(own) == case.photos and not any(photo.suffix.lower() == ".ppm" for photo in case.photos):
         return own
@@ -261,7 +261,7 @@ def photo_folder(case: Case, folder: Path) -> Path:
 
 
 def calibration(photos: Path, truth: Path, out: Path) -> str:
-    """The true intrinsics as :func:`diptych.pipeline.api.run` takes them: one camera for all, or a file in ``out``."""
+    """Return the true intrinsics as :func:`diptych.pipeline.api.run` takes them: one camera, or a file in ``out``."""
     from ...stages.evaluation.cameras import common_photos
     from ...stages.formats.truth.dense import read_true_cameras
 
@@ -287,8 +287,8 @@ def _as_png(photo: Path, to: Path) -> None:
         image.save(to)
 
 
-def _named_apart(cases: list[Case]) -> list[Case]:
-    """Scenes whose folders have the same name get that of the folder above before theirs."""
+def _with_unique_names(cases: list[Case]) -> list[Case]:
+    """Put the name of the folder above before the names that several scenes have."""
     names = [case.name for case in cases]
     return [
         Case(f"{case.path.parent.name}-{case.name}", case.path, case.photos) if names.count(case.name) > 1 else case

@@ -1,4 +1,4 @@
-"""This project's own rendered scenes, whose truth is exact: cameras, depth maps and cloud of a whole run."""
+"""Rendered scenes with exact truth: cameras, depth maps and cloud of a whole run."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Rendered(PhotoProtocol):
-    """Scenes as ``data_samples/render.py`` makes them, from nothing but their photos.
+    """Scenes of ``data_samples/render.py``, reconstructed from their photos alone.
 
-    Depth counts all true pixels, one without an answer as wrong; thresholds are shares of the depth. The F-score of the
-    cloud is ETH3D's (Schöps et al. 2017), its threshold a share of the median depth.
+    Depth scores count all true pixels, those without a depth as wrong; thresholds are relative to the depth. The
+    F-score of the cloud is that of ETH3D (Schöps et al. 2017) with a threshold relative to the median depth.
     """
 
     name = "rendered"
@@ -37,22 +37,22 @@ class Rendered(PhotoProtocol):
     until = "cloud"
 
     def scene(self, place: Path) -> Case | None:
-        """Photos beside a truth with depth maps."""
+        """Return photos beside a truth with depth maps."""
         photos, truth = photos_in(place / "photos"), place / "truth"
         known = (truth / "images.txt").is_file() and (truth / "depth").is_dir()
         return Case(place.resolve().name, place, photos) if photos and known else None
 
     def truth(self, case: Case, out: Path) -> Path:
-        """The folder of that name."""
+        """Return the folder ``truth``."""
         return case.path / "truth"
 
     def score(self, result: Result, case: Case, truth: Path) -> dict[str, float]:
-        """The errors of cameras, depth maps and cloud."""
+        """Return the errors of cameras, depth maps and cloud."""
         from .. import api
 
         cameras = api.evaluate(result.out, truth=truth).as_dict()
         return {**cameras, **api.evaluate_dense(result.out, truth=truth).as_dict()}
 
     def peers(self, case: Case) -> dict[str, Peer]:
-        """COLMAP, without calibration as the recipes."""
+        """Return COLMAP, without calibration as the recipes."""
         return {"COLMAP": incremental}

@@ -1,4 +1,4 @@
-"""Strecha's scenes (Strecha et al., CVPR 2008): how far cameras are from the truth when their calibration is known."""
+"""Strecha's scenes (Strecha et al., CVPR 2008): errors of the cameras with known calibration."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _MOULON = "Moulon, Monasse and Marlet, ICCV 2013, table 1"
 _CONDITIONS = "given internal calibration as here; features and machines of their own"
 
 
-def _published(scene: str, **millimetres: float) -> tuple[PublishedRow, ...]:
+def _published(scene: str, **millimeters: float) -> tuple[PublishedRow, ...]:
     return tuple(
         PublishedRow(scene, method, {"position_least_squares_mean": error / 1000}, _MOULON, _CONDITIONS)
-        for method, error in millimetres.items()
+        for method, error in millimeters.items()
     )
 
 
 class Strecha(PhotoProtocol):
-    """Cameras of Strecha's scenes: mean position error in millimetres, with known calibration."""
+    """Cameras of Strecha's scenes: mean position error in millimeters, with known calibration."""
 
     name = "strecha"
     layout = (
@@ -49,28 +49,28 @@ class Strecha(PhotoProtocol):
     until = "sparse"
 
     def scene(self, place: Path) -> Case | None:
-        """Photos that have a camera file; ``strecha_`` before the scene's name is left out."""
+        """Return the photos that have a camera file; the scene's name loses the prefix ``strecha_``."""
         names = {file.name.removesuffix(".camera") for file in _cameras(place)}
         found = (tuple(photo for photo in photos_in(place / at) if photo.name in names) for at in ("images", "."))
         photos = next(filter(None, found), ())
         return Case(place.resolve().name.removeprefix("strecha_"), place, photos) if len(photos) > 2 else None
 
     def truth(self, case: Case, out: Path) -> Path:
-        """The folder of the camera files."""
+        """Return the folder of the camera files."""
         return _cameras(case.path)[0].parent
 
     def gives(self, case: Case) -> Given:
-        """The calibration, as in the published tables."""
+        """Return ``calibration``, as in the published tables."""
         return "calibration"
 
     def score(self, result: Result, case: Case, truth: Path) -> dict[str, float]:
-        """The errors of the cameras."""
+        """Return the errors of the cameras."""
         from .. import api
 
         return api.evaluate(result.out, truth=truth).as_dict()
 
     def peers(self, case: Case) -> dict[str, Peer]:
-        """COLMAP with the same calibration."""
+        """Return COLMAP with the same calibration."""
         return {"COLMAP": incremental}
 
 

@@ -1,4 +1,4 @@
-"""What a benchmark prints: rows that were measured, rows that were published, and where these stand."""
+"""The table of a benchmark: measured rows, published rows, and the sources of these."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Column:
 
     Attributes:
         key: its name in :attr:`Row.values`.
-        head: what stands above it, with its unit.
-        form: how it is printed, as in ``format(value, form)``.
+        head: its title, with the unit.
+        form: format specification of the number.
         factor: from the unit of the value to that of the column.
     """
 
@@ -25,7 +25,7 @@ class Column:
     factor: float = 1.0
 
     def text(self, values: Mapping[str, float]) -> str:
-        """The cell of a row; a dot where the row has no such number."""
+        """Return the cell of a row; a dot if the row has no such number."""
         value = values.get(self.key, math.nan)
         return "·" if math.isnan(value) else format(value * self.factor, self.form)
 
@@ -36,12 +36,12 @@ COST = (Column("cpu_seconds", "CPU s", ".1f"), Column("peak_memory", "GiB", ".2f
 
 @dataclass(frozen=True)
 class Row:
-    """What one method made of one scene.
+    """The numbers of one method on one scene.
 
     Attributes:
         scene, method: their names.
         values: the numbers by name, in the units of the evaluation.
-        failure: why there are none; empty where there are.
+        failure: why there are no numbers; else empty.
         hint: what to try then.
     """
 
@@ -54,11 +54,11 @@ class Row:
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """A row of somebody's table.
+    """A row of a published table.
 
     Attributes:
         scene: name of the scene, or ``mean`` of a whole set.
-        method: its name there.
+        method: its name in that table.
         values: as in :class:`Row`.
         source: author, year, and the table.
         conditions: what differs from what is measured here.
@@ -78,9 +78,9 @@ class Table:
     Attributes:
         benchmark: its name.
         columns: in the order of its papers.
-        rows: as they were measured.
-        published: those that go with these scenes.
-        note: what has to be said of the measured numbers.
+        rows: the measured rows.
+        published: rows of papers on these scenes.
+        note: a remark on the measured numbers.
     """
 
     benchmark: str
@@ -95,7 +95,7 @@ class Table:
         return tuple(row for row in self.rows if row.failure)
 
     def cells(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-        """Head and rows as text, without the columns that no row has a number for.
+        """Return head and rows as text, without the columns in which no row has a number.
 
         The published rows of a scene follow its measured ones; a number in brackets names their source.
         """
@@ -121,13 +121,13 @@ class Table:
         return ("scene", "method", *(column.head for column in shown)), lines
 
     def notes(self) -> list[str]:
-        """What stands below the table: why rows failed, what to know, and the sources."""
+        """Return the lines below the table: the failures, the remark and the sources."""
         failed = [f"{row.scene}, {row.method}: {row.failure} {row.hint}".rstrip() for row in self.failures]
         said = [f"[{i}] {source}; {conditions}." for i, (source, conditions) in enumerate(self._sources(), start=1)]
         return [*failed, *([self.note] if self.note else []), *said]
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it as a JSON tree, with null for what is not a number."""
+        """Return the table as a JSON tree, with null for NaN."""
 
         def plain(row: Row | PublishedRow) -> dict[str, Any]:
             values = {name: value if math.isfinite(value) else None for name, value in row.values.items()}

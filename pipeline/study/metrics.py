@@ -1,4 +1,4 @@
-"""What the numbers of a study mean: their names in words, their units, and which way is better."""
+"""The metrics and costs of a study: titles, units, and which direction is better."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class Metric:
     """One number of a trial.
 
     Attributes:
-        name: in tables.
-        title: in words.
-        better: which way; empty where neither is.
-        percent: whether it is a share, which a person reads in percent.
-        unit: of the number as it stands.
-        headline: whether a conclusion is drawn from it.
+        name: its name in tables.
+        title: its name in sentences.
+        better: which direction is better; empty if neither.
+        percent: whether it is a share, to be shown in percent.
+        unit: of the number as it is stored.
+        headline: whether conclusions mention it.
     """
 
     name: str
@@ -30,13 +30,13 @@ class Metric:
 
     @property
     def scaled(self) -> tuple[float, str]:
-        """What to multiply a value with for a person, and the unit of that."""
+        """The factor to the unit that is shown, and that unit."""
         if self.percent:
             return 100.0, "%"
         return (2.0**-30, "GiB") if self.unit == "bytes" else (1.0, self.unit)
 
     def words(self, value: float, signed: bool = False) -> str:
-        """A value as a person reads it."""
+        """Return a value with its unit as text."""
         scale, unit = self.scaled
         return f"{scale * value:{'+.3g' if signed else '.4g'}} {unit}".rstrip()
 
@@ -85,4 +85,4 @@ COSTS: dict[str, Metric] = {
         Metric("pixels", "pixels of the views"),
     )
 }
-"""What a trial cost and was given: the budgets that stand beside the scores."""
+"""The costs and budgets of a trial, shown beside its scores."""

@@ -1,4 +1,4 @@
-"""How much work the trials of a study have in common: known by shape before they run, and counted after."""
+"""The work that the trials of a study share: estimated from their graphs before they run, and counted after."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Any
 from ..cache.codec import canonical, digest
 from ..cache.keys import stage_ingredients
 from ..engine.graph import Graph
+from ..report.words import plural
 from .study import Study
 
 
 @dataclass(frozen=True)
 class Sharing:
-    """Stage runs of a study, one for every item of every node.
+    """Numbers of stage runs of a study, one for every item of every node.
 
     Attributes:
-        tasks: what the trials need, if each ran by itself.
-        distinct: the different keys among these; a study in an empty store runs as many.
-        ran: how many did run this time.
+        tasks: needed if each trial ran by itself.
+        distinct: different keys among these; a study with an empty store runs as many.
+        ran: run this time.
     """
 
     tasks: int
@@ -28,19 +29,19 @@ class Sharing:
 
     @property
     def saved(self) -> int:
-        """Stage runs that sharing made superfluous."""
+        """Stage runs that sharing saved."""
         return self.tasks - self.distinct
 
     def words(self) -> str:
-        """All of it in a sentence."""
+        """Return these numbers in a sentence."""
         return (
-            f"{self.ran:,} stage runs now; the trials consist of {self.tasks:,}, of which {self.distinct:,} are "
-            f"different: sharing saved {self.saved:,}."
+            f"{plural(self.ran, 'stage run')} now; the trials consist of {self.tasks:,}, "
+            f"of which {self.distinct:,} are different: sharing saved {self.saved:,}."
         )
 
     @staticmethod
     def counted(records: Iterable[Mapping[str, Any]]) -> Sharing:
-        """Of finished trials, by the keys in their records."""
+        """Count the stage runs of finished trials by the keys in their records."""
         done = [task for record in records for task in record["tasks"] if task["key"]]
         return Sharing(len(done), len({task["key"] for task in done}), sum(task["status"] == "ran" for task in done))
 
@@ -49,13 +50,14 @@ class Sharing:
 class StudyPlan:
     """What a study needs, as far as it can be known before it runs.
 
-    Pairs are counted as if every photo were matched with every other; results that turn out equal save more.
+    Pairs are counted as if every photo were matched with every other. If different stages give equal results, even
+    fewer stages run.
 
     Attributes:
         trials: variants times scenes times seeds.
-        nodes, distinct_nodes: nodes of all trials, and the different ones among them.
-        tasks, distinct: stage runs at most, without and with sharing.
-        rows: for every node name, how many trials have it and how many different ones there are.
+        nodes, distinct_nodes: number of nodes of all trials, and of different ones among them.
+        tasks, distinct: largest number of stage runs, without and with sharing.
+        rows: for every node name, the number of trials that have it and the number of different nodes.
     """
 
     trials: int
@@ -67,10 +69,10 @@ class StudyPlan:
 
 
 def planned(study: Study, photos: Mapping[str, int], device: str = "cpu") -> StudyPlan:
-    """What a study will need.
+    """Return what a study needs.
 
     Args:
-        photos: how many each scene has, by its name.
+        photos: number of photos by the name of the scene.
     """
     identities: dict[str, tuple[str, int]] = {}
     met: dict[str, list[str]] = {}
@@ -102,7 +104,7 @@ def planned(study: Study, photos: Mapping[str, int], device: str = "cpu") -> Stu
 
 
 def _identities(graph: Graph, stages: Mapping[str, str], scene: str, seed: int) -> Iterable[tuple[str, str]]:
-    """Every vertex with a name that two trials share if it has the same stage, seed and origin in both."""
+    """Yield every vertex with an identity, which two trials share if stage, seed and inputs are the same."""
     known: dict[str, str] = {}
     for vertex in graph.vertices:
         origins = {edge.parameter: known.get(edge.source, f"{scene}/{edge.source}") for edge in vertex.inputs}

@@ -1,4 +1,4 @@
-"""A study: which variants on which photos, with how many seeds, and what is known of the truth."""
+"""A study: which variants run on which photos, with which seeds and which truth."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class PhotoSet:
 
     Attributes:
         name: of the scene.
-        photos: folder.
+        photos: folder of the photos.
         options: how the photos are read, and where the truth is.
     """
 
@@ -31,7 +31,7 @@ class PhotoSet:
 
     @property
     def truth(self) -> Path | None:
-        """Where the truth is."""
+        """Folder of the truth."""
         return self.options.truth
 
 
@@ -44,7 +44,7 @@ class Study:
         scenes: the photos.
         variants: the recipes; the first is the base that the others are compared with.
         seeds: every variant runs on every scene with each of these.
-        axes: for a full product, the labels of every axis; empty where the variants were listed one by one.
+        axes: for a full product, the labels of every axis; empty if the variants were listed one by one.
         until: the slot or node to stop after.
     """
 
@@ -72,7 +72,7 @@ class Study:
         return self.variants[0].name
 
     def variant(self, name: str) -> Variant:
-        """The variant of a name."""
+        """Return the variant of a name."""
         return next(variant for variant in self.variants if variant.name == name)
 
 
@@ -88,18 +88,18 @@ def study_of(
     base: str | None = None,
     name: str = "study",
 ) -> Study:
-    """A study of every combination of the alternatives, or of those that are listed.
+    """Return a study of every combination of the alternatives, or of the listed variants.
 
     Args:
         scenes: the photos.
         recipe: what varies.
         vary: alternatives by slot, node or ``node.parameter``; or, under any name, changes by label. See
-            :func:`~diptych.pipeline.study.variants.axis_of`.
+            :func:`diptych.pipeline.study.variants.axis_of`.
         variants: changes by the name of the variant, instead of ``vary``.
-        seeds: so many, or these.
-        keypoints: the most that any detector may find, so that none has an advantage.
+        seeds: their number, or a list of them.
+        keypoints: largest number of keypoints of every detector, so that none has an advantage.
         until: the slot or node to stop after.
-        base: name of the variant that the others are compared with; else the first.
+        base: name of the variant that the others are compared with; the first by default.
 
     Raises:
         StageFailure: ``empty-study``, ``unknown-variant``, and as :mod:`diptych.pipeline.study.variants`.
@@ -123,10 +123,10 @@ _KNOWN = {"name", "recipe", "set", "seeds", "until", "keypoints", "base", "scene
 
 
 def read_study(path: Path) -> Study:
-    """A study from a TOML file.
+    """Read a study from a TOML file.
 
     ``recipe``, ``set``, ``seeds``, ``until``, ``keypoints`` and ``base`` are as in :func:`study_of`; ``[scenes.NAME]``
-    has ``photos`` and may have ``truth``, ``camera``, ``cameras`` and ``masks``, with paths seen from the file;
+    has ``photos`` and may have ``truth``, ``camera``, ``cameras`` and ``masks``, with paths relative to the file;
     ``[vary]`` has a list of alternatives, or a table of them by label, for every place; or ``[variants.NAME]`` has the
     changes of one variant.
 
@@ -160,7 +160,7 @@ def read_study(path: Path) -> Study:
 
 
 def _photo_set(path: Path, name: str, table: Any) -> PhotoSet:
-    """A scene; its paths are seen from the file's folder."""
+    """Return a scene; its paths are relative to the folder of the file."""
     if not isinstance(table, dict) or not isinstance(table.get("photos"), str):
         raise _bad(path, f"does not say where the photos of {name!r} are", 'Add photos = "FOLDER".')
     if unknown := sorted(table.keys() - {"photos", "truth", "camera", "cameras", "masks"}):

@@ -168,6 +168,25 @@ def parse_choice(text: str) -> tuple[str, list[str]]:
     return place.strip(), found
 
 
+def parse_use(texts: Iterable[str]) -> dict[str, str]:
+    """Return stages by their places from texts such as ``depths=DepthNet(sources=5)``, as :func:`varied` takes them.
+
+    Raises:
+        StageFailure: ``bad-choice``.
+    """
+    chosen = {}
+    for text in texts:
+        place, (first, *more) = parse_choice(text)
+        if more:
+            raise StageFailure(
+                "bad-choice",
+                f"{text!r} is more than one stage.",
+                hint="Join stages that run in turn by +: Sgm+PatchMatch.",
+            )
+        chosen[place] = first
+    return chosen
+
+
 def split(text: str, separator: str) -> list[str]:
     """Split a text at the separators outside of brackets, and strip the parts."""
     parts, depth = [""], 0

@@ -20,7 +20,10 @@ from PIL import Image
 from toys import paint
 from typer.testing import CliRunner
 
-COMMANDS = ("run", "plan", "explain", "diff", "reproduce", "cite", "evaluate", "export", "stages")
+COMMANDS = (
+    *("run", "plan", "explain", "compare", "reproduce", "diff", "evaluate", "bench", "cite", "export", "predict"),
+    *("view", "train", "stages", "recipe"),
+)
 
 TOY = """
 [features]

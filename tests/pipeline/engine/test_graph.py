@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from diptych.pipeline.engine.graph import Graph
@@ -333,3 +335,18 @@ def test_the_graph_draws_how_much_of_a_slot_is_taken(dense: Recipe) -> None:
 def test_every_vertex_of_a_graph_was_asked_for() -> None:
     assert Graph.of(Recipe([])).vertices == ()
     assert Line.slot == "sparse"
+
+
+def test_a_graph_is_had_by_name_by_file_and_from_a_recipe(tmp_path: Path) -> None:
+    graph = Graph.of("sgm")
+    assert graph == Graph.of(Recipe.load("sgm"))
+    (tmp_path / "sgm.toml").write_text(Recipe.load("sgm").toml())
+    assert Graph.of(tmp_path / "sgm.toml", until="pairs") == graph.until("pairs")
+
+
+def test_a_graph_is_shown_in_a_few_lines() -> None:
+    graph = Graph.of("classical")
+    assert repr(graph).startswith("Graph(features=Sift, pairs=Exhaustive, ")
+    assert len(repr(graph)) < 2000
+    assert "PatchMatch (per photo) &lt;- views" in graph._repr_html_()
+    assert len(graph._repr_html_()) < 2000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import time
 from pathlib import Path
 
@@ -98,3 +99,19 @@ def test_bars_show_every_node(photos: Path, toy: dp.Recipe, tmp_path: Path) -> N
     assert "Mind [the] gap." in shown
     for node, items in (("features", "4/4"), ("matches", "6/6"), ("sparse", "1/1")):
         assert any(node in line and items in line for line in shown.splitlines())
+
+
+def test_a_run_is_logged_and_no_handler_prints(
+    photos: Path, toy: dp.Recipe, tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG, "diptych")
+    recipe = toy.set({"features.warns": True})
+    dp.run(photos, out=tmp_path / "out", recipe=recipe, progress=False)
+    dp.run(photos, out=tmp_path / "out", recipe=recipe, progress=False)
+    said = [(record.levelname, record.getMessage()) for record in caplog.records]
+    assert ("WARNING", "a.png: The photo is plain.") in said
+    assert ("DEBUG", "features of a.png: from the store") in said
+    assert any(text.startswith("features: Corners, 4/4, ") for level, text in said if level == "INFO")
+    assert any("0 tasks ran, 19 came from the store" in text for level, text in said if level == "INFO")
+    assert all(type(handler) is logging.NullHandler for handler in logging.getLogger("diptych").handlers)
+    assert capsys.readouterr() == ("", "")

@@ -46,7 +46,7 @@ CENTERS = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]])
 NAMES = tuple(f"{i:04d}.png" for i in range(4))
 WALL = 5.0
 OFF = 0.004
-"""BenchOptions far the toy's cameras are off, along the diagonal of their square, outwards and inwards in turn."""
+"""How far the toy's cameras are off, along the diagonal of their square, outwards and inwards in turn."""
 
 
 def scene(centers: np.ndarray, camera: Camera = CAMERA, names: tuple[str, ...] = NAMES) -> Scene:

@@ -187,3 +187,16 @@ def test_names_of_folders() -> None:
     assert file_name("a · b").startswith("a-b-")
     assert file_name("a · b") != file_name("a / b")
     assert "/" not in file_name("../../x")
+
+
+def test_a_comparison_is_shown_in_a_few_lines(photos: Path, tmp_path: Path) -> None:
+    found = study(photos, tmp_path, seeds=1)
+    assert repr(found) == "Comparison('study': 4 variants, 1 scene, 1 seed, 4 trials, 0 failed)"
+    assert len(found._repr_html_()) < 2000
+    assert all(sentence in found._repr_html_() for sentence in found.conclusions)
+
+
+def test_the_recipe_that_varies_may_be_changed_first(photos: Path, tmp_path: Path) -> None:
+    vary = {"features": {"few": Corners(), "many": Corners(count=6)}}
+    found = study(photos, tmp_path, seeds=1, vary=vary, use={"pairs": SimilarPairs()})
+    assert all(variant.recipe["pairs"] == SimilarPairs() for variant in found.study.variants)

@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 from diptych import Node, Recipe
 from diptych.pipeline.engine.graph import Graph
-from diptych.pipeline.study.variants import axis_of, label_of, placed, product_of, split, varied, with_keypoints
+from diptych.pipeline.study.variants import (
+    axis_of,
+    label_of,
+    parse_choice,
+    parse_use,
+    placed,
+    product_of,
+    split,
+    varied,
+    with_keypoints,
+)
 from diptych.stages.failure import StageFailure
 from diptych.stages.features.sift import Sift
 from diptych.stages.mvs.patchmatch.stage import PatchMatch
@@ -132,3 +142,19 @@ def test_names_of_new_nodes_are_free() -> None:
 def test_splitting_loses_nothing(parts: list[str]) -> None:
     text = ",".join(parts)
     assert ",".join(split(text, ",")).replace(" ", "") == text.replace(" ", "")
+
+
+def test_a_choice_is_read_from_text() -> None:
+    assert parse_choice(" depths = Sgm, DepthNet(sources=5, max_size=9)") == (
+        "depths",
+        ["Sgm", "DepthNet(sources=5, max_size=9)"],
+    )
+    assert parse_use(["depths=DepthNet(sources=5)", "pairs=none"]) == {"depths": "DepthNet(sources=5)", "pairs": "none"}
+    for text in ("depths", "=Sgm", "depths=", "depths=Sgm,DepthNet"):
+        with pytest.raises(StageFailure, match="bad-choice"):
+            parse_use([text])
+
+
+def test_the_same_stage_by_another_name_stays_as_it_is() -> None:
+    recipe = Recipe([*TOY.nodes[:1], *TOY.nodes[1:]]).set({"features.count": 7})
+    assert varied(recipe, {"features": f"{Corners.__module__}:Corners"}) == recipe
