@@ -120,7 +120,7 @@ def row(photos: Path, data: DataSet, outcome: Outcome) -> list[str]:
     try:
         result = evaluate(scene, read_truth(photos.parent)).as_dict()
     except StageFailure as failure:
-        return [*cells, str(failure), "", *cost]
+        return [*cells, failure.message, "", *cost]
     position, rotation = result["position_least_squares_mean"], result["rotation_mean_deg"]
     return [*cells, f"{position:.5f}", f"{rotation:.4f}", *cost]
 

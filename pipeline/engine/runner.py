@@ -74,8 +74,8 @@ class Execution:
     @property
     def warnings(self) -> list[str]:
         """The warnings of the stages and of the store, each once."""
-        said = (sentence for outcome in self.outcomes.values() for sentence in outcome.warnings)
-        return list(dict.fromkeys([*self.notices, *said]))
+        sentences = (sentence for outcome in self.outcomes.values() for sentence in outcome.warnings)
+        return list(dict.fromkeys([*self.notices, *sentences]))
 
 
 def cores() -> int:
@@ -268,8 +268,8 @@ def failure_of(outcome: Outcome) -> StageFailure:
     failure = outcome.failure
     assert failure is not None
     sentence = failure.sentence if failure.code.startswith("store-") else f"{describe(outcome.id)}: {failure.sentence}"
-    told = StageFailure(failure.code, sentence, hint=failure.hint, **failure.facts)
-    told.__cause__ = failure.__cause__ if failure.__traceback__ is None else failure
-    if told.__cause__ is None and outcome.trace:
-        told.add_note(outcome.trace)
-    return told
+    named = StageFailure(failure.code, sentence, hint=failure.hint, **failure.facts)
+    named.__cause__ = failure.__cause__ if failure.__traceback__ is None else failure
+    if named.__cause__ is None and outcome.trace:
+        named.add_note(outcome.trace)
+    return named

@@ -179,9 +179,9 @@ class Outcome:
     @property
     def warnings(self) -> tuple[str, ...]:
         """The warnings of the store and of the stage, those with the names of the photos."""
-        said = self.record.warnings if self.record else ()
+        sentences = self.record.warnings if self.record else ()
         about = f"{_names(self.id[1])}: " if self.id[1] else ""
-        return (*self.notices, *(f"{about}{sentence}" for sentence in said))
+        return (*self.notices, *(f"{about}{sentence}" for sentence in sentences))
 
 
 @dataclass(frozen=True)

@@ -65,12 +65,13 @@ def check_stage(stage: Stage, **inputs: Any) -> Any:
 
 def _check_class(stage: Any, name: str) -> None:
     assert isinstance(stage, Stage), f"{name} is not a Stage."
-    parameters = vars(type(stage)).get("__dataclass_params__")
+    cls: Any = type(stage)
+    parameters = vars(cls).get("__dataclass_params__")
     assert parameters is not None and parameters.frozen, f"{name} is not a frozen dataclass."
-    positional = [field.name for field in dataclasses.fields(type(stage)) if field.init and not field.kw_only]
+    positional = [field.name for field in dataclasses.fields(cls) if field.init and not field.kw_only]
     assert not positional, f"{name} takes {', '.join(positional)} by position, but parameters are keyword-only."
     # A dataclass without a docstring gets its signature as one.
-    text = vars(type(stage)).get("__doc__") or ""
+    text = vars(cls).get("__doc__") or ""
     assert text and not text.startswith(f"{name}("), f"{name} has no docstring."
 
 

@@ -188,13 +188,13 @@ def name_differences(found: Iterable[tuple[str, Any, Any]]) -> list[str]:
     """Differences as text, each once: with both values where they are short, else only with the name."""
     words: dict[str, None] = {}
     for name, old, new in found:
-        told = [_json(value) for value in (old, new)]
+        texts = [_json(value) for value in (old, new)]
         if name.startswith("inputs"):
             words[name.partition("[")[0].replace("inputs.", "input ")] = None
-        elif name.startswith(("code", "seed")) or max(map(len, told)) > 40:
+        elif name.startswith(("code", "seed")) or max(map(len, texts)) > 40:
             words[name] = None
         else:
-            words[f"{name} {told[0]} -> {told[1]}"] = None
+            words[f"{name} {texts[0]} -> {texts[1]}"] = None
     return list(words)
 
 
@@ -245,11 +245,11 @@ def _task(outcome: Outcome) -> dict[str, Any]:
 def _failure(failure: StageFailure | None, outcome: Outcome | None) -> dict[str, Any] | None:
     if failure is None:
         return None
-    told = {"code": failure.code, "sentence": failure.sentence, "hint": failure.hint, "facts": failure.facts}
+    tree = {"code": failure.code, "sentence": failure.sentence, "hint": failure.hint, "facts": failure.facts}
     if outcome is None:
-        return told
+        return tree
     node, item = outcome.id
-    return {**told, "node": node, "item": item, **({"trace": outcome.trace} if outcome.trace else {})}
+    return {**tree, "node": node, "item": item, **({"trace": outcome.trace} if outcome.trace else {})}
 
 
 def _json(value: object) -> str:
