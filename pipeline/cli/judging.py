@@ -12,17 +12,7 @@ from ...stages.failure import StageFailure
 from .app import app, example
 from .logs import start_logging
 from .output import print_difference, print_table
-from .parameters import (
-    EarlierRun,
-    Seed,
-    Workers,
-    keywords,
-    recipe_changes,
-    store_options,
-    takes,
-    until_option,
-    work_options,
-)
+from .parameters import EarlierRun, Seed, Workers, keywords, recipe_changes, result_options, takes, work_options
 
 
 @app.command(epilog=example("diptych reproduce out/run.json"))
@@ -37,8 +27,7 @@ def reproduce(
     from .. import api
 
     chosen = start_logging(ctx)
-    progress = not (chosen.quiet or chosen.verbose)
-    found = api.reproduce(record, photos=photos, truth=truth, workers=workers, progress=progress)
+    found = api.reproduce(record, photos=photos, truth=truth, workers=workers, progress=chosen.progress)
     print_difference(found, f"those of {record}")
 
 
@@ -73,7 +62,7 @@ def evaluate(
 
 
 @app.command(epilog=example("diptych bench strecha data --recipe classical --recipe learned"))
-@takes(recipe_changes, until_option, store_options, work_options)
+@takes(recipe_changes, result_options, work_options)
 def bench(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="strecha, eth3d, dtu, middlebury, bal or rendered.")],
@@ -96,7 +85,7 @@ def bench(
         peer=peer,
         out=out,
         seed=seed,
-        progress=not (chosen.quiet or chosen.verbose),
+        progress=chosen.progress,
         say=None
         if chosen.quiet
         else lambda row: typer.echo(f"{row.scene}, {row.method}: {row.failure or 'done'}", err=True),

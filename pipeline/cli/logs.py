@@ -21,6 +21,11 @@ class Verbosity:
     verbose: bool = False
     log: Path | None = None
 
+    @property
+    def progress(self) -> bool:
+        """Whether to show bars, or lines where standard error is no terminal."""
+        return not (self.quiet or self.verbose)
+
 
 def _remember(ctx: typer.Context, param: typer.CallbackParam, value: Any) -> Any:
     if value:

@@ -30,16 +30,8 @@ def takes(*groups: Callable[..., None]) -> Callable[[F], F]:
     return with_groups
 
 
-class Grouping(StrEnum):
-    """Which photos share a camera."""
+Grouping = StrEnum("Grouping", ["auto", "shared", "single", "folder"])
 
-    auto = "auto"
-    shared = "shared"
-    single = "single"
-    folder = "folder"
-
-
-PhotosFolder = Annotated[Path, typer.Argument(metavar="PHOTOS", help="Folder of JPEG, PNG or TIFF files.")]
 OutFolder = Annotated[Path, typer.Option("--out", help="Output folder.")]
 EarlierRun = Annotated[Path, typer.Argument(metavar="OUT", help="Output folder of a run.")]
 Truth = Annotated[
@@ -51,6 +43,15 @@ Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Items worked on at once; one per processor core if not given.")
 ]
 Device = Annotated[str, typer.Option("--device", help="cpu, or a torch device such as cuda.")]
+
+
+def run_parameters(
+    photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="Folder of JPEG, PNG or TIFF files.")],
+    out: OutFolder = Path("out"),
+    recipe: RecipeName = "classical",
+    seed: Seed = 0,
+) -> None:
+    """What run, plan and explain need."""
 
 
 def recipe_changes(
@@ -66,12 +67,6 @@ def recipe_changes(
     """Changes of a recipe."""
 
 
-def until_option(
-    until: Annotated[str | None, typer.Option("--until", metavar="SLOT", help="Stop after this slot or node.")] = None,
-) -> None:
-    """Where to stop."""
-
-
 def photo_options(
     camera: Annotated[
         str | None, typer.Option("--camera", help="Known calibration: MODEL,params or a file or folder of cameras.")
@@ -85,14 +80,15 @@ def photo_options(
     """The fields of :class:`diptych.pipeline.engine.options.PhotoOptions`."""
 
 
-def store_options(
+def result_options(
+    until: Annotated[str | None, typer.Option("--until", metavar="SLOT", help="Stop after this slot or node.")] = None,
     store: Annotated[
         str | None,
         typer.Option("--store", help="Folder or fsspec address; OUT/store if not given.", envvar="DIPTYCH_STORE"),
     ] = None,
     device: Device = "cpu",
 ) -> None:
-    """What the keys of results and their place depend on."""
+    """Which results there are, and where."""
 
 
 def work_options(
@@ -101,14 +97,9 @@ def work_options(
         float | None,
         typer.Option("--memory", metavar="GIB", min=0.0, help="Memory to use; 80 % of what is free if not given."),
     ] = None,
-) -> None:
-    """How much of the machine a run takes."""
-
-
-def cluster_option(
     cluster: Annotated[str | None, typer.Option("--cluster", help="Address of a Dask scheduler to run on.")] = None,
 ) -> None:
-    """Where else a run may work."""
+    """With what a run works."""
 
 
 def keywords(options: dict[str, Any]) -> dict[str, Any]:

@@ -13,52 +13,39 @@ from .logs import log_options, start_logging
 from .output import print_table, summarize
 from .parameters import (
     OutFolder,
-    PhotosFolder,
     RecipeName,
-    Seed,
-    cluster_option,
     keywords,
     photo_options,
     recipe_changes,
-    store_options,
+    result_options,
+    run_parameters,
     takes,
-    until_option,
     work_options,
 )
 
 
 @app.command(epilog=example("diptych run photos --out out --set features.max_keypoints=4000"))
-@takes(recipe_changes, until_option, photo_options, store_options, work_options, cluster_option, log_options)
-def run(
-    ctx: typer.Context,
-    photos: PhotosFolder,
-    out: OutFolder = Path("out"),
-    recipe: RecipeName = "classical",
-    seed: Seed = 0,
-    **options: Any,
-) -> None:
+@takes(run_parameters, recipe_changes, result_options, photo_options, work_options, log_options)
+def run(ctx: typer.Context, **options: Any) -> None:
     """Reconstruct a folder of photos."""
     from .. import api
 
     chosen = start_logging(ctx)
-    progress = not (chosen.quiet or chosen.verbose)
-    result = api.run(photos, out=out, recipe=recipe, seed=seed, progress=progress, **keywords(options))
+    result = api.run(progress=chosen.progress, **keywords(options))
     if not chosen.quiet:
         summarize(result)
 
 
 @app.command(epilog=example("diptych plan photos --out out --set matches.ratio=0.9"))
-@takes(recipe_changes, until_option, photo_options, store_options)
-def plan(
-    photos: PhotosFolder, out: OutFolder = Path("out"), recipe: RecipeName = "classical", seed: Seed = 0, **options: Any
-) -> None:
+@takes(run_parameters, recipe_changes, result_options, photo_options)
+def plan(**options: Any) -> None:
     """Show what is stored and what would run, without running it."""
     from .. import api
 
     def number(count: int | None) -> str:
         return "?" if count is None else str(count) if count else "·"
 
-    plans = api.plan(photos, out=out, recipe=recipe, seed=seed, **keywords(options))
+    plans = api.plan(**keywords(options))
     print_table(
         ("node", "stage", "items", "stored", "would run", "GiB each", "not known yet"),
         [
@@ -78,14 +65,12 @@ def plan(
 
 
 @app.command(epilog=example("diptych explain photos --out out --set features.max_keypoints=4000"))
-@takes(recipe_changes, until_option, photo_options, store_options)
-def explain(
-    photos: PhotosFolder, out: OutFolder = Path("out"), recipe: RecipeName = "classical", seed: Seed = 0, **options: Any
-) -> None:
+@takes(run_parameters, recipe_changes, result_options, photo_options)
+def explain(**options: Any) -> None:
     """Tell which ingredient of which key differs from the run in OUT."""
     from .. import api
 
-    for change in api.explain(photos, out=out, recipe=recipe, seed=seed, **keywords(options)):
+    for change in api.explain(**keywords(options)):
         facts = [f"{count} changed by {reasons}" for reasons, count in change.changed]
         facts += [f"{change.unchanged} unchanged"] * (change.unchanged > 0)
         facts += [f"{change.added} new"] * (change.added > 0) + [f"{change.removed} gone"] * (change.removed > 0)
@@ -94,7 +79,7 @@ def explain(
 
 
 @app.command(epilog=example("diptych compare photos --vary depths=PatchMatch,DepthNet --seeds 3 --out study"))
-@takes(recipe_changes, until_option, photo_options, store_options, work_options, cluster_option, log_options)
+@takes(recipe_changes, result_options, photo_options, work_options, log_options)
 def compare(
     ctx: typer.Context,
     photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="Folder of photos, or a study file (TOML).")],
@@ -133,8 +118,7 @@ def compare(
         print_table(("node", "in trials", "different"), [(n, str(a), str(b)) for n, a, b in needed.rows], right=(1, 2))
         return
     names = ("workers", "memory", "device", "store", "cluster")
-    progress = not (chosen.quiet or chosen.verbose)
-    found = run_study(study, out=out, progress=progress, **{name: given[name] for name in names})
+    found = run_study(study, out=out, progress=chosen.progress, **{name: given[name] for name in names})
     if not chosen.quiet:
         head, rows = overview(found)
         print_table(head, rows, right=tuple(range(1, len(head))))

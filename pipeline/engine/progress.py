@@ -14,10 +14,8 @@ from .tasks import Outcome, TaskId, describe
 LOG_INTERVAL = 30.0
 """Seconds between two lines on the same node."""
 
-
 LOGGER = logging.getLogger("diptych")
-"""What Diptych logs goes here; it adds no handler that prints and sets no level."""
-LOGGER.addHandler(logging.NullHandler())
+"""Gets all that Diptych logs. The library sets no level and adds no handler that prints."""
 
 
 @dataclass

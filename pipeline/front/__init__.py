@@ -12,6 +12,7 @@ Each is imported when it is first used (PEP 562), so that ``import diptych`` is 
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ from diptych.pipeline.engine.built_in import BUILT_IN
 # OpenMP's threads spin while they wait, so on a busy machine two that share a core make matching ten times slower.
 # They ask once, when their library is loaded, and every command, program and cluster worker imports this package first.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+# Without a handler Python would print warnings and errors of a program that has not configured logging.
+logging.getLogger("diptych").addHandler(logging.NullHandler())
 
 if TYPE_CHECKING:
     __version__: str

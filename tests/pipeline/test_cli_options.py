@@ -13,6 +13,8 @@ import pytest
 from diptych import Recipe
 from diptych.pipeline.cli import app
 from diptych.stages.mvs.sgm import Sgm
+from diptych.stages.scene import Features, Photos, Sparse, Tracks, TwoView
+from toys import Line
 from typer.testing import CliRunner
 
 from tests.pipeline.test_cli import TOY, diptych
@@ -127,3 +129,26 @@ def test_what_the_console_cannot_print_is_replaced(encoding: str, photos: Path, 
         assert done.returncode == 0, done.stderr
         assert b"Traceback" not in done.stderr
         assert b"? 4 of 4 photos" in done.stdout or words[0] != "run"
+
+
+class OnePoint(Line):
+    """Two models, each with a single point."""
+
+    def run(
+        self, photos: Photos, two_views: tuple[TwoView, ...], tracks: Tracks, features: tuple[Features, ...]
+    ) -> Sparse:
+        (model,) = super().run(photos, two_views, tracks, features).models
+        return Sparse((model, model))
+
+
+def test_one_is_no_plural(photos: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "toy.toml"
+    recipe.write_text(
+        TOY.replace("toys:Line", f"{__name__}:OnePoint").replace("toys:Corners", 'toys:Corners"\ncount = "1')
+    )
+    said = diptych("run", photos, "--recipe", recipe, "--out", tmp_path / "out")
+    assert "4 of 4 photos registered, 1 smaller model beside it\n" in said
+    assert "  1 point, 4 observations, mean error 1.000 px\n" in said
+    assert "19 tasks ran, 0 came from the store" in said
+    until = ("--recipe", recipe, "--out", tmp_path / "out", "--until", "pairs")
+    assert "1 result in " in diptych("run", photos, *until)
