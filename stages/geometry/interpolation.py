@@ -1,6 +1,6 @@
 """Cubic convolution (Keys 1981): interpolation of an image, for compiled kernels.
 
-Linear interpolation blurs more between pixels, and so biases shifts toward whole pixels; here the bias is below 0.01 px.
+Linear interpolation blurs more between pixels, and so biases shifts toward whole pixels; here by less than 0.01 px.
 """
 
 from __future__ import annotations
