@@ -74,9 +74,6 @@ _MIN_AREA, _MAX_CHANGE = 0.3, 0.5
 _CONVERGED = 0.01
 """Length of a step, in pixels of the patch, below which the iteration has converged."""
 
-Matrix = tuple[float, float, float, float]
-"""Two by two, by rows."""
-
 
 def _window(side: int) -> tuple[np.ndarray, np.ndarray]:
     """Offsets from the center, x and y, (2, K), and the square roots of their Gaussian weights of sum 1, (K,)."""
@@ -87,16 +84,7 @@ def _window(side: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @njit(**FAST)
-def _match(
-    fixed: np.ndarray,
-    moving: np.ndarray,
-    affines: np.ndarray,
-    starts: np.ndarray,
-    place: np.ndarray,
-    root: np.ndarray,
-    iterations: int,
-    max_shift: float,
-) -> np.ndarray:
+def _match(fixed, moving, affines, starts, place, root, iterations, max_shift):
     """Shift (2), correlation before and after, and standard deviation (infinite if not converged), shape (M, 5)."""
     found = np.zeros((len(fixed), 5))
     found[:, 4] = np.inf
@@ -151,9 +139,7 @@ def _match(
 
 
 @njit(**FAST)
-def _linearize(
-    patch: np.ndarray, place: np.ndarray, root: np.ndarray, template: np.ndarray, slopes: np.ndarray
-) -> np.float32:
+def _linearize(patch, place, root, template, slopes):
     """Fill in the patch without its mean, and its derivatives by shift and affine change; returns its variance.
 
     All are times the roots of the weights. The derivatives are made orthogonal to gain and offset, which eliminates
@@ -177,9 +163,7 @@ def _linearize(
 
 
 @njit(**FAST)
-def _sample(
-    patch: np.ndarray, place: np.ndarray, root: np.ndarray, affine: Matrix, x: float, y: float, sampled: np.ndarray
-) -> np.float32:
+def _sample(patch, place, root, affine, x, y, sampled):
     """Fill in the patch at shifted and affinely changed positions, like the template; returns its variance."""
     middle = patch.shape[0] // 2
     a, b, c, d = affine
@@ -191,15 +175,7 @@ def _sample(
 
 
 @njit(**FAST)
-def _solve(
-    inverse: np.ndarray,
-    slopes: np.ndarray,
-    sampled: np.ndarray,
-    gain: np.float32,
-    prior: float,
-    change: Matrix,
-    step: np.ndarray,
-) -> None:
+def _solve(inverse, slopes, sampled, gain, prior, change, step):
     """Fill in the Gauss-Newton step: shift and affine change, the latter with its prior."""
     step[:] = 0.0
     a, b, c, d = change
@@ -211,7 +187,7 @@ def _solve(
 
 
 @njit(**FAST)
-def _dot(one: np.ndarray, other: np.ndarray) -> np.float32:
+def _dot(one, other):
     total = np.float32(0.0)
     for k in range(len(one)):
         total += one[k] * other[k]
@@ -219,20 +195,21 @@ def _dot(one: np.ndarray, other: np.ndarray) -> np.float32:
 
 
 @njit(**FAST)
-def _subtract(share: np.float32, of: np.ndarray, what: np.ndarray) -> None:
+def _subtract(share, of, what):
     for k in range(len(what)):
         what[k] -= share * of[k]
 
 
 @njit(**FAST)
-def _product(one: Matrix, other: Matrix) -> Matrix:
+def _product(one, other):
+    """Of two matrices (2, 2), each given by rows as four numbers."""
     a, b, c, d = one
     e, f, g, h = other
     return a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h
 
 
 @njit(**FAST)
-def _inverse(of: Matrix) -> Matrix:
+def _inverse(of):
     a, b, c, d = of
     area = a * d - b * c
     return d / area, -b / area, -c / area, a / area

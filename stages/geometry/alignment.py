@@ -77,8 +77,8 @@ def align_cameras(
 ) -> Similarity:
     """The least-squares similarity between two sets of the same cameras, over all of them.
 
-    It minimizes the squared distances between the centers. Centres on one line, as two always are, do not tell the
-    rotation about it; only then the orientations of the cameras enter, with just enough weight to tell it.
+    It minimizes the squared distances between the centers. Centers on one line, as two always are, do not
+    determine the rotation about it; only then the orientations of the cameras enter, with a small weight.
 
     Args:
         source_rotations, target_rotations: ``cam_from_world``, shape (N, 3, 3).

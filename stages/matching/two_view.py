@@ -137,6 +137,8 @@ class RobustTwoView(Stage):
         min_inliers: least number of inliers of a verified pair.
         min_inlier_ratio: least share of inliers among its matches.
         min_angle: median triangulation angle in degrees below which a pair is a ``small_baseline``.
+        confidence: probability to draw a sample without outliers, at which to stop.
+        max_iterations: most samples to draw.
     """
 
     slot = "two_views"
@@ -146,6 +148,8 @@ class RobustTwoView(Stage):
     min_inliers: int = 15
     min_inlier_ratio: float = 0.1
     min_angle: float = 1.0
+    confidence: float = 0.9999
+    max_iterations: int = 10_000
 
     def estimate(self, points: Correspondences, seed: int) -> Models:
         """The three models, each estimated by itself."""
@@ -235,18 +239,10 @@ class RobustTwoView(Stage):
 
 
 class PoseLibTwoView(RobustTwoView):
-    """LO-RANSAC as in PoseLib (Larsson 2020): five points, seven points and four points, with local optimization.
-
-    Args:
-        confidence: probability to draw a sample without outliers, at which to stop.
-        max_iterations: most samples to draw.
-    """
+    """LO-RANSAC as in PoseLib (Larsson 2020): five points, seven points and four points, with local optimization."""
 
     papers = ("larsson2020", "chum2003", "nister2004")
     libraries = ("numpy", "poselib", "scipy")
-
-    confidence: float = 0.9999
-    max_iterations: int = 10_000
 
     def estimate(self, points: Correspondences, seed: int) -> Models:
         """The three models, each estimated by itself."""
@@ -267,17 +263,10 @@ class PoseLibTwoView(RobustTwoView):
 
 
 class OpenCVTwoView(RobustTwoView):
-    """MAGSAC++ (Barath et al. 2020) as in OpenCV.
-
-    Args:
-        confidence, max_iterations: as in :class:`PoseLibTwoView`.
-    """
+    """MAGSAC++ (Barath et al. 2020) as in OpenCV."""
 
     papers = ("barath2020",)
     libraries = ("numpy", "opencv-contrib-python", "poselib", "scipy")
-
-    confidence: float = 0.9999
-    max_iterations: int = 10_000
 
     def estimate(self, points: Correspondences, seed: int) -> Models:
         """The three models, each estimated by itself."""

@@ -11,18 +11,10 @@ from .two_view import Correspondences, Models, RobustTwoView
 
 
 class ColmapTwoView(RobustTwoView):
-    """LO-RANSAC as in COLMAP (Schönberger and Frahm 2016), seeded so that two runs agree.
-
-    Args:
-        confidence: probability to draw a sample without outliers, at which to stop.
-        max_iterations: most samples to draw.
-    """
+    """LO-RANSAC as in COLMAP (Schönberger and Frahm 2016), seeded so that two runs agree."""
 
     papers = ("chum2003",)
     libraries = ("numpy", "poselib", "pycolmap", "scipy")
-
-    confidence: float = 0.9999
-    max_iterations: int = 10_000
 
     def estimate(self, points: Correspondences, seed: int) -> Models:
         """The three models, each estimated by itself."""

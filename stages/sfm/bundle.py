@@ -232,14 +232,7 @@ def _lengths(scene: Scene, *, behind_is_infinite: bool) -> np.ndarray:
     canonical = np.array([canonical_params(camera) for camera in scene.cameras]).reshape(-1, 8)
     # Copies, because Numba compiles a kernel again for read-only arrays.
     parameters = Parameters(scene.rotations.copy(), scene.translations.copy(), scene.points.copy(), canonical)
-    reprojection_lengths(
-        scene.obs_photo.copy(),
-        scene.obs_point.copy(),
-        scene.obs_xy.copy(),
-        scene.camera_of.copy(),
-        parameters,
-        np.array([is_fisheye(camera) for camera in scene.cameras], bool),
-        behind_is_infinite,
-        lengths,
-    )
+    seen = scene.obs_photo.copy(), scene.obs_point.copy(), scene.obs_xy.copy(), scene.camera_of.copy()
+    fisheye = np.array([is_fisheye(camera) for camera in scene.cameras], bool)
+    reprojection_lengths(*seen, parameters, fisheye, behind_is_infinite, lengths)
     return lengths

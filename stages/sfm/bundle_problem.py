@@ -14,9 +14,8 @@ import numpy as np
 import scipy.sparse
 
 from ..failure import StageFailure
-from ..geometry import normal_equations
 from ..geometry.gauge import held_coordinates
-from ..geometry.normal_equations import Columns, PointFactors
+from ..geometry.normal_equations import Columns, PointFactors, couple, eliminate, multiply, multiply_transposed
 from ..geometry.projection import canonical_params, expansion, is_fisheye
 from ..geometry.reprojection import LOSSES, CameraModels, Jacobian, Observations, Parameters, linearize
 from ..geometry.rotations import matrix_from_vector
@@ -61,7 +60,7 @@ class BundleProblem:
     def __init__(self, scene: Scene, free: FreeParameters, loss: str, loss_scale: float, threads: int) -> None:
         count = len(scene.obs_photo)
         self.scene, self.free = scene, free
-        self.loss, self.loss_scale = LOSSES.index(loss), loss_scale
+        self.loss = LOSSES.index(loss), loss_scale
         self.start = np.searchsorted(scene.obs_point, np.arange(len(scene.points) + 1)).astype(np.int64)
         self.cameras = _camera_models(scene, free)
         self._lay_out_columns()
@@ -179,17 +178,8 @@ class BundleProblem:
 
     def _linearize(self, state: State) -> None:
         """Fill in residuals and derivatives of a state."""
-        self.chunks.run(
-            linearize,
-            self.observations,
-            state.parameters,
-            self.cameras,
-            self.loss,
-            self.loss_scale,
-            state.residuals[:-1].reshape(-1, 2),
-            state.jacobian,
-            self.slack,
-        )
+        scene, xy = (self.observations, state.parameters, self.cameras), state.residuals[:-1].reshape(-1, 2)
+        self.chunks.run(linearize, *scene, *self.loss, xy, state.jacobian, self.slack)
         state.residuals[-1] = np.sqrt(self.slack.sum())
 
     def moved(self, state: State, z: np.ndarray, spare: State | None) -> State | None:
@@ -219,18 +209,8 @@ class BundleProblem:
 
     def factorize(self, state: State, damping: float) -> bool:
         """Factor J'J + D; False where S is not positive definite and more damping is needed."""
-        self.chunks.run(
-            normal_equations.eliminate,
-            self.observations,
-            state.parameters.rotations,
-            self.free_points,
-            self.columns,
-            damping,
-            state.jacobian,
-            self.factors,
-            self.partial_reduced,
-            self.partial_diagonal,
-        )
+        inputs = self.observations, state.parameters.rotations, self.free_points, self.columns, damping, state.jacobian
+        self.chunks.run(eliminate, *inputs, self.factors, self.partial_reduced, self.partial_diagonal)
         if not self.unknowns:
             return True
         inside = np.arange(self.unknowns) - self.block_begin[self.column_block]
@@ -249,16 +229,8 @@ class BundleProblem:
         """``L^-1 J' u``."""
         z = np.empty(self.variables)
         points, cameras = self._split(z)
-        self.chunks.run(
-            normal_equations.multiply_transposed,
-            self.observations,
-            self.columns,
-            state.jacobian,
-            self.factors.q,
-            u[:-1].reshape(-1, 2),
-            points,
-            self.partial,
-        )
+        inputs = self.observations, self.columns, state.jacobian, self.factors.q, u[:-1].reshape(-1, 2)
+        self.chunks.run(multiply_transposed, *inputs, points, self.partial)
         if self.unknowns:
             cameras[:] = self.reduced.forward(self.partial.sum(axis=0))
         return z
@@ -283,17 +255,8 @@ class BundleProblem:
         step = self.reduced.backward(cameras) if self.unknowns else np.zeros(1)
         product, point_steps = np.empty(len(state.residuals)), np.empty_like(points)
         product[-1] = 0.0
-        self.chunks.run(
-            normal_equations.multiply,
-            self.observations,
-            self.columns,
-            state.jacobian,
-            self.factors,
-            points,
-            step,
-            product[:-1].reshape(-1, 2),
-            point_steps,
-        )
+        inputs = self.observations, self.columns, state.jacobian, self.factors, points, step
+        self.chunks.run(multiply, *inputs, product[:-1].reshape(-1, 2), point_steps)
         return product, step, point_steps
 
     def covariances(self) -> tuple[np.ndarray, np.ndarray]:
@@ -313,7 +276,7 @@ class BundleProblem:
         at = self.columns.photo_column[free][:, None] + np.arange(6)
         poses[free] = inverse[at[:, :, None], at[:, None, :]]
         coupled = np.empty((len(self.free_points), 3, 3))
-        normal_equations.couple(self.observations, self.columns, state.jacobian, self.factors.q, inverse, coupled)
+        couple(self.observations, self.columns, state.jacobian, self.factors.q, inverse, coupled)
         lower = np.zeros_like(coupled)
         lower[:, *np.tril_indices(3)] = self.factors.chol
         back = np.linalg.inv(lower)

@@ -58,7 +58,7 @@ class _LevenbergMarquardt:
         state: the best state so far.
         step_length: length of the gradient in z there, ``|L^-1 J' r|``; the step is predicted to be as long.
         evaluations, products: how often residuals were evaluated, and the Jacobian multiplied with a vector.
-        reason: why the iteration stopped by itself, empty until then.
+        reason: why the iteration stopped, empty until then.
     """
 
     def __init__(self, problem: BundleProblem, tolerance: float) -> None:

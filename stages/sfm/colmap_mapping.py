@@ -63,7 +63,25 @@ class ColmapMapper(Stage, ABC):
         options.random_seed = int(rng.integers(2**31))
         options.num_threads = 1
         options.min_model_size = min(self.min_model, len(photos))
-        return _map(mapping, options, photos, features, pairs, two_views)
+        with tempfile.TemporaryDirectory(prefix="diptych-") as scratch:
+            database, out = Path(scratch, "database.db"), Path(scratch, "models")
+            out.mkdir()
+            _write_database(database, photos, features, pairs, two_views)
+            found = mapping(database, scratch, out, options)
+            models: list[Scene] = []
+            for reconstruction in found.values():
+                folder = out / f"model-{len(models)}"
+                folder.mkdir()
+                reconstruction.write_binary(folder)
+                models.append(mean_colors(read_colmap(folder), photos, features))
+        if not models:
+            raise StageFailure(
+                "no-model", "COLMAP found no model.", hint='Try sparse.use = "Incremental": it gives reasons.'
+            )
+        models.sort(key=lambda scene: (-len(scene.names), -len(scene.points)))
+        placed = {name for scene in models for name in scene.names}
+        missing = tuple((name, "COLMAP registered it in no model") for name in photos.names if name not in placed)
+        return Sparse(models=tuple(models), missing=missing)
 
     @abstractmethod
     def mapper(self, photos: Photos) -> tuple[Mapping, Any]:
@@ -111,33 +129,6 @@ class ColmapGlobal(ColmapMapper):
         if all(camera.focal == "calibrated" for camera in photos.cameras):
             adjustment.refine_focal_length = adjustment.refine_extra_params = False
         return pycolmap.global_mapping, options
-
-
-def _map(
-    mapping: Mapping,
-    options: object,
-    photos: Photos,
-    features: Sequence[Features],
-    pairs: Pairs,
-    two_views: Sequence[TwoView],
-) -> Sparse:
-    with tempfile.TemporaryDirectory(prefix="diptych-") as scratch:
-        database, out = Path(scratch, "database.db"), Path(scratch, "models")
-        out.mkdir()
-        _write_database(database, photos, features, pairs, two_views)
-        found = mapping(database, scratch, out, options)
-        models: list[Scene] = []
-        for reconstruction in found.values():
-            folder = out / f"model-{len(models)}"
-            folder.mkdir()
-            reconstruction.write_binary(folder)
-            models.append(mean_colors(read_colmap(folder), photos, features))
-    if not models:
-        raise StageFailure("no-model", "COLMAP found no model.", hint='Try sparse.use = "Incremental": it says why.')
-    models.sort(key=lambda scene: (-len(scene.names), -len(scene.points)))
-    placed = {name for scene in models for name in scene.names}
-    missing = tuple((name, "COLMAP registered it in no model") for name in photos.names if name not in placed)
-    return Sparse(models=tuple(models), missing=missing)
 
 
 def _write_database(
