@@ -51,7 +51,7 @@ class AlignedDepth(nn.Module):
 
 
 def predict_log_depth(network: nn.Module, scaled: ScaledImage) -> tuple[Tensor, Tensor]:
-    """Log-depth and log-error (H, W) by a MonoDepth or AlignedDepth, each the mean for an image and its mirror image."""
+    """Log-depth and log-error (H, W) of a MonoDepth or AlignedDepth, the means for an image and its mirror image."""
     image, rays = scaled.tensors()
     mirror = image.new_tensor([-1, 1])[:, None, None]
     with torch.inference_mode():
