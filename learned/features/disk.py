@@ -30,11 +30,6 @@ class Disk(LearnedDetector):
 
     detection_threshold: float = 0.0
 
-    @property
-    def kind(self) -> str:
-        """The kind of the descriptors."""
-        return "disk"
-
     def detect(self, image: Tensor, device: device) -> Detected:
         """All keypoints of an image."""
         from .networks import network

@@ -51,9 +51,9 @@ class LearnedDetector(Stage):
     weights: str = ""
 
     @property
-    @abstractmethod
     def kind(self) -> str:
-        """The kind of the descriptors and name of the published weights."""
+        """The kind of the descriptors and name of the published weights: the class name unless overridden."""
+        return type(self).__name__.lower()
 
     @abstractmethod
     def detect(self, image: Tensor, device: device) -> Detected:

@@ -32,11 +32,6 @@ class XFeat(LearnedDetector):
 
     detection_threshold: float = 0.05
 
-    @property
-    def kind(self) -> str:
-        """The kind of the descriptors."""
-        return "xfeat"
-
     def detect(self, image: Tensor, device: device) -> Detected:
         """All keypoints of an image."""
         from .networks import network

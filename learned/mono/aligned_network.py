@@ -50,8 +50,8 @@ class AlignedDepth(nn.Module):
         self.log_doubt += math.log(by)
 
 
-def predict_log_depth(network: MonoDepth | AlignedDepth, scaled: ScaledImage) -> tuple[Tensor, Tensor]:
-    """Log-depth and log-error (H, W), each the mean of the predictions for an image and for its mirror image."""
+def predict_log_depth(network: nn.Module, scaled: ScaledImage) -> tuple[Tensor, Tensor]:
+    """Log-depth and log-error (H, W) of a MonoDepth or AlignedDepth, the means for an image and its mirror image."""
     image, rays = scaled.tensors()
     mirror = image.new_tensor([-1, 1])[:, None, None]
     with torch.inference_mode():
@@ -60,7 +60,7 @@ def predict_log_depth(network: MonoDepth | AlignedDepth, scaled: ScaledImage) ->
     return depth, error
 
 
-def residuals(network: MonoDepth | AlignedDepth, view: SparseView) -> tuple[np.ndarray, np.ndarray]:
+def residuals(network: nn.Module, view: SparseView) -> tuple[np.ndarray, np.ndarray]:
     """Predicted minus true log-depth at the points of a view, and the predicted log-error, (N,) each."""
     xy = torch.from_numpy(view.xy.astype(np.float32))
     depth, error = (sample_at(each, xy).numpy() for each in predict_log_depth(network, view.scaled))
