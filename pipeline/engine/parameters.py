@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from diptych.moved import RENAMED, warn_moved
+
 from ...stages.failure import StageFailure
 from ...stages.stage import Stage
 
@@ -38,7 +40,10 @@ def make(cls: type[Stage], values: Mapping[str, Any], base: Stage | None = None)
     """
     known = types_of(cls)
     converted: dict[str, Any] = {} if base is None else {name: getattr(base, name) for name in known}
-    for name, value in values.items():
+    for given, value in values.items():
+        name = RENAMED.get(given, given)
+        if name != given and name in known:
+            warn_moved(f"{cls.__name__}.{given}", name)
         if name not in known:
             raise StageFailure(
                 "unknown-parameter", f"{cls.__name__} has no parameter {name!r}.", hint=nearest(name, known)

@@ -9,8 +9,21 @@ from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 
-RENAMED: dict[str, str] = {"NearestNeighbour": "NearestNeighbor"}
-"""New names of public classes and functions by their old ones."""
+RENAMED: dict[str, str] = {
+    "BARRED": "EXCLUDED",
+    "Freedom": "FreeParameters",
+    "NearestNeighbour": "NearestNeighbor",
+    "Reconstruction": "GrowingModel",
+    "free_to_move": "free_parameters",
+    "linearise": "linearize",
+    "minimise": "minimize",
+    "minimise_by_ceres": "minimize_by_ceres",
+    "most_alike_first": "sorted_matches",
+    "neighbours": "neighbors",
+    "still": "freeze_code",
+    "sure_pairs": "mutual_matches",
+}
+"""New names of public classes, functions and parameters by their old ones."""
 
 _KEPT_THEIR_NAME = (
     ("stages", "stages.images", "photos containers exif calibration undistortion"),

@@ -65,17 +65,17 @@ class Retrieval(Stage):
     A pair is taken if either photo is among those most similar to the other.
 
     Attributes:
-        neighbours: how many photos each is matched with at least.
+        neighbors: how many photos each is matched with at least.
     """
 
     slot = "pairs"
     papers = ("jegou2010", "arandjelovic2013", "sculley2010")
 
-    neighbours: int = 20
+    neighbors: int = 20
 
     def run(self, features: tuple[Features, ...], rng: np.random.Generator) -> Pairs:
         """The pairs of similar photos."""
-        return _pairs(most_similar(global_descriptors(features, rng), self.neighbours))
+        return _pairs(most_similar(global_descriptors(features, rng), self.neighbors))
 
 
 class Spatial(Stage):
@@ -85,14 +85,14 @@ class Spatial(Stage):
     name order are taken. A photo without a position is matched with those that follow it in name order.
 
     Attributes:
-        neighbours: how many photos each is matched with at least, where there are so many within the distance.
+        neighbors: how many photos each is matched with at least, where there are so many within the distance.
         max_distance: photos farther apart, in meters, are not matched.
     """
 
     slot = "pairs"
     libraries = ("numpy", "scipy")
 
-    neighbours: int = 20
+    neighbors: int = 20
     max_distance: float = 100.0
 
     def run(self, photos: Photos, context: Context) -> Pairs:
@@ -115,9 +115,9 @@ class Spatial(Stage):
             unplaced = int((~placed).sum())
             context.warn(
                 f"{unplaced} of {len(photos)} photos {'has' if unplaced == 1 else 'have'} no GPS position; each is "
-                f"matched with the {self.neighbours} before and after it by name instead."
+                f"matched with the {self.neighbors} before and after it by name instead."
             )
-            following = _steps_apart(order, range(1, min(self.neighbours + 1, len(order))))
+            following = _steps_apart(order, range(1, min(self.neighbors + 1, len(order))))
             found = np.concatenate([found, following[~np.all(placed[following], axis=1)]])
         pairs = _pairs(found)
         alone = len(photos) - len(np.unique(pairs.indices))
@@ -131,7 +131,7 @@ class Spatial(Stage):
         rank[order] = np.arange(len(order))
         # A fourth dimension, one micrometer a photo, orders photos at the same place.
         where = np.column_stack([earth_centered(gps[placed, 0], gps[placed, 1]), 1e-6 * rank[placed]])
-        count = min(self.neighbours + 1, len(placed))
+        count = min(self.neighbors + 1, len(placed))
         distance, nearest = KDTree(where).query(where, k=count, distance_upper_bound=self.max_distance)
         within = np.isfinite(distance).reshape(len(placed), count)
         row, _ = np.nonzero(within)

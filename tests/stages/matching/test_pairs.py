@@ -26,10 +26,10 @@ IMPLEMENTATIONS: list[Stage] = [
     Sequential(overlap=2),
     Sequential(overlap=1, quadratic=False, loops=0),
     Sequential(overlap=0, loops=3),
-    Retrieval(neighbours=3),
-    Retrieval(neighbours=100),
-    Spatial(neighbours=3, max_distance=30),
-    Spatial(neighbours=100, max_distance=1e5),
+    Retrieval(neighbors=3),
+    Retrieval(neighbors=100),
+    Spatial(neighbors=3, max_distance=30),
+    Spatial(neighbors=100, max_distance=1e5),
 ]
 
 
@@ -137,15 +137,15 @@ def test_retrieval_keeps_sites_apart(kind: str) -> None:
     if kind != "uint8":
         shift = 40 if "signs" in kind else 0
         features = tuple(a_photo((f.descriptors.astype(np.float32) - shift) / 512) for f in features)
-    i, j = run(Retrieval(neighbours=3), photos, features).indices.T
+    i, j = run(Retrieval(neighbors=3), photos, features).indices.T
     assert np.mean(i % 3 == j % 3) > 0.95
     assert np.mean(np.abs(i // 3 - j // 3) <= 4) > 0.9
 
 
 def test_retrieval_counts_a_pair_that_either_names() -> None:
-    neighbours = 3
-    pairs = run(Retrieval(neighbours=neighbours), *walk(30)).indices
-    assert (np.bincount(pairs.ravel(), minlength=30) >= neighbours).all()
+    neighbors = 3
+    pairs = run(Retrieval(neighbors=neighbors), *walk(30)).indices
+    assert (np.bincount(pairs.ravel(), minlength=30) >= neighbors).all()
 
 
 def test_global_descriptors_are_exact_in_any_order() -> None:
@@ -182,8 +182,8 @@ def test_most_similar_is_what_sorting_finds(number: int, count: int, seed: int) 
 
 def test_spatial_distance_and_neighbors() -> None:
     photos, features = walk(10)  # 11.1 m apart
-    assert set(np.diff(run(Spatial(neighbours=50, max_distance=25), photos, features).indices).ravel()) == {1, 2}
-    few = run(Spatial(neighbours=2, max_distance=1e4), photos, features).indices
+    assert set(np.diff(run(Spatial(neighbors=50, max_distance=25), photos, features).indices).ravel()) == {1, 2}
+    few = run(Spatial(neighbors=2, max_distance=1e4), photos, features).indices
     assert len(few) == 9 + 2  # the ends reach one further
 
 
@@ -198,7 +198,7 @@ def test_spatial_crosses_the_date_line_and_ignores_heights() -> None:
 def test_spatial_takes_neighbors_in_name_where_places_are_equal() -> None:
     gps = np.tile([46.0, 7.0, 400.0], (40, 1))
     photos = Photos(tuple(f"{i}.jpg" for i in range(40)), (CAMERA,), np.zeros(40, int), gps)
-    pairs = run(Spatial(neighbours=4), photos, ()).indices
+    pairs = run(Spatial(neighbors=4), photos, ()).indices
     assert np.diff(pairs).max() <= 4
     assert {(i, i + 1) for i in range(39)} <= set(map(tuple, pairs.tolist()))
 
@@ -209,7 +209,7 @@ def test_spatial_without_positions() -> None:
     gps[3] = np.nan
     warnings: list[str] = []
     some = Photos(photos.names, photos.cameras, photos.camera_of, gps)
-    pairs = run(Spatial(neighbours=2), some, features, warn=warnings.append).indices.tolist()
+    pairs = run(Spatial(neighbors=2), some, features, warn=warnings.append).indices.tolist()
     assert all(pair in pairs for pair in ([1, 3], [2, 3], [3, 4], [3, 5])) and [3, 6] not in pairs
     assert len(warnings) == 1 and warnings[0].startswith("1 of 8 photos has no GPS position")
     none = Photos(photos.names, photos.cameras, photos.camera_of, np.full((8, 3), np.nan))
