@@ -1,6 +1,6 @@
 """The data of the dense half: views to measure in, depth maps, clouds and meshes.
 
-The convention is that of :mod:`diptych.stages.scene`: ``cam_from_world``, pixel centres at halves, depth is z.
+The convention is that of :mod:`diptych.stages.scene`: ``cam_from_world``, pixel centers at halves, depth is z.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Around(Generic[T]):
-    """The same thing of one photo and of its neighbours; a stage whose ``run`` takes one runs once per photo.
+    """The same thing of one photo and of its neighbors; a stage whose ``run`` takes one runs once per photo.
 
     Attributes:
         reference: of the photo itself.
-        sources: of the neighbours, best first.
+        sources: of the neighbors, best first.
     """
 
     reference: T
@@ -35,7 +35,7 @@ class Neighbors:
     """From which other photos the depth of each photo is to be found, and in which range.
 
     Attributes:
-        start: where the neighbours of photo i begin in the arrays below; they end at ``start[i + 1]``, shape (N + 1,).
+        start: where the neighbors of photo i begin in the arrays below; they end at ``start[i + 1]``, shape (N + 1,).
         source: photo indices, best first, shape (M,).
         shared: number of points of the sparse model that both photos see, shape (M,).
         angle: median triangulation angle of these points in degrees, shape (M,).
@@ -67,7 +67,7 @@ class Neighbors:
         return len(self.missing)
 
     def of(self, photo: int) -> np.ndarray:
-        """The neighbours of a photo, best first."""
+        """The neighbors of a photo, best first."""
         return self.source[self.start[photo] : self.start[photo + 1]]
 
 
@@ -105,7 +105,7 @@ class View:
 
     @property
     def center(self) -> np.ndarray:
-        """Camera centre in the world, shape (3,)."""
+        """Camera center in the world, shape (3,)."""
         return -self.rotation.T @ self.translation
 
 
@@ -117,7 +117,7 @@ class Reason(IntEnum):
     MASKED = 1
     """The mask hides it, or it lies outside the photo."""
     UNSEEN = 2
-    """No neighbour sees it."""
+    """No neighbor sees it."""
     UNTEXTURED = 3
     """It looks like everything around it."""
     DISAGREED = 4

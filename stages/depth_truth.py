@@ -44,7 +44,7 @@ class TrueView:
 
     @property
     def center(self) -> np.ndarray:
-        """Camera centre in the world, shape (3,)."""
+        """Camera center in the world, shape (3,)."""
         return -self.rotation.T @ self.translation
 
     @property

@@ -1,7 +1,7 @@
 """The data that flows between stages: frozen dataclasses over NumPy arrays.
 
 One convention holds everywhere, COLMAP's: ``x_cam = R x_world + t`` (``cam_from_world``), x right, y down, z forward;
-the centre of the top-left pixel is (0.5, 0.5); depth is z. Anything else is converted in :mod:`diptych.stages.formats`.
+the center of the top-left pixel is (0.5, 0.5); depth is z. Anything else is converted in :mod:`diptych.stages.formats`.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Photos:
         names: file names relative to the folder, sorted, with ``/`` between folders.
         cameras: the prior intrinsics; photos taken by one camera share one entry.
         camera_of: index into ``cameras`` of each photo, shape (N,).
-        gps: latitude and longitude in degrees and altitude in metres, NaN where unknown, shape (N, 3).
+        gps: latitude and longitude in degrees and altitude in meters, NaN where unknown, shape (N, 3).
     """
 
     names: tuple[str, ...]
@@ -361,7 +361,7 @@ class Scene:
 
     @property
     def centers(self) -> np.ndarray:
-        """Camera centres in the world, shape (N, 3)."""
+        """Camera centers in the world, shape (N, 3)."""
         return -np.einsum("nji,nj->ni", self.rotations, self.translations)
 
     def camera(self, photo: int) -> Camera:

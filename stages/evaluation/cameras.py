@@ -26,7 +26,7 @@ class Evaluation:
 
     Attributes:
         names: the N photos of the truth.
-        position_errors: distance of the camera centres from the truth after the robust similarity alignment, which
+        position_errors: distance of the camera centers from the truth after the robust similarity alignment, which
             leaves cameras aside that do not agree with the others, shape (N,).
         least_squares_position_errors: the same after the least-squares alignment to all registered cameras, shape (N,).
             Published tables on Strecha's scenes give the mean of these.

@@ -9,7 +9,7 @@ from ..geometry.projection import project, undistort
 from ..scene import Camera
 
 _EDGE = 1.05
-"""Depths of neighbouring pixels that differ by a larger factor belong to different surfaces."""
+"""Depths of neighboring pixels that differ by a larger factor belong to different surfaces."""
 
 _SAME_SHAPE = 0.002
 """Sizes whose sides have the same ratio but for this are taken to show the same photo."""
@@ -62,7 +62,7 @@ def _shrinking(truth: Camera, photo: Camera) -> np.ndarray:
 
 
 def _centers(camera: Camera) -> np.ndarray:
-    """Pixel centres row by row, shape (H W, 2)."""
+    """Pixel centers row by row, shape (H W, 2)."""
     x, y = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
     return np.stack([x, y], axis=-1).reshape(-1, 2)
 
@@ -76,7 +76,7 @@ def depths_at(depths: DepthMap, xy: np.ndarray) -> DepthMap:
     """A depth map read at given positions: the depth as :func:`depth_at`, of all else the nearest pixel.
 
     Args:
-        xy: positions in pixels, the centre of the top-left one at (0.5, 0.5), shape (H, W, 2).
+        xy: positions in pixels, the center of the top-left one at (0.5, 0.5), shape (H, W, 2).
     """
     depth = depth_at(depths.depth, xy)
     _, row, column = _nearest(depths.depth, xy)
@@ -98,7 +98,7 @@ def depth_at(depth: np.ndarray, xy: np.ndarray) -> np.ndarray:
 
     Args:
         depth: z, 0 for none, shape (H, W).
-        xy: positions in pixels, the centre of the top-left one at (0.5, 0.5), shape (..., 2).
+        xy: positions in pixels, the center of the top-left one at (0.5, 0.5), shape (..., 2).
     """
     height, width = depth.shape
     inside, row, column = _nearest(depth, xy)

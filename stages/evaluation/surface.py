@@ -36,7 +36,7 @@ _HIDDEN = 1e-4
 """A mesh hides what lies farther behind it than this share of the distance from the camera."""
 
 _HIDDEN_BY_PIXEL = 0.01
-"""So does a depth map, whose pixels are read at their centres only."""
+"""So does a depth map, whose pixels are read at their centers only."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """Bundle Adjustment in the Large (Agarwal et al. 2010): the text format of its problems.
 
 BAL's camera looks down -z with y up, and its pixels count from the principal point, y up. Here x keeps its sign while
-y and z of camera frame and image turn over. The format knows no image size: the principal point is put at the centre
+y and z of camera frame and image turn over. The format knows no image size: the principal point is put at the center
 of the smallest image, of even size, that holds every observation about it.
 """
 

@@ -1,7 +1,7 @@
 """Bundler files, version 0.3 (Snavely et al. 2006).
 
 A Bundler camera looks down its -z axis with y up, so two rows of a pose change sign. Pixels count from the principal
-point with y up; the principal point is the centre of the image, half the size in the convention here.
+point with y up; the principal point is the center of the image, half the size in the convention here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ HEADER = "# Bundle file v0.3"
 def write_bundler(scene: Scene, path: str | Path) -> None:
     """Write a scene as a Bundler file, and the names of its photos as ``list.txt`` beside it.
 
-    Bundler knows one focal length and two radial coefficients. A principal point off the centre is not stated, but
+    Bundler knows one focal length and two radial coefficients. A principal point off the center is not stated, but
     the observations are written relative to it, as COLMAP does.
 
     Raises:

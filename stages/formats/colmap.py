@@ -1,6 +1,6 @@
 """COLMAP models, binary and text: ``cameras``, ``images`` and ``points3D`` in one folder.
 
-A COLMAP model already speaks this project's convention (``cam_from_world``, pixel centres at 0.5), so nothing is
+A COLMAP model already speaks this project's convention (``cam_from_world``, pixel centers at 0.5), so nothing is
 turned or shifted here. Its rigs and frames are not read: ``images`` states every pose in full.
 """
 

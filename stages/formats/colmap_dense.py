@@ -6,7 +6,7 @@ Layout::
     sparse/{cameras,images,points3D}.bin        their pinhole cameras and poses, and the points that they see
     stereo/depth_maps/NAME.geometric.bin        z-depth, 0 where there is none
     stereo/normal_maps/NAME.geometric.bin       unit normals in the camera's frame, facing the camera
-    stereo/patch-match.cfg, stereo/fusion.cfg   the neighbours of each photo, and the photos to fuse
+    stereo/patch-match.cfg, stereo/fusion.cfg   the neighbors of each photo, and the photos to fuse
 
 A map is the text ``width&height&channels&`` and then float32, plane by plane, row by row.
 """

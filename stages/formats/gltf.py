@@ -2,8 +2,8 @@
 
 glTF's y points up and its z towards the viewer; here y points down and z away from the camera, so both change sign,
 which is a rotation: triangles keep their turn. Texture coordinates count from the top-left corner in both. Textures are
-sRGB in glTF but vertex colours are linear: they are converted, and written with 16 bits so that none is lost. A texture
-would be multiplied by the vertex colours, so a textured mesh is written without. Materials are unlit: photographs hold
+sRGB in glTF but vertex colors are linear: they are converted, and written with 16 bits so that none is lost. A texture
+would be multiplied by the vertex colors, so a textured mesh is written without. Materials are unlit: photographs hold
 their light.
 """
 
@@ -33,7 +33,7 @@ _OPAQUE = 65535
 
 
 def write_glb(mesh: Mesh, path: str | Path) -> None:
-    """Write a mesh with its normals, and its texture or else its vertex colours.
+    """Write a mesh with its normals, and its texture or else its vertex colors.
 
     glTF knows one texture coordinate a vertex, so vertices along the seams of a texture are written several times.
 
@@ -85,7 +85,7 @@ def write_glb(mesh: Mesh, path: str | Path) -> None:
 def read_glb(path: str | Path) -> Mesh:
     """Read the first triangles of a GLB file such as :func:`write_glb` makes: one mesh, in place, without sparse data.
 
-    A mesh without vertex colours is white.
+    A mesh without vertex colors is white.
 
     Raises:
         StageFailure: ``damaged-glb`` if it is no GLB file, ends early, or states its mesh in another way.

@@ -1,6 +1,6 @@
 """OBJ files (Wavefront): a mesh as text, with a material (MTL) and a texture (PNG) beside it.
 
-Texture coordinates count from the bottom-left corner in an OBJ file, so v turns over. Vertex colours follow the
+Texture coordinates count from the bottom-left corner in an OBJ file, so v turns over. Vertex colors follow the
 position, 0 to 1, as MeshLab and others read them.
 """
 
@@ -52,7 +52,7 @@ def write_obj(mesh: Mesh, path: str | Path) -> None:
 
 
 def read_obj(path: str | Path) -> Mesh:
-    """Read an OBJ file of triangles whose normals, if any, belong to the vertices; without colours it is white.
+    """Read an OBJ file of triangles whose normals, if any, belong to the vertices; without colors it is white.
 
     The texture is that of the first ``map_Kd`` of its material file.
 

@@ -1,4 +1,4 @@
-"""PLY files (Turk 1994): points with colours and normals, and triangles."""
+"""PLY files (Turk 1994): points with colors and normals, and triangles."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _fields(names: tuple[str, ...], columns: np.ndarray) -> list[tuple[str, str]
 def read_ply(path: str | Path) -> Ply:
     """Read the vertices and the faces of a PLY file, binary or ascii; other elements and properties are passed over.
 
-    Polygons are split into triangles around their first corner. Colours between 0 and 1 become 0 to 255.
+    Polygons are split into triangles around their first corner. Colors between 0 and 1 become 0 to 255.
 
     Raises:
         StageFailure: ``damaged-ply`` if it is no PLY file or ends early, ``mixed-polygons`` if its lists are not all
@@ -141,13 +141,13 @@ def read_ply(path: str | Path) -> Ply:
 
 
 def write_cloud_ply(cloud: Cloud, path: str | Path) -> None:
-    """Write a cloud with normals and colours, and for each point its ``views`` (ushort) and ``spread`` (float)."""
+    """Write a cloud with normals and colors, and for each point its ``views`` (ushort) and ``spread`` (float)."""
     scalars = {"views": cloud.views, "spread": cloud.spread}
     write_ply(path, cloud.points, cloud.colors, cloud.normals, scalars=scalars)
 
 
 def read_cloud_ply(path: str | Path) -> Cloud:
-    """Read a cloud; what the file does not state is zero, colours are white.
+    """Read a cloud; what the file does not state is zero, colors are white.
 
     Raises:
         StageFailure: as :func:`read_ply`.
@@ -164,12 +164,12 @@ def read_cloud_ply(path: str | Path) -> Cloud:
 
 
 def write_mesh_ply(mesh: Mesh, path: str | Path) -> None:
-    """Write a mesh with normals and colours of its vertices; PLY has no agreed way to state a texture."""
+    """Write a mesh with normals and colors of its vertices; PLY has no agreed way to state a texture."""
     write_ply(path, mesh.vertices, mesh.colors, mesh.normals, mesh.triangles)
 
 
 def read_mesh_ply(path: str | Path) -> Mesh:
-    """Read a mesh; without normals in the file they are zero, without colours it is white.
+    """Read a mesh; without normals in the file they are zero, without colors it is white.
 
     Raises:
         StageFailure: as :func:`read_ply`.
@@ -188,7 +188,7 @@ def _names(table: np.ndarray | None) -> tuple[str, ...]:
 
 
 def _scalar(table: np.ndarray, name: str) -> np.ndarray | None:
-    """A column that is neither a list nor part of position, normal or colour."""
+    """A column that is neither a list nor part of position, normal or color."""
     known = name in (*POSITION, *NORMAL, *COLOR) or name.startswith("length of ")
     column = None if known or table[name].ndim > 1 else table[name]
     return None if column is None else column.astype(column.dtype.newbyteorder("="))
@@ -284,10 +284,10 @@ def _check_lists(table: np.ndarray, lists: dict[str, int], element: _Element) ->
 
 
 def write_scene_ply(scene: Scene, path: str | Path, *, cameras: bool = False) -> None:
-    """Write the points of a scene with their colours, to look at.
+    """Write the points of a scene with their colors, to look at.
 
     Args:
-        cameras: draw each photo too, as a red pyramid from its centre along its view.
+        cameras: draw each photo too, as a red pyramid from its center along its view.
     """
     if not cameras or not len(scene.names):
         write_ply(path, scene.points, scene.colors)

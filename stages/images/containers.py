@@ -1,6 +1,6 @@
 """What an image file says of itself before it is decoded: format, size, orientation, EXIF, and whether it is whole.
 
-A cut-off JPEG still decodes, to a photo with a grey lower part, so wholeness is checked on the file's own structure:
+A cut-off JPEG still decodes, to a photo with a gray lower part, so wholeness is checked on the file's own structure:
 the markers of a JPEG up to its end, the chunks and checksums of a PNG, the strips and tiles a TIFF points to. That
 costs milliseconds and no decoding.
 """
@@ -27,8 +27,8 @@ _ORIENTATION = 274
 _TIFF_TYPES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 """Bytes a value of each TIFF type takes."""
 
-_TIFF_COLOURS = frozenset({0, 1, 2, 3, 6})
-"""Photometric interpretations: grey both ways, RGB, palette, YCbCr."""
+_TIFF_COLORS = frozenset({0, 1, 2, 3, 6})
+"""Photometric interpretations: gray both ways, RGB, palette, YCbCr."""
 
 # A damaged EXIF block is taken for what is left of it.
 warnings.filterwarnings("ignore", message="Corrupt EXIF data", module=r"PIL\.")
@@ -43,7 +43,7 @@ class Container:
         stored: width and height as stored, before the orientation is applied.
         orientation: EXIF orientation, 1 to 8.
         exif: the EXIF block, a small TIFF file of its own; empty for none.
-        alpha: whether there is an alpha channel or a transparent colour.
+        alpha: whether there is an alpha channel or a transparent color.
     """
 
     format: Literal["jpeg", "png", "tiff"]
@@ -159,8 +159,8 @@ def _png(encoded: bytes) -> Container:
         elif kind == b"IEND":
             break
         at = end + 4
-    width, height, _, colour = header
-    return _container("png", width, height, exif, alpha or colour in (4, 6))
+    width, height, _, color = header
+    return _container("png", width, height, exif, alpha or color in (4, 6))
 
 
 def _tiff(encoded: bytes) -> Container:
@@ -176,8 +176,8 @@ def _tiff(encoded: bytes) -> Container:
         raise ValueError(_cut(encoded))
     if any(kind != 1 for kind in _numbers(tags, 339)) or any(bits not in (1, 4, 8, 16) for bits in _numbers(tags, 258)):
         raise ValueError("has pixels that are neither 8 nor 16 bit integers")
-    if not set(_numbers(tags, 262)) <= _TIFF_COLOURS:
-        raise ValueError("is a TIFF in other colours than grey, palette, RGB or YCbCr")
+    if not set(_numbers(tags, 262)) <= _TIFF_COLORS:
+        raise ValueError("is a TIFF in other colors than gray, palette, RGB or YCbCr")
     return _container("tiff", *size, encoded, alpha=bool(_numbers(tags, 338)))
 
 

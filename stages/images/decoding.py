@@ -3,7 +3,7 @@
 The EXIF orientation is applied here and nowhere else: pixels, masks and the sizes of the prior cameras are those of
 the photo as a person sees it. Sixteen bits become eight by dropping low bits, and the range is judged by the brightest
 pixel: a photo whose values all fit into 10, 12 or 14 bits, as scientific cameras write them, is taken as such. An
-alpha channel is not part of the colours; it is the mask of a photo that has no mask of its own.
+alpha channel is not part of the colors; it is the mask of a photo that has no mask of its own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _FLIPS = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}
 
 
 def decode(photo: Photo) -> np.ndarray:
-    """The colours of a photo, RGB, uint8, shape (H, W, 3).
+    """The colors of a photo, RGB, uint8, shape (H, W, 3).
 
     Raises:
         StageFailure: ``unreadable-photo``.
@@ -93,7 +93,7 @@ def _open(encoded: np.ndarray) -> Container:
 
 
 def _read(encoded: np.ndarray, gray: bool = False) -> np.ndarray:
-    """Upright pixels as stored: 8 or 16 bit, grey, BGR or BGRA.
+    """Upright pixels as stored: 8 or 16 bit, gray, BGR or BGRA.
 
     With ``gray`` a JPEG gives only its brightness channel, which it stores as such.
     """

@@ -35,7 +35,7 @@ _WIDEST_RANGE = 1000.0
 
 
 class SharedPoints(Stage):
-    """Choose as neighbours those that see the same points at a good angle; take the depth range from the points.
+    """Choose as neighbors those that see the same points at a good angle; take the depth range from the points.
 
     A pair of photos scores, for every point that both see, a Gaussian of its triangulation angle about 5 degrees, 1
     degree wide below and 10 above (Yao et al. 2018, MVSNet), less where the photos show the point at different scales.
@@ -47,9 +47,9 @@ class SharedPoints(Stage):
     these points. Inverse depth is what parallax measures, so a share of it is a share of the pixels to search.
 
     Args:
-        count: most neighbours of a photo.
+        count: most neighbors of a photo.
         min_angle: degrees; a shared point seen at a smaller angle does not count.
-        min_points: shared points that neighbours need, and points that a photo needs for its range.
+        min_points: shared points that neighbors need, and points that a photo needs for its range.
         near, far: the range of every photo in units of the model, where it is known; 0 takes it from the points.
     """
 
@@ -63,7 +63,7 @@ class SharedPoints(Stage):
     far: float = 0.0
 
     def run(self, photos: Photos, sparse: Sparse) -> Neighbors:
-        """The neighbours and the depth range of every photo, or why it has none."""
+        """The neighbors and the depth range of every photo, or why it has none."""
         scene = sparse.scene
         index = {name: photo for photo, name in enumerate(photos.names)}
         photo_of = np.array([index[name] for name in scene.names], np.int64)
@@ -101,7 +101,7 @@ class SharedPoints(Stage):
         )
 
     def resized(self, sizes: Sizes) -> Sizes:
-        """Every photo may have as many neighbours as are wanted."""
+        """Every photo may have as many neighbors as are wanted."""
         return replace(sizes, neighbors=min(self.count, sizes.photos - 1))
 
     @staticmethod

@@ -52,7 +52,7 @@ def concatenated(clouds: tuple[Cloud, ...] | list[Cloud]) -> Cloud:
 
 
 def thinned(cloud: Cloud, voxel: float) -> Cloud:
-    """One point for each cell of a grid: the mean of position, normal and colour, the most views, the rms spread.
+    """One point for each cell of a grid: the mean of position, normal and color, the most views, the rms spread.
 
     The grid is fixed in the world and the points come in the order of its cells.
 

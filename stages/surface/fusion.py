@@ -1,6 +1,6 @@
 """From depth maps to points: what several views confirm, each surface point once.
 
-Every view is fused by a task of its own that sees only its neighbours, so who emits a point is decided by a rule that
+Every view is fused by a task of its own that sees only its neighbors, so who emits a point is decided by a rule that
 all of them follow: of the views that agree on it, the one that sees it at the finest ground resolution.
 """
 
@@ -27,14 +27,14 @@ _RESOLUTION_STEP = np.log(1.1)
 
 
 class ConsistentPoints(Stage):
-    """The points of a view that its neighbours confirm (Galliani et al. 2015; Schönberger et al. 2016).
+    """The points of a view that its neighbors confirm (Galliani et al. 2015; Schönberger et al. 2016).
 
-    A pixel's point is projected into a neighbour and from the surface there back again. The neighbour agrees if that
+    A pixel's point is projected into a neighbor and from the surface there back again. The neighbor agrees if that
     ends near the pixel and near its depth, and if both see the surface under about the same normal. Position, normal
-    and colour are means over the views that agree, weighted by their confidence.
+    and color are means over the views that agree, weighted by their confidence.
 
     Of the views that agree, the one with the finest ground resolution (depth / focal length) emits the point, the
-    others leave it out; on equal terms the order of the camera centres decides. A view leaves a point to another only
+    others leave it out; on equal terms the order of the camera centers decides. A view leaves a point to another only
     if that one's pixel there is confirmed by as many of the views at hand, so that no point falls between two views.
 
     Args:
@@ -264,7 +264,7 @@ def _agree(
 ):
     """Project points (N, 3) of an observer into a view, and from its surface there back into the observer.
 
-    Between the centres of four pixels inverse depth is interpolated, which is exact on planes; across a depth
+    Between the centers of four pixels inverse depth is interpolated, which is exact on planes; across a depth
     discontinuity that of the nearest pixel holds. Written are the flat index of the nearest pixel (N,), -1 where the
     view does not agree, and the view's surface in the world (N, 3).
     """

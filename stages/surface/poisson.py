@@ -47,7 +47,7 @@ class Poisson(Stage):
     min_component: int = 100
 
     def run(self, cloud: Cloud, context: Context) -> Mesh:
-        """Mesh a cloud; vertices take the colour of the nearest point.
+        """Mesh a cloud; vertices take the color of the nearest point.
 
         Raises:
             StageFailure: ``too-few-points``, or ``empty-mesh`` where nothing is left after trimming.

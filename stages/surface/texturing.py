@@ -21,10 +21,10 @@ _MARGIN = 2
 """Pixels of the photo that are kept around each chart, so that no seam shows when the texture is filtered."""
 
 _SWATCH = 4
-"""Side of the square of one colour that a triangle without a photo gets."""
+"""Side of the square of one color that a triangle without a photo gets."""
 
 _VOTES = 4
-"""So many times each triangle follows its neighbours."""
+"""So many times each triangle follows its neighbors."""
 
 _SMALLEST = 0.01
 """The least scale at which photos are cut."""
@@ -37,10 +37,10 @@ class TextureAtlas(Stage):
     """A texture cut out of the photographs, each triangle from the view that shows it best (Waechter et al. 2014).
 
     A view's score is the triangle's area in its image times the cosine to its normal; a triangle is seen if neither a
-    corner nor its middle is hidden. Then triangles follow their neighbours a few times where these agree on another
+    corner nor its middle is hidden. Then triangles follow their neighbors a few times where these agree on another
     view that sees them too, so pieces grow large. Connected triangles of one view are a chart: a rectangle of the
     photo as it is, so nothing is stretched and around a seam stands what the photo shows there. Exposure is not evened
-    out. Triangles in no photo have the mean colour of their corners.
+    out. Triangles in no photo have the mean color of their corners.
 
     Args:
         size: the longest side of the texture in pixels; charts are shrunk, all alike, until they fit.
@@ -142,7 +142,7 @@ def _inside(xy: np.ndarray, depth: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _unhidden(scene: Any, center: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Whether nothing lies between a camera centre and points of the surface."""
+    """Whether nothing lies between a camera center and points of the surface."""
     rays = np.concatenate([np.broadcast_to(center, points.shape), points - center], axis=1).astype(np.float32)
     return scene.cast_rays(open3d.core.Tensor(rays))["t_hit"].numpy() > 1 - _VISIBLE
 
@@ -161,7 +161,7 @@ def _neighbors(triangles: np.ndarray) -> np.ndarray:
 
 
 def _followed(scores: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
-    """The view of each triangle, -1 for none: the best, or one that two neighbours take and that is half as good."""
+    """The view of each triangle, -1 for none: the best, or one that two neighbors take and that is half as good."""
     every = np.arange(scores.shape[1])
     highest = scores.max(axis=0)
     best = np.where(highest > 0, scores.argmax(axis=0), -1)
@@ -180,7 +180,7 @@ class _Charts:
     Attributes:
         of: the chart of each triangle, shape (F,).
         corners: of the triangles, in pixels of the view, shape (F, 3, 2).
-        view: from which view each chart is cut, -1 for a swatch of one colour, shape (C,).
+        view: from which view each chart is cut, -1 for a swatch of one color, shape (C,).
         origin, size: top-left pixel, width and height of each chart, shape (C, 2).
     """
 

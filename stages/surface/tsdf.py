@@ -115,7 +115,7 @@ class Tsdf(Stage):
 class _Frame:
     """A view and its trusted depths as Open3D takes them.
 
-    It reads the depth of the pixel that a voxel's centre falls into, so centres at halves are right as they are.
+    It reads the depth of the pixel that a voxel's center falls into, so centers at halves are right as they are.
     """
 
     view: View

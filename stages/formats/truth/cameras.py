@@ -1,6 +1,6 @@
-"""Ground truth in the files of the data sets' own authors, recognised by its layout.
+"""Ground truth in the files of the data sets' own authors, recognized by its layout.
 
-Where the centre of the top-left pixel lies is seldom said. Middlebury's, Olsson's and the arrays are taken to count
+Where the center of the top-left pixel lies is seldom said. Middlebury's, Olsson's and the arrays are taken to count
 from 0; Olsson's own points lie within 0.001 px of SIFT keypoints counted so. Strecha's are taken to count from 0.5, as
 here: over the matches in fountain-P11 and Herz-Jesus-P8 the principal point that fits best is his own to 0.2 px.
 """
@@ -65,7 +65,7 @@ def read_truth(path: str | Path) -> Scene:
 
 
 def _strecha(files: Sequence[Path]) -> Scene:
-    """K row by row, three zeros, R camera to world, camera centre, width and height."""
+    """K row by row, three zeros, R camera to world, camera center, width and height."""
     numbers = np.array([path.read_text().split() for path in files], np.float64)
     to_world, centers = numbers[:, 12:21].reshape(-1, 3, 3), numbers[:, 21:24]
     rotations = np.swapaxes(to_world, 1, 2)
@@ -177,7 +177,7 @@ def _photographed(
     """A scene without points, of pinhole cameras; a slight skew is left out.
 
     Args:
-        first_pixel: both coordinates of the centre of the top-left pixel where the matrices come from.
+        first_pixel: both coordinates of the center of the top-left pixel where the matrices come from.
     """
     shift = 0.5 - first_pixel
     cameras = [

@@ -1,4 +1,4 @@
-"""True depth maps, masks and surfaces in the files of the data sets' own authors, recognised by their layout.
+"""True depth maps, masks and surfaces in the files of the data sets' own authors, recognized by their layout.
 
 Maps and surfaces are read when they are asked for; only cameras are read at once.
 """
@@ -30,7 +30,7 @@ def read_dense_truth(path: str | Path) -> DepthTruth:
     """Find what is known of the depth and the surfaces of a scene.
 
     Known are the folders named in :data:`LAYOUTS`, and :data:`FOLDERS` in them. Depth is z, in the unit of the true
-    cameras: metres, but millimetres for DTU and the baseline for a Middlebury pair.
+    cameras: meters, but millimeters for DTU and the baseline for a Middlebury pair.
 
     Raises:
         StageFailure: ``unknown-truth`` where none of the known layouts is there, ``damaged-truth`` if it cannot be
@@ -102,7 +102,7 @@ def _hololens(folder: Path) -> DepthTruth | None:
     if not (folder / "cameras.npz").is_file() or not (folder / "depth").is_dir():
         return None
     scene = read_truth(folder / "cameras.npz")
-    return DepthTruth(_views(scene, depths=lambda name: folder / "depth" / f"{Path(name).stem}.png", read=_millimetres))
+    return DepthTruth(_views(scene, depths=lambda name: folder / "depth" / f"{Path(name).stem}.png", read=_millimeters))
 
 
 def _dtu(folder: Path) -> DepthTruth | None:
@@ -142,7 +142,7 @@ def _arrays(folder: Path) -> DepthTruth | None:
 LAYOUTS: tuple[tuple[str, Callable[[Path], DepthTruth | None]], ...] = (
     ("this project's samples: images.txt with depth/NAME.png and mesh.ply", _rendered),
     ("ETH3D: dslr_calibration_undistorted/ with ground_truth_depth/dslr_images/ and scan_alignment.mlp", _eth3d),
-    ("HoloLens: cameras.npz with depth/NAME.png in millimetres", _hololens),
+    ("HoloLens: cameras.npz with depth/NAME.png in millimeters", _hololens),
     ("DTU: cameras.npz with mask/NAME.png", _dtu),
     ("arrays: depth.npz by photo, with cameras.npz beside it or ../protocol/FOLDER.npz", _arrays),
     ("Middlebury stereo: im0/im1 with disp0.pfm, view1/view5 or im2/im6 with disp1.png or disp2.png", read_stereo),
@@ -195,7 +195,7 @@ def _depth_png(file: Path) -> np.ndarray:
     return read_depth(file).astype(np.float32)
 
 
-def _millimetres(file: Path) -> np.ndarray:
+def _millimeters(file: Path) -> np.ndarray:
     with Image.open(file) as image:
         return np.asarray(image).astype(np.float32) / 1000
 

@@ -49,7 +49,7 @@ def read_stereo(folder: Path) -> DepthTruth | None:
 
     Depth is ``f / (d + doffs)`` in units of the baseline, for the left view and, where its disparity is there, the
     right one. ``f`` and the principal points are those of ``calib.txt`` if there is one, ``doffs`` their difference.
-    Otherwise f is :data:`FOCAL` times the longer side and the principal point the centre of both photos, which changes
+    Otherwise f is :data:`FOCAL` times the longer side and the principal point the center of both photos, which changes
     no disparity and no epipolar line.
 
     Returns:
@@ -90,7 +90,7 @@ def _only(folder: Path, pattern: str) -> Path | None:
 
 
 def _cameras(calibration: Path, width: int, height: int) -> tuple[Camera, Camera]:
-    """Both cameras; the file counts pixels from 0 at their centres, here they are counted from 0.5."""
+    """Both cameras; the file counts pixels from 0 at their centers, here they are counted from 0.5."""
     if not calibration.is_file():
         focal = FOCAL * max(width, height)
         camera = Camera("PINHOLE", width, height, (focal, focal, width / 2, height / 2), "guess")

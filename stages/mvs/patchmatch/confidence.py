@@ -18,7 +18,7 @@ by ``benchmarks/calibration.py``. On a scene left out of the fit the expected ca
 0.14 among leaves."""
 
 _FLAT, _SURE = 1.0, 0.85
-"""A patch with less variance of its grey values than the first may show noise alone; it counts only where the sources
+"""A patch with less variance of its gray values than the first may show noise alone; it counts only where the sources
 agree so well that the depth is very probably right."""
 
 _AT_THE_END = 0.01
@@ -29,7 +29,7 @@ class Judgement(NamedTuple):
     """What the sources say of the planes that were found.
 
     Attributes:
-        texture: variance of the grey values around a pixel, shape (H, W).
+        texture: variance of the gray values around a pixel, shape (H, W).
         parallax: pixels that a point moves in a source per unit of inverse depth, the largest, shape (H, W).
         mismatch: 1 - correlation with each source, :data:`WORST` where it does not see the pixel, shape (H, W, N).
         miss: pixels of the way there and back through the depth map of each source, shape (H, W, N); None without.

@@ -1,10 +1,10 @@
-"""The kernels of PatchMatch: how well the neighbours confirm a plane at a pixel, and the search for a better one.
+"""The kernels of PatchMatch: how well the neighbors confirm a plane at a pixel, and the search for a better one.
 
-A hypothesis at pixel (x, y) is a plane given as inverse depth: ``w`` at the pixel's centre and its slopes ``wx`` and
-``wy`` per pixel. Inverse depth is affine in the pixel on a plane, so a neighbour takes a hypothesis over by
+A hypothesis at pixel (x, y) is a plane given as inverse depth: ``w`` at the pixel's center and its slopes ``wx`` and
+``wy`` per pixel. Inverse depth is affine in the pixel on a plane, so a neighbor takes a hypothesis over by
 ``w + wx * dx + wy * dy``, and pixel (x, y) lies in a source view at ``A (x, y, 1) + b w``, up to scale.
 
-Pixels count from 0 at the centre of the first one here, as array indices do. Half of the pixels, as on a
+Pixels count from 0 at the center of the first one here, as array indices do. Half of the pixels, as on a
 checkerboard, are searched while the others stand still, so rows can be given to threads without changing a bit.
 """
 
@@ -44,8 +44,8 @@ class Patch(NamedTuple):
         dx, dy: their places relative to the middle, shape (SAMPLES,).
         weight: by distance from the middle, shape (SAMPLES,).
         radius: of the patch in pixels.
-        contrast: grey values of difference to the middle at which the weight of a pixel falls to 1/e.
-        noise: variance of the grey values that is no texture.
+        contrast: gray values of difference to the middle at which the weight of a pixel falls to 1/e.
+        noise: variance of the gray values that is no texture.
     """
 
     dx: np.ndarray
@@ -60,7 +60,7 @@ class Sources(NamedTuple):
     """The source views, one after the other in flat arrays.
 
     Attributes:
-        texels: the grey values of a pixel and of those to its right, below and both, a byte each, shape (T,).
+        texels: the gray values of a pixel and of those to its right, below and both, a byte each, shape (T,).
         allowed: whether a pixel of a source may be used, shape (T,).
         inverse: inverse depth of a pixel of a source, 0 where unknown; no elements to do without, shape (T,) or (0,).
         start: where each source begins, shape (N,).
@@ -127,7 +127,7 @@ class Search(NamedTuple):
 
 
 def _regions() -> tuple[np.ndarray, np.ndarray]:
-    """For each of eight regions around a pixel, all of the other colour, the places in it (Xu and Tao 2019)."""
+    """For each of eight regions around a pixel, all of the other color, the places in it (Xu and Tao 2019)."""
     near = [(0, 1), (-1, 2), (1, 2), (-2, 3), (2, 3), (-3, 4), (3, 4)]
     far = [(0, step) for step in range(3, 25, 2)]
     turns = ((1, 0, 0, 1), (1, 0, 0, -1), (0, 1, 1, 0), (0, -1, 1, 0))
@@ -180,7 +180,7 @@ def _look(gray, x, y, patch, weight, deviation):
 
 @njit(**_INLINE)
 def _mismatch(sources, j, x, y, w, wx, wy, patch, weight, deviation, variance):
-    """1 - weighted normalised cross-correlation of the patch with source j, seen through a plane."""
+    """1 - weighted normalized cross-correlation of the patch with source j, seen through a plane."""
     a, b = sources.there, sources.there_shift
     x0 = a[j, 0] * x + a[j, 1] * y + a[j, 2] + b[j, 0] * w
     y0 = a[j, 3] * x + a[j, 4] * y + a[j, 5] + b[j, 1] * w
@@ -203,7 +203,7 @@ def _mismatch(sources, j, x, y, w, wx, wy, patch, weight, deviation, variance):
             left, top = np.int32(column), np.int32(row)
             column -= _f(left)
             row -= _f(top)
-            # One gather fetches the four grey values to interpolate between.
+            # One gather fetches the four gray values to interpolate between.
             texel = sources.texels[np.uint32(start + top * width + left)]
             upper = _f(np.int32(texel & np.uint32(255)))
             lower = _f(np.int32((texel >> np.uint32(16)) & np.uint32(255)))
@@ -400,12 +400,12 @@ def _vary(field, x, y, w, wx, wy, attempt, search, radius, parallax):
 
 @njit(**_FAST)
 def sweep(first, last, edges, parity, field, sources, patch, search):
-    """Search once at every pixel of one colour, in the bands of rows from ``first`` to ``last``.
+    """Search once at every pixel of one color, in the bands of rows from ``first`` to ``last``.
 
     Args:
         edges: where bands of rows begin and end, shape (bands + 1,).
-        parity: 0 or 1, the colour.
-        field: changed in place, at the pixels of this colour only.
+        parity: 0 or 1, the color.
+        field: changed in place, at the pixels of this color only.
     """
     n, width = sources.start.shape[0], field.cost.shape[1]
     weight, deviation = np.empty(SAMPLES, np.float32), np.empty(SAMPLES, np.float32)

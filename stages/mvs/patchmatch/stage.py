@@ -1,4 +1,4 @@
-"""Depth by PatchMatch: slanted planes, passed on from pixel to pixel, that make the neighbours look like the view."""
+"""Depth by PatchMatch: slanted planes, passed on from pixel to pixel, that make the neighbors look like the view."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _COARSEST = 160
 """The search begins where the longer side of the view is at least so many pixels long, and not twice as many."""
 
 _CONTRAST, _NOISE = 18.0, 0.25
-"""Grey values: see :class:`~diptych.stages.mvs.patchmatch.kernels.Patch`."""
+"""Gray values: see :class:`~diptych.stages.mvs.patchmatch.kernels.Patch`."""
 
 _SAME = 0.1
 """Pixels: hypotheses that differ by less in every source are not compared twice."""
@@ -41,23 +41,23 @@ _FARTHEST_MISS = 3.0
 
 
 class PatchMatch(Stage):
-    """Search for every pixel the slanted plane through which the neighbours look most like the view around it.
+    """Search for every pixel the slanted plane through which the neighbors look most like the view around it.
 
     Multi-view PatchMatch stereo (Bleyer et al. 2011; Galliani et al. 2015) with weights for each pixel and source
     (Zheng et al. 2014; Schönberger et al. 2016), candidates chosen from regions on a checkerboard and coarse to fine
-    (Xu and Tao 2019, ACMM). Patches are compared by bilaterally weighted normalised cross-correlation.
+    (Xu and Tao 2019, ACMM). Patches are compared by bilaterally weighted normalized cross-correlation.
 
     Without depth maps to start from it searches from the coarsest size of the view to the finest. With them it starts
-    from those of this view, at the finest size, and holds to those of the neighbours: a point must find its way back
+    from those of this view, at the finest size, and holds to those of the neighbors: a point must find its way back
     through them. So a second node of this stage makes the depth maps of the first consistent, and any other stage of
     the slot can come first. A view whose map is empty is searched as without.
 
     Args:
-        sources: most neighbours to compare with; time grows with it.
+        sources: most neighbors to compare with; time grows with it.
         spacing: pixels between those of the 7x7 pixels of a patch. 1 follows edges, 2 needs less texture.
         coarse_sweeps: how often all pixels are searched at each of the coarser sizes.
         sweeps: how often at the finest.
-        consistency: what a pixel of distance, there and back through the neighbours' depth maps, costs beside the
+        consistency: what a pixel of distance, there and back through the neighbors' depth maps, costs beside the
             mismatch of 0 to 2.
         min_confidence: less confident pixels get a reason instead of a depth.
     """
@@ -75,7 +75,7 @@ class PatchMatch(Stage):
     min_confidence: float = 0.1
 
     def footprint(self, sizes: Sizes) -> int:
-        """Grey values, planes and what each source says of them, as measured."""
+        """Gray values, planes and what each source says of them, as measured."""
         return sizes.pixels * (160 + 20 * (1 + min(sizes.neighbors, self.sources)))
 
     def run(
@@ -85,7 +85,7 @@ class PatchMatch(Stage):
         view = views.reference
         usable = [i for i, source in enumerate(views.sources) if not source.missing][: self.sources]
         if view.missing or not usable or not view.mask.any():
-            return DepthMap.empty(view, view.missing or ("is masked everywhere" if usable else "has no neighbours"))
+            return DepthMap.empty(view, view.missing or ("is masked everywhere" if usable else "has no neighbors"))
         sources = [views.sources[i] for i in usable]
         with _Sweeper(self, view, int(rng.integers(1 << 31)), context) as sweeper:
             if depths is None or not depths.reference.depth.any():
@@ -114,7 +114,7 @@ class _Hypotheses(Protocol):
         ...
 
     def sweep(self, parity: int, search: Search) -> None:
-        """Search once at every pixel of one colour, 0 or 1."""
+        """Search once at every pixel of one color, 0 or 1."""
         ...
 
     def judge(self, search: Search) -> Judgement:

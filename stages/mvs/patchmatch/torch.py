@@ -3,7 +3,7 @@
 Functions do what their namesakes in :mod:`~.kernels` do, with the same random numbers and the same
 hypotheses in the same order. Results differ by rounding, and where rounding decides between two hypotheses.
 
-While one colour is searched the other stands still, so pixels can be taken in slabs, which bounds memory. Shapes are
+While one color is searched the other stands still, so pixels can be taken in slabs, which bounds memory. Shapes are
 of P pixels of a slab, N sources and T trials; a trial is a pixel, a plane through it and a source to look from.
 """
 
@@ -65,7 +65,7 @@ class OnDevice:
         self._cost[~self._mask] = torch.inf
 
     def sweep(self, parity: int, search: Search) -> None:
-        """Search once at every pixel of one colour."""
+        """Search once at every pixel of one color."""
         pixels = self._wanted()
         x, y = self._xy(pixels)
         for pixel in pixels[(x + y) % 2 == parity].split(_SLAB):
@@ -118,7 +118,7 @@ class OnDevice:
         return torch.where(inside, y * width + x, 0), inside
 
     def _search(self, pixel: Tensor, parallax: Tensor, search: Search) -> None:
-        """Search at some pixels of one colour."""
+        """Search at some pixels of one color."""
         looks, consistency = self._look(pixel), float(search.consistency)
         candidates, known = self._gather(pixel, search, parallax)
         tried, nearby = self._try_views(pixel, search)
@@ -294,7 +294,7 @@ def _project(a: Tensor, b: Tensor, xy: Tensor, w: Tensor) -> Tensor:
 
 
 def _mismatch(sources: _Sources, j: Tensor, looks: _Looks, of: Tensor, planes: Tensor, patch: _Patch) -> Tensor:
-    """1 - weighted normalised cross-correlation of each trial, shape (T,).
+    """1 - weighted normalized cross-correlation of each trial, shape (T,).
 
     Args:
         j: the source of each trial, shape (T,).
