@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..dense import View
-from ..scene import Camera
-from .patchmatch.kernels import Sources
+from ...dense import View
+from ...scene import Camera
+from .arrays import Sources
 
 
 @dataclass(frozen=True)
