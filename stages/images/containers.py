@@ -1,6 +1,6 @@
-"""What an image file says of itself before it is decoded: format, size, orientation, EXIF, and whether it is whole.
+"""The header of an image file, read without decoding it, and a check that the file is complete.
 
-A cut-off JPEG still decodes, to a photo with a gray lower part, so wholeness is checked on the file's own structure:
+A truncated JPEG still decodes, to a photo with a gray lower part, so completeness is checked on the file's structure:
 the markers of a JPEG up to its end, the chunks and checksums of a PNG, the strips and tiles a TIFF points to. That
 costs milliseconds and no decoding.
 """
@@ -30,13 +30,13 @@ _TIFF_TYPES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 
 _TIFF_COLORS = frozenset({0, 1, 2, 3, 6})
 """Photometric interpretations: gray both ways, RGB, palette, YCbCr."""
 
-# A damaged EXIF block is taken for what is left of it.
+# Of a damaged EXIF block the readable tags are used.
 warnings.filterwarnings("ignore", message="Corrupt EXIF data", module=r"PIL\.")
 
 
 @dataclass(frozen=True)
 class Container:
-    """The header of a whole image file.
+    """The header of a complete image file.
 
     Attributes:
         format: ``jpeg``, ``png`` or ``tiff``.
@@ -54,16 +54,16 @@ class Container:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height as a person sees the photo."""
+        """Width and height after the orientation is applied."""
         width, height = self.stored
         return (width, height) if self.orientation < 5 else (height, width)
 
 
 def read_container(encoded: bytes) -> Container:
-    """Read the header of a JPEG, PNG or TIFF file and check that the file is whole.
+    """Read the header of a JPEG, PNG or TIFF file and check that the file is complete.
 
     Raises:
-        ValueError: what is wrong, as the end of a sentence that starts with the file's name.
+        ValueError: the error, as the end of a sentence that starts with the file's name.
     """
     if not encoded:
         raise ValueError("is empty")
@@ -84,7 +84,7 @@ _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, st
 
 
 def read_tags(exif: bytes) -> Image.Exif:
-    """The tags of an EXIF block; those that can be read, if it is damaged."""
+    """The readable tags of an EXIF block."""
     tags = Image.Exif()
     try:
         tags.load(exif)
@@ -95,7 +95,7 @@ def read_tags(exif: bytes) -> Image.Exif:
 
 
 def read_directory(tags: Image.Exif, tag: int) -> dict[int, Any]:
-    """The tags of a directory that an EXIF block points to; none if it is not there or the pointer is damaged."""
+    """The tags of a directory that an EXIF block points to; empty if it is missing or damaged."""
     try:
         return tags.get_ifd(tag)
     except _DAMAGE:

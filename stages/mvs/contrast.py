@@ -1,4 +1,4 @@
-"""How much a photo shows about each of its pixels."""
+"""Local contrast of a photo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quick depth for a first look: semi-global matching over a plane sweep."""
+"""Fast depth maps by semi-global matching over a plane sweep."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ class Sgm(Stage):
     rectification: sources may stand anywhere, above or before the reference too, if points move between near and far.
 
     Args:
-        sources: how many of the neighbors are looked at, best first. Time grows with it; three place one pixel in a
-            hundred fewer within 1 % than four, one places ten fewer, and five are no better.
-        max_planes: most planes of a sweep, which bounds the memory: three bytes a plane for every fourth pixel.
-        min_confidence: a depth less probable than this is left out.
+        sources: number of neighbors that are matched, best first. Time grows with it; with three, one pixel in a
+            hundred fewer is right within 1 % than with four, with one ten fewer, and five are no better.
+        max_planes: most planes of a sweep; bounds the memory at three bytes a plane for every fourth pixel.
+        min_confidence: less confident depths are left out.
     """
 
     slot = "depths"
@@ -74,13 +74,13 @@ class Sgm(Stage):
             return DepthMap.empty(reference, "is hidden by its mask everywhere")
         usable = [view for view in views.sources if not view.missing and _moves(reference, view)]
         if not usable:
-            return DepthMap.empty(reference, "has no neighbor that sees the scene from another place")
+            return DepthMap.empty(reference, "has no neighbor with parallax")
         cv2.setNumThreads(context.threads)
         measured = _measure([reference, *usable[: self.sources]], self.max_planes, context.threads)
         return self._depth_map(reference, measured)
 
     def footprint(self, sizes: Sizes) -> int:
-        """The costs of the sweep, 4 bytes a pixel of every view, and 60 of what is measured; as measured."""
+        """As measured: the costs of the sweep, 4 bytes a pixel of every view, and 60 of the results."""
         return sizes.pixels * (3 * self.max_planes // 4 + 4 * (1 + sizes.neighbors) + 60)
 
     def _depth_map(self, view: View, measured: _Measured) -> DepthMap:
@@ -106,7 +106,7 @@ class Sgm(Stage):
 
 @dataclass(frozen=True, eq=False)
 class _Measured:
-    """What is known of every pixel, at full size.
+    """Result of the search at every pixel, at full size.
 
     Attributes:
         inverse: inverse depth, shape (H, W), like all that follow.
@@ -114,7 +114,7 @@ class _Measured:
         seen: whether any source shows the pixel.
         support: share of the neighborhood that lies on the pixel's plane, weighted by how well it correlates.
         ratio: cost of the best plane over that of the best one elsewhere.
-        off: pixels of parallax between the refined depth and the fitted plane.
+        residual: pixels of parallax between the refined depth and the fitted plane.
         precision: pixels of parallax that make 1 % of the depth.
     """
 
@@ -123,17 +123,17 @@ class _Measured:
     seen: np.ndarray
     support: np.ndarray
     ratio: np.ndarray
-    off: np.ndarray
+    residual: np.ndarray
     precision: np.ndarray
 
     def features(self) -> np.ndarray:
-        """What the confidence is a function of, shape (6, H, W)."""
+        """Features that the confidence is a logistic regression on, shape (6, H, W)."""
         features = (
             np.ones_like(self.support),
             self.support,
             np.log(self.support + 0.02),
             self.ratio,
-            np.log(self.off + 0.05),
+            np.log(self.residual + 0.05),
             np.log(np.clip(self.precision, 0.05, 2)),
         )
         return np.stack(features, dtype=np.float32)
@@ -144,7 +144,7 @@ class _Measured:
 
 
 def _moves(reference: View, source: View) -> bool:
-    """Whether a source sees points move by a pixel at least between the ends of the range."""
+    """Whether the parallax of a source over the depth range is at least a pixel."""
     projection = projections([reference, source], np.stack([reference.camera.matrix, source.camera.matrix]))[0]
     size = (reference.camera.width, reference.camera.height)
     return parallax(projection, size, reference.near, reference.far) >= 1
@@ -172,9 +172,9 @@ def _measure(views: Sequence[View], max_planes: int, threads: int) -> _Measured:
         score,
     )
     fitted, gradient, support = _smooth(refined, np.maximum(score, 0.01) ** 2, _LAST_FIT, pixel, threads)
-    off = np.abs(refined - fitted) / np.float32(pixel)
+    residual = np.abs(refined - fitted) / np.float32(pixel)
     precision = np.float32(0.01 / pixel) * fitted
-    return _Measured(fitted, gradient, score >= -1, support, ratio, off, precision)
+    return _Measured(fitted, gradient, score >= -1, support, ratio, residual, precision)
 
 
 def _sweep(views: Sequence[View], max_planes: int, threads: int) -> tuple[np.ndarray, np.ndarray, float]:
