@@ -210,9 +210,8 @@ def _keep(looks: Sequence[_Candidate], folder: Path, warn: Callable[[str], None]
             kept[look.content] = look
     if len(kept) < 2:
         only = f"Of {len(looks)} files in {folder}, {len(kept)} can be used"
-        reasons = [f"{skipped} damaged or of another kind"] * (skipped > 0) + [f"{copies} the copy of another"] * (
-            copies > 0
-        )
+        reasons = [f"{skipped} {'is' if skipped == 1 else 'are'} no complete image"] * (skipped > 0)
+        reasons += [f"{copies} {'is a copy' if copies == 1 else 'are copies'} of another"] * (copies > 0)
         raise StageFailure(
             "too-few-photos",
             f"{only}{': ' if reasons else ''}{' and '.join(reasons)}; a reconstruction needs two different photos.",
