@@ -23,7 +23,7 @@ from diptych.stages.depth_truth import TrueView
 from diptych.stages.formats.truth.dense import read_dense_truth
 from diptych.stages.mvs.neighbors import depth_range
 from diptych.stages.mvs.patchmatch import stage as patchmatch
-from diptych.stages.mvs.patchmatch.confidence import Judgement, depth_map
+from diptych.stages.mvs.patchmatch.confidence import PlaneScores, depth_map
 from diptych.stages.mvs.patchmatch.stage import PatchMatch
 from diptych.stages.scene import Camera
 from diptych.stages.stage import Context
@@ -71,9 +71,9 @@ def measure(scene: Path, width: int, sources: int) -> tuple[Samples, Samples]:
             start = None if before is None else around(i, before, neighbors)
             return stage.run(around(i, views, neighbors), np.random.default_rng(i), Context(), start)
 
-        with _judgements() as judged, ThreadPoolExecutor(2) as pool:
+        with _scores() as scored, ThreadPoolExecutor(2) as pool:
             maps = tuple(pool.map(one, range(len(views))))
-        turns.append(_samples([judged[id(view)] for view in views], depths))
+        turns.append(_samples([scored[id(view)] for view in views], depths))
     print(f"{scene.name}: {len(views)} views", flush=True)
     return turns[0], turns[1]
 
@@ -88,24 +88,24 @@ def read_scene(
 
 
 @contextmanager
-def _judgements() -> Iterator[dict[int, tuple[np.ndarray, Judgement]]]:
-    """Inverse depth and judgement of every view that is worked on meanwhile, by the view's id."""
-    judged = {}
+def _scores() -> Iterator[dict[int, tuple[np.ndarray, PlaneScores]]]:
+    """Inverse depth and scores of every view that is worked on meanwhile, by the view's id."""
+    scored = {}
 
-    def noting(view: View, planes: np.ndarray, judgement: Judgement, min_confidence: float) -> DepthMap:
-        judged[id(view)] = np.ascontiguousarray(planes[..., 0]), judgement
-        return depth_map(view, planes, judgement, min_confidence)
+    def noting(view: View, planes: np.ndarray, scores: PlaneScores, min_confidence: float) -> DepthMap:
+        scored[id(view)] = np.ascontiguousarray(planes[..., 0]), scores
+        return depth_map(view, planes, scores, min_confidence)
 
     with patch.object(patchmatch, "depth_map", noting):
-        yield judged
+        yield scored
 
 
-def _samples(judged: list[tuple[np.ndarray, Judgement]], depths: tuple[np.ndarray, ...]) -> Samples:
+def _samples(scored: list[tuple[np.ndarray, PlaneScores]], depths: tuple[np.ndarray, ...]) -> Samples:
     """Every second pixel of every second row of all views."""
     parts = []
-    for (inverse, judgement), true in zip(judged, depths, strict=True):
+    for (inverse, scores), true in zip(scored, depths, strict=True):
         right = (true > 0) & (np.abs(1 / inverse - true) < 0.01 * true)
-        every = judgement.features(inverse), right, judgement.confidence(inverse)
+        every = scores.features(inverse), right, scores.confidence(inverse)
         parts.append([each[::2, ::2].reshape(-1, *each.shape[2:]) for each in every])
     features, right, confidence = (np.concatenate(each) for each in zip(*parts, strict=True))
     return features, right, confidence

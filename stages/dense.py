@@ -1,6 +1,6 @@
-"""The data of the dense half: views to measure in, depth maps, clouds and meshes.
+"""Data of dense reconstruction: views, depth maps, clouds and meshes.
 
-The convention is that of :mod:`diptych.stages.scene`: ``cam_from_world``, pixel centres at halves, depth is z.
+The convention is that of :mod:`diptych.stages.scene`: ``cam_from_world``, pixel centers at halves, depth is z.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Around(Generic[T]):
-    """The same thing of one photo and of its neighbours; a stage whose ``run`` takes one runs once per photo.
+    """The values of one photo and of its neighbors; a stage whose ``run`` takes one runs once per photo.
 
     Attributes:
         reference: of the photo itself.
-        sources: of the neighbours, best first.
+        sources: of the neighbors, best first.
     """
 
     reference: T
@@ -32,15 +32,15 @@ class Around(Generic[T]):
 
 @dataclass(frozen=True, eq=False)
 class Neighbors:
-    """From which other photos the depth of each photo is to be found, and in which range.
+    """The neighbors and the depth range of each photo, for multi-view stereo.
 
     Attributes:
-        start: where the neighbours of photo i begin in the arrays below; they end at ``start[i + 1]``, shape (N + 1,).
+        start: where the neighbors of photo i begin in the arrays below; they end at ``start[i + 1]``, shape (N + 1,).
         source: photo indices, best first, shape (M,).
         shared: number of points of the sparse model that both photos see, shape (M,).
         angle: median triangulation angle of these points in degrees, shape (M,).
         near, far: depth range of each photo in units of the model, 0 where it has none, shape (N,).
-        missing: why a photo can have no depth; empty where it can.
+        missing: why a photo can have no depth; empty if it can.
     """
 
     start: np.ndarray
@@ -67,21 +67,21 @@ class Neighbors:
         return len(self.missing)
 
     def of(self, photo: int) -> np.ndarray:
-        """The neighbours of a photo, best first."""
+        """The neighbors of a photo, best first."""
         return self.source[self.start[photo] : self.start[photo + 1]]
 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A photo without distortion, in its place in the model.
+    """An undistorted photo with its pose in the model.
 
     Attributes:
         image: RGB, shape (H, W, 3).
         mask: whether a pixel may have a depth: it lies in the photo, and the photo's mask allows it, shape (H, W).
         camera: a PINHOLE camera of the size of the image.
         rotation, translation: ``cam_from_world``, shapes (3, 3) and (3,); meaningless where ``missing`` says why.
-        near, far: the range in which depth is to be sought.
-        missing: why no depth can be found in this view; empty where it can.
+        near, far: the depth range to search.
+        missing: why the view can have no depth; empty if it can.
     """
 
     image: np.ndarray
@@ -105,7 +105,7 @@ class View:
 
     @property
     def center(self) -> np.ndarray:
-        """Camera centre in the world, shape (3,)."""
+        """Camera center in the world, shape (3,)."""
         return -self.rotation.T @ self.translation
 
 
@@ -117,7 +117,7 @@ class Reason(IntEnum):
     MASKED = 1
     """The mask hides it, or it lies outside the photo."""
     UNSEEN = 2
-    """No neighbour sees it."""
+    """No neighbor sees it."""
     UNTEXTURED = 3
     """It looks like everything around it."""
     DISAGREED = 4
@@ -136,7 +136,7 @@ class DepthMap:
             shape (H, W, 3).
         confidence: estimated probability that the depth is right within 1 %, 0 where there is none, shape (H, W).
         reason: a :class:`Reason` for every pixel, shape (H, W).
-        missing: why the whole view has none; empty where it has.
+        missing: why the whole map is empty; empty text if it is not.
     """
 
     depth: np.ndarray
@@ -156,7 +156,7 @@ class DepthMap:
 
     @staticmethod
     def empty(view: View, why: str) -> DepthMap:
-        """A map of this view without any depth."""
+        """A map of this view without depth; ``why`` says the reason."""
         shape = view.mask.shape
         reason = np.where(view.mask, Reason.UNSEEN, Reason.MASKED)
         return DepthMap(np.zeros(shape), np.zeros((*shape, 3)), np.zeros(shape), reason, why)
@@ -170,8 +170,8 @@ class Cloud:
         points: positions in the world, shape (P, 3).
         normals: unit normals in the world, facing the cameras, shape (P, 3).
         colors: RGB, shape (P, 3).
-        views: how many views agree on the point, shape (P,).
-        spread: standard deviation of what these views say of its position, in units of the model, shape (P,).
+        views: number of views that agree on the point, shape (P,).
+        spread: standard deviation of the position over these views, in units of the model, shape (P,).
     """
 
     points: np.ndarray

@@ -1,4 +1,4 @@
-"""What is known beforehand of a scene's surfaces: true depth maps, masks of an object, a true mesh or scan."""
+"""Ground truth of a scene's surfaces: true depth maps, masks of an object, a true mesh or scan."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .scene import Camera, Scene
 
 @dataclass(frozen=True, eq=False)
 class TrueView:
-    """One photo of the truth. Its maps are read when they are asked for, and not kept.
+    """One photo of the truth. Its maps are read on each access and not kept.
 
     Attributes:
         name: of the photo.
         camera: a PINHOLE camera of the size of the maps.
         rotation, translation: ``cam_from_world``, shapes (3, 3) and (3,).
-        read_depth: gives the depth map, or none where only a mask is known.
-        read_mask: gives the mask, or none where all is of interest.
+        read_depth: reads the depth map; None where only a mask is known.
+        read_mask: reads the mask; None where there is none.
     """
 
     name: str
@@ -44,12 +44,12 @@ class TrueView:
 
     @property
     def center(self) -> np.ndarray:
-        """Camera centre in the world, shape (3,)."""
+        """Camera center in the world, shape (3,)."""
         return -self.rotation.T @ self.translation
 
     @property
     def depth(self) -> np.ndarray:
-        """True z in the truth's unit, 0 where it is not known, float32, shape (H, W).
+        """True z in the truth's unit, 0 where unknown, float32, shape (H, W).
 
         Raises:
             StageFailure: ``damaged-truth``.
@@ -74,13 +74,13 @@ class TrueView:
 
 @dataclass(frozen=True, eq=False)
 class TrueDepth:
-    """The true depth of one photo, read.
+    """The true depth map of one photo.
 
     Attributes:
         camera: a PINHOLE camera of the size of the map.
         rotation, translation: ``cam_from_world`` in the truth's world, shapes (3, 3) and (3,).
-        depth: z in the truth's unit, 0 where it is not known, shape (H, W).
-        missing: why nothing is known of this photo; empty where something is.
+        depth: z in the truth's unit, 0 where unknown, shape (H, W).
+        missing: why the photo has no true depth; empty where it has one.
     """
 
     camera: Camera
@@ -95,7 +95,7 @@ class TrueDepth:
 
     @staticmethod
     def unknown(why: str) -> TrueDepth:
-        """Of a photo whose depth the truth does not tell: a map of one pixel."""
+        """The value for a photo without true depth: a map of one pixel."""
         return TrueDepth(Camera("PINHOLE", 1, 1, (1, 1, 0.5, 0.5)), np.eye(3), np.zeros(3), np.zeros((1, 1)), why)
 
 
@@ -104,8 +104,8 @@ class DepthTruth:
     """The true surfaces of a scene.
 
     Attributes:
-        views: the photos of which something is known.
-        read_surface: gives the true surface as a mesh, or as the points (P, 3) of a scan; none where it is not known.
+        views: the photos with a true depth map or a mask.
+        read_surface: reads the true surface, a mesh or the points (P, 3) of a scan; None where it is unknown.
         baseline: distance between the two views of a rectified stereo pair, 0 for any other scene.
     """
 
@@ -115,24 +115,16 @@ class DepthTruth:
 
     @property
     def surface(self) -> Mesh | np.ndarray | None:
-        """The true surface, read anew each time; None where it is not known."""
+        """The true surface, read on each access; None where it is unknown."""
         return None if self.read_surface is None else self.read_surface()
 
     @property
     def scene(self) -> Scene:
         """The true cameras, without points."""
-        nothing = np.empty(0)
-        return Scene(
-            tuple(view.camera for view in self.views),
-            tuple(view.name for view in self.views),
-            np.arange(len(self.views)),
-            np.array([view.rotation for view in self.views]),
-            np.array([view.translation for view in self.views]),
-            nothing,
-            nothing,
-            nothing,
-            nothing,
-            nothing,
-            nothing,
-            nothing,
+        views = self.views
+        return Scene.of_cameras(
+            [view.camera for view in views],
+            [view.name for view in views],
+            np.array([view.rotation for view in views]),
+            np.array([view.translation for view in views]),
         )

@@ -1,11 +1,12 @@
 """The data that flows between stages: frozen dataclasses over NumPy arrays.
 
 One convention holds everywhere, COLMAP's: ``x_cam = R x_world + t`` (``cam_from_world``), x right, y down, z forward;
-the centre of the top-left pixel is (0.5, 0.5); depth is z. Anything else is converted in :mod:`diptych.stages.formats`.
+the center of the top-left pixel is (0.5, 0.5); depth is z. Anything else is converted in :mod:`diptych.stages.formats`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
@@ -36,8 +37,8 @@ class Camera:
         model: a key of :data:`CAMERA_MODELS`.
         width, height: image size in pixels.
         params: the model's parameters in its order; focal lengths and principal point in pixels.
-        focal: where the focal length comes from. ``calibrated`` intrinsics are trusted and held fixed by default;
-            those from ``exif`` or a ``guess`` are refined.
+        focal: origin of the focal length. ``calibrated`` intrinsics are fixed by default; those from ``exif`` or a
+            ``guess`` are refined.
 
     Raises:
         ValueError: unknown model, wrong number of parameters, a size or focal length that is not positive.
@@ -85,8 +86,8 @@ class Camera:
 class Photo:
     """One photograph as its file's bytes, with its mask if it has one.
 
-    Decoding lives in :mod:`diptych.stages.images.photos`. A photo carries no name and no calibration, so neither a
-    renamed file nor a new camera makes its features run again.
+    :mod:`diptych.stages.images.decoding` decodes it. A photo has no name and no calibration, so its cached features
+    stay valid if a file is renamed or a camera changes.
 
     Attributes:
         encoded: the bytes of the image file (JPEG, PNG, TIFF), shape (B,).
@@ -108,7 +109,7 @@ class Photos:
         names: file names relative to the folder, sorted, with ``/`` between folders.
         cameras: the prior intrinsics; photos taken by one camera share one entry.
         camera_of: index into ``cameras`` of each photo, shape (N,).
-        gps: latitude and longitude in degrees and altitude in metres, NaN where unknown, shape (N, 3).
+        gps: latitude and longitude in degrees and altitude in meters, NaN where unknown, shape (N, 3).
     """
 
     names: tuple[str, ...]
@@ -129,7 +130,7 @@ class Photos:
 
 @dataclass(frozen=True)
 class Pair(Generic[T]):
-    """The same thing of two photos; a stage whose ``run`` takes one runs once per pair."""
+    """The values of two photos; a stage whose ``run`` takes one runs once per pair."""
 
     first: T
     second: T
@@ -137,7 +138,7 @@ class Pair(Generic[T]):
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Which photos are to be matched.
+    """The pairs of photos to match.
 
     Attributes:
         indices: photo indices (i, j) with i < j, unique and sorted, shape (P, 2).
@@ -285,11 +286,11 @@ class Tracks:
 
 @dataclass(frozen=True, eq=False)
 class Patches:
-    """The surroundings of keypoints of one photo, all cut at one size, as a refiner compares them.
+    """Patches of one size around keypoints of a photo, for the refinement of their positions.
 
     Attributes:
         keypoint: index into the photo's features, ascending, shape (N,).
-        xy: pixel position of the middle of each patch, shape (N, 2).
+        xy: pixel position of the center of each patch, shape (N, 2).
         affine: from steps in the patch to pixels of the photo, shape (N, 2, 2).
         gray: brightness, shape (N, S, S).
     """
@@ -359,9 +360,18 @@ class Scene:
             obs_keypoint=(index, ("M",)),
         )
 
+    @staticmethod
+    def of_cameras(
+        cameras: Sequence[Camera], names: Sequence[str], rotations: np.ndarray, translations: np.ndarray
+    ) -> Scene:
+        """A scene without points; ``cameras`` holds one per photo, and equal ones are shared."""
+        distinct = tuple(dict.fromkeys(cameras))
+        camera_of = np.array([distinct.index(camera) for camera in cameras])
+        return Scene(distinct, tuple(names), camera_of, rotations, translations, *[np.empty(0)] * 7)
+
     @property
     def centers(self) -> np.ndarray:
-        """Camera centres in the world, shape (N, 3)."""
+        """Camera centers in the world, shape (N, 3)."""
         return -np.einsum("nji,nj->ni", self.rotations, self.translations)
 
     def camera(self, photo: int) -> Camera:
@@ -371,7 +381,7 @@ class Scene:
 
 @dataclass(frozen=True, eq=False)
 class Sparse:
-    """What structure from motion made of a collection: one model, or several where the photos fall apart.
+    """Result of structure from motion: one model, or several if the photos are not all connected.
 
     Attributes:
         models: largest first (by photos, then points).

@@ -1,4 +1,4 @@
-"""How far a scene is from the truth: camera positions, orientations, relative poses, and how well it fits itself."""
+"""Errors of a scene's cameras against the truth, and its reprojection errors."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ AUC_DEGREES = (0.1, 0.5, 1.0, 3.0, 5.0)
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What :func:`evaluate` measured. Lengths are in the truth's unit, angles in degrees, NaN where not registered.
+    """Result of :func:`evaluate`. Lengths are in the truth's unit, angles in degrees, NaN where not registered.
 
     Attributes:
         names: the N photos of the truth.
-        position_errors: distance of the camera centres from the truth after the robust similarity alignment, which
-            leaves cameras aside that do not agree with the others, shape (N,).
+        position_errors: distance of the camera centers from the truth after the robust similarity alignment, which
+            ignores outlier cameras, shape (N,).
         least_squares_position_errors: the same after the least-squares alignment to all registered cameras, shape (N,).
             Published tables on Strecha's scenes give the mean of these.
         rotation_errors: angle between the orientations after the robust alignment, shape (N,).
@@ -76,7 +76,7 @@ class Evaluation:
         return pose_auc(self.pair_errors, degrees)
 
     def as_dict(self) -> dict[str, float]:
-        """Every number by its name, for tables and JSON; NaN where it cannot be given."""
+        """All numbers by name, for tables and JSON; NaN where undefined."""
         robust, plain = _statistics(self.position_errors), _statistics(self.least_squares_position_errors)
         return {
             "registered": self.registered,
@@ -104,7 +104,7 @@ class Evaluation:
         ]
 
     def table(self) -> list[tuple[str, str]]:
-        """Lines to print: what, and its numbers in words."""
+        """Rows to print: label and text."""
         missing = (
             f" (not: {', '.join(self.missing[:5])}{', …' if len(self.missing) > 5 else ''})" if self.missing else ""
         )
@@ -124,12 +124,12 @@ class Evaluation:
 def evaluate(scene: Scene, truth: Scene) -> Evaluation:
     """Compare a scene with the truth.
 
-    Photos are matched by name; where no name agrees, by the file name without folders; where none of these does, by
-    the file name without its ending. Photos that the truth does not have are left out.
+    Photos are matched by name, else by the file name without folders, else by the file name without its suffix. Photos
+    that the truth does not have are left out.
 
     Raises:
         StageFailure: ``truth-mismatch`` if fewer than two photos of the scene are in the truth;
-            ``degenerate-alignment`` if the cameras of either all stand in one place.
+            ``degenerate-alignment`` if all cameras of either are at one place.
     """
     ours, theirs = common_photos(scene.names, truth.names)
     rotations, centers = scene.rotations[ours], scene.centers[ours]
@@ -154,7 +154,7 @@ def evaluate(scene: Scene, truth: Scene) -> Evaluation:
 
 
 def align_with_truth(scene: Scene, truth: Scene) -> Similarity:
-    """The similarity that brings a scene into the truth's world, by those of their cameras that agree.
+    """The robust similarity from the scene's world to the truth's.
 
     Raises:
         StageFailure: as :func:`evaluate`.

@@ -1,4 +1,4 @@
-"""How far the dense half of a reconstruction is from the truth: its depth maps, its cloud and its mesh."""
+"""Errors of depth maps, cloud and mesh against the truth."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from .surface import MaskEvaluation, SurfaceEvaluation, evaluate_surface, mask_c
 
 @dataclass(frozen=True, eq=False)
 class DenseEvaluation:
-    """What :func:`evaluate_dense` measured; lengths are in the truth's unit. What is not known is absent.
+    """Result of :func:`evaluate_dense`, lengths in the truth's unit; None for what cannot be evaluated.
 
     Attributes:
-        depths: of every view whose true depth is known, by the truth's name of it.
+        depths: of every view with a true depth map, by its name in the truth.
         disparities: of a rectified stereo pair, both views together.
         cloud, mesh: against the true surface.
         masks: of depth maps and cloud against the masks of an object.
@@ -37,11 +37,11 @@ class DenseEvaluation:
 
     @property
     def depth(self) -> DepthEvaluation:
-        """Of all views together, each true pixel counting the same."""
+        """Of all views together, over all true pixels."""
         return reduce(add, self.depths.values(), DepthEvaluation.none())
 
     def as_dict(self) -> dict[str, float]:
-        """Every number by its name, for tables and JSON; NaN where it cannot be given."""
+        """All numbers by name, for tables and JSON; NaN where undefined."""
         numbers = self.depth.as_dict() if self.depths else {}
         for part in (self.disparities, self.masks):
             numbers |= part.as_dict() if part else {}
@@ -54,7 +54,7 @@ class DenseEvaluation:
         return [{"photo": name, **each.as_dict()} for name, each in self.depths.items()]
 
     def table(self) -> list[tuple[str, str]]:
-        """Lines to print: what, and its numbers in words."""
+        """Rows to print: label and text."""
         lines = self.depth.table() if self.depths else []
         for part in (self.disparities, self.masks):
             lines += part.table() if part else []
@@ -73,12 +73,12 @@ def evaluate_dense(
 ) -> DenseEvaluation:
     """Compare depth maps, a cloud and a mesh with the truth.
 
-    A model is known up to a similarity. It is the one that aligns the model's cameras with the true ones, by
-    :func:`diptych.stages.geometry.alignment.align_cameras_robustly`: depths are multiplied by its scale, points are
-    moved by all of it, and nothing is fitted to the surfaces themselves. So errors of the cameras count too.
+    The similarity that aligns the model's cameras with the true ones
+    (:func:`diptych.stages.geometry.alignment.align_cameras_robustly`) scales the depths and transforms the points.
+    Nothing is fitted to the surfaces, so errors of the cameras count too.
 
-    A depth map is read where the pixels of the true one lie (:mod:`diptych.stages.evaluation.depth_resampling`). A true
-    view without a depth map counts as one that has no depth, but without any depth map none is compared. Surfaces are
+    A depth map is sampled at the pixels of the true one (:mod:`diptych.stages.evaluation.depth_resampling`). A true
+    view without a depth map counts as having no depth, but without any depth map none is compared. Surfaces are
     compared at 0.25, 0.5, 1 and 2 % of the median true depth. Views and maps are read one at a time.
 
     Args:
@@ -133,7 +133,7 @@ def evaluate_dense(
 def _in_truth(
     scene: Scene, true: TrueView, name: str, views: Mapping[str, View], depths: Mapping[str, DepthMap], scale: float
 ) -> DepthMap:
-    """The depth map of a photo at the pixels and in the unit of the truth; an empty one where there is none."""
+    """The depth map of a photo at the truth's pixels and in its unit; empty if there is none."""
     if name not in views or name not in depths:
         nothing = np.zeros(true.shape)
         return DepthMap(nothing, np.zeros((*true.shape, 3)), nothing, nothing, "has no depth map")

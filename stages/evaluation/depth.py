@@ -1,6 +1,6 @@
-"""How far depth maps are from the truth, and whether their confidence tells it.
+"""Errors of depth maps against the truth, and the calibration of their confidence.
 
-An evaluation is a table of counts, so those of views add up to that of the set, and nothing is kept per pixel.
+An evaluation is a histogram: evaluations of views can be added, and nothing is kept per pixel.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ from ..dense import DepthMap
 from ..depth_truth import TrueView
 
 THRESHOLDS = (0.0025, 0.005, 0.01, 0.02)
-"""Relative depth errors below which shares of the true pixels are given."""
+"""Relative depth errors for which the share of true pixels below is given."""
 
 REMOVED = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9)
-"""Shares of the pixels, least confident first, without which the error is given."""
+"""Shares of the pixels, least confident first, that are removed for the sparsification curve."""
 
 BAD_PIXELS = (0.5, 1.0, 2.0)
 """Disparity errors in pixels above which a pixel counts as bad, as in Middlebury's tables."""
 
 _LEVELS = 100
-"""Steps of confidence that are told apart."""
+"""Bins of confidence."""
 
 _FINEST, _COARSEST, _STEPS = -14, 7, 32
 _EDGES = 0.01 * 2.0 ** (np.arange(_FINEST * _STEPS, _COARSEST * _STEPS + 1) / _STEPS)
-"""Relative errors between which pixels are counted, in steps of 2 %; all of THRESHOLDS are among them."""
+"""Bin edges of the relative error, in steps of 2 %, with all of THRESHOLDS among them."""
 
 _CORRECT = 0.01
-"""The relative error that confidence speaks of."""
+"""The relative error below which a depth counts as correct; confidence is the probability of that."""
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """What is right within 1 % among the pixels of like confidence.
+    """Share of correct pixels by confidence.
 
     Attributes:
         confidence: mean of each bin, shape (B,).
-        correct: share of its pixels within 1 %, shape (B,).
+        correct: share of its pixels right within 1 %, shape (B,).
         pixels: number of its pixels, shape (B,).
     """
 
@@ -62,12 +62,12 @@ class Calibration:
 
 @dataclass(frozen=True, eq=False)
 class DepthEvaluation:
-    """Errors of the depth maps of one view or of several; those of several views are added with ``+``.
+    """Errors of the depth maps of one view or of several; add those of views with ``+``.
 
     Attributes:
-        true: number of pixels whose true depth is known.
-        counts: how many of them have a depth, by their confidence and their relative error. The first row counts those
-            without a stated confidence.
+        true: number of pixels with a true depth.
+        counts: number of these with a depth, by confidence and relative error. The first row counts those without a
+            stated confidence.
         confidences: sum of the confidence in each row of ``counts``.
     """
 
@@ -84,7 +84,7 @@ class DepthEvaluation:
 
     @staticmethod
     def none() -> DepthEvaluation:
-        """Of no view at all."""
+        """The evaluation of no view."""
         return DepthEvaluation(0, np.zeros((_LEVELS + 1, len(_EDGES) + 1)), np.zeros(_LEVELS + 1))
 
     @property
@@ -98,7 +98,7 @@ class DepthEvaluation:
         return self.covered / self.true if self.true else float("nan")
 
     def within(self, threshold: float) -> float:
-        """Share of all true pixels whose relative depth error is below one of :data:`THRESHOLDS`; none counts as wrong.
+        """Share of all true pixels with a relative depth error below one of :data:`THRESHOLDS`.
 
         Raises:
             ValueError: another threshold.
@@ -115,7 +115,7 @@ class DepthEvaluation:
         return _median(self.counts.sum(axis=0))
 
     def calibration(self, bins: int = 10) -> Calibration:
-        """Confidence against truth in bins of equal width; bins without pixels are left out.
+        """Reliability diagram in bins of equal width; empty bins are left out.
 
         Args:
             bins: a divisor of 100.
@@ -129,7 +129,7 @@ class DepthEvaluation:
     def sparsification(self, removed: tuple[float, ...] = REMOVED) -> np.ndarray:
         """Share of pixels wrong by more than 1 % among those left when the least confident are removed.
 
-        Pixels of the same step of confidence go in equal parts. NaN where no confidence is stated.
+        Of the pixels in one confidence bin, an equal part is removed of each error. NaN without confidences.
         """
         return self._wrong_of_rest(np.array(removed), self.counts[1:])
 
@@ -137,8 +137,7 @@ class DepthEvaluation:
     def sparsification_error(self) -> float:
         """Area between the sparsification curve and that of an oracle, which removes the wrong pixels first.
 
-        0 says that confidence orders pixels as well as can be (Ilg et al. 2018); with the same share of wrong pixels,
-        less is better.
+        0 if confidence orders pixels perfectly (Ilg et al. 2018). Compare only at the same share of wrong pixels.
         """
         removed = np.arange(100) / 100
         curve = self._wrong_of_rest(removed, self.counts[1:])
@@ -146,7 +145,7 @@ class DepthEvaluation:
         return float(np.mean(curve - oracle))
 
     def as_dict(self) -> dict[str, float]:
-        """Every number by its name, for tables and JSON; NaN where it cannot be given."""
+        """All numbers by name, for tables and JSON; NaN where undefined."""
         return {
             "true_pixels": self.true,
             "coverage": self.coverage,
@@ -158,7 +157,7 @@ class DepthEvaluation:
         }
 
     def table(self) -> list[tuple[str, str]]:
-        """Lines to print: what, and its numbers in words."""
+        """Rows to print: label and text."""
         lines = [
             ("true depth", f"{self.true} pixels, {_percent(self.coverage)} of them with a depth"),
             ("depth within, of all true pixels", _shares(map(self.within, THRESHOLDS))),
@@ -183,7 +182,7 @@ class DepthEvaluation:
 
     @staticmethod
     def _wrong_of_rest(removed: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Share of wrong pixels in what is left of rows, worst first, without their first part."""
+        """Share of wrong pixels among those left when a part of the rows, worst first, is removed."""
         pixels, wrong = rows.sum(axis=1), rows[:, _column(_CORRECT) :].sum(axis=1)
         if not pixels.sum():
             return np.full(len(removed), np.nan)
@@ -258,7 +257,7 @@ class DisparityEvaluation:
         return _ratio(self.total, self.covered)
 
     def as_dict(self) -> dict[str, float]:
-        """Every number by its name, for tables and JSON; NaN where it cannot be given."""
+        """All numbers by name, for tables and JSON; NaN where undefined."""
         return {
             **{f"bad_{px:g}_px": share for px, share in zip(BAD_PIXELS, self.bad, strict=True)},
             **{f"bad_{px:g}_px_of_covered": share for px, share in zip(BAD_PIXELS, self.bad_of_covered, strict=True)},
@@ -266,7 +265,7 @@ class DisparityEvaluation:
         }
 
     def table(self) -> list[tuple[str, str]]:
-        """Lines to print: what, and its numbers in words."""
+        """Rows to print: label and text."""
 
         def text(shares: tuple[float, ...]) -> str:
             return ", ".join(f"{_percent(share)} over {px:g} px" for px, share in zip(BAD_PIXELS, shares, strict=True))

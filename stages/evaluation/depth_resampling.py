@@ -1,4 +1,4 @@
-"""Depth maps at other pixels than their own, as when the truth has another size or other intrinsics."""
+"""Resample depth maps, for a truth of another size or with other intrinsics."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from ..geometry.projection import project, undistort
 from ..scene import Camera
 
 _EDGE = 1.05
-"""Depths of neighbouring pixels that differ by a larger factor belong to different surfaces."""
+"""Depths of neighboring pixels that differ by a larger factor belong to different surfaces."""
 
 _SAME_SHAPE = 0.002
-"""Sizes whose sides have the same ratio but for this are taken to show the same photo."""
+"""Images whose aspect ratios differ by less show the same photo at two sizes."""
 
 
 def where_in_view(truth: Camera, photo: Camera, view: Camera) -> np.ndarray:
     """Where the pixels of a true map lie in an estimated view of the same photo, shape (H, W, 2).
 
-    If the sizes of both are alike but for a factor, a pixel of the truth is the same place in the photo, and the
-    estimated distortion says where that lies in the view: an error of the estimated focal length then moves no pixel.
-    Else the truth was undistorted to a picture of its own; then the directions of the two true and estimated pinhole
-    cameras are taken to be the same.
+    If both have the same aspect ratio, a pixel of the truth is the same place in the photo, and the estimated
+    distortion leads from there to the view: an error of the estimated focal length then moves no pixel. Otherwise the
+    truth was undistorted to an image of its own; then rays of the true and the estimated pinhole camera are taken to be
+    the same.
 
     Args:
         truth: a PINHOLE camera of the size of the true map.
@@ -29,15 +29,15 @@ def where_in_view(truth: Camera, photo: Camera, view: Camera) -> np.ndarray:
         view: a PINHOLE camera of the size of the estimated map.
     """
     pixels = _centers(truth)
-    if _alike(truth, photo):
-        directions = undistort(photo, pixels / _shrinking(truth, photo))
+    if _same_aspect(truth, photo):
+        directions = undistort(photo, pixels / _scale(truth, photo))
     else:
         directions = _directions(truth, pixels)
     return (directions * view.focal_lengths + view.principal_point).reshape(truth.height, truth.width, 2)
 
 
 def where_in_truth(view: Camera, photo: Camera, truth: Camera) -> np.ndarray:
-    """Where the pixels of a view lie in the true map of the same photo, shape (H, W, 2): :func:`where_in_view` back."""
+    """Where the pixels of a view lie in the true map, shape (H, W, 2): the inverse of :func:`where_in_view`."""
     directions = _directions(view, _centers(view))
     seen = project(photo, np.column_stack([directions, np.ones(len(directions))]))
     return in_truth(photo, truth, seen).reshape(view.height, view.width, 2)
@@ -45,24 +45,24 @@ def where_in_truth(view: Camera, photo: Camera, truth: Camera) -> np.ndarray:
 
 def in_truth(photo: Camera, truth: Camera, pixels: np.ndarray) -> np.ndarray:
     """Where pixels of a photo lie in its true map, shape (N, 2); see :func:`where_in_view`."""
-    if _alike(truth, photo):
-        return pixels * _shrinking(truth, photo)
+    if _same_aspect(truth, photo):
+        return pixels * _scale(truth, photo)
     return undistort(photo, pixels) * truth.focal_lengths + truth.principal_point
 
 
-def _alike(truth: Camera, photo: Camera) -> bool:
-    """Whether both have the same picture, but for its size."""
-    x, y = _shrinking(truth, photo)
+def _same_aspect(truth: Camera, photo: Camera) -> bool:
+    """Whether both show the same image, up to its size."""
+    x, y = _scale(truth, photo)
     return abs(x / y - 1) < _SAME_SHAPE
 
 
-def _shrinking(truth: Camera, photo: Camera) -> np.ndarray:
+def _scale(truth: Camera, photo: Camera) -> np.ndarray:
     """Size of the true map relative to the photo, by x and y."""
     return np.array([truth.width / photo.width, truth.height / photo.height])
 
 
 def _centers(camera: Camera) -> np.ndarray:
-    """Pixel centres row by row, shape (H W, 2)."""
+    """Pixel centers row by row, shape (H W, 2)."""
     x, y = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
     return np.stack([x, y], axis=-1).reshape(-1, 2)
 
@@ -73,10 +73,10 @@ def _directions(pinhole: Camera, pixels: np.ndarray) -> np.ndarray:
 
 
 def depths_at(depths: DepthMap, xy: np.ndarray) -> DepthMap:
-    """A depth map read at given positions: the depth as :func:`depth_at`, of all else the nearest pixel.
+    """A depth map sampled at positions: the depth by :func:`depth_at`, all else from the nearest pixel.
 
     Args:
-        xy: positions in pixels, the centre of the top-left one at (0.5, 0.5), shape (H, W, 2).
+        xy: positions in pixels, the center of the top-left one at (0.5, 0.5), shape (H, W, 2).
     """
     depth = depth_at(depths.depth, xy)
     _, row, column = _nearest(depths.depth, xy)
@@ -91,14 +91,14 @@ def depths_at(depths: DepthMap, xy: np.ndarray) -> DepthMap:
 
 
 def depth_at(depth: np.ndarray, xy: np.ndarray) -> np.ndarray:
-    """Depth read at given positions, 0 where there is none and outside, shape (...).
+    """Depth sampled at positions, 0 where there is none and outside, shape (...).
 
-    Inverse depth is interpolated bilinearly, which is exact on a plane, where the four pixels around a position lie on
-    one surface; elsewhere the nearest pixel counts.
+    Inverse depth is interpolated bilinearly, which is exact on a plane, if the four pixels around a position lie on one
+    surface; otherwise the nearest pixel is taken.
 
     Args:
         depth: z, 0 for none, shape (H, W).
-        xy: positions in pixels, the centre of the top-left one at (0.5, 0.5), shape (..., 2).
+        xy: positions in pixels, the center of the top-left one at (0.5, 0.5), shape (..., 2).
     """
     height, width = depth.shape
     inside, row, column = _nearest(depth, xy)

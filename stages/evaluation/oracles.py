@@ -1,4 +1,4 @@
-"""Oracles: the truth in the place of a stage, to find out which stage costs the accuracy."""
+"""Oracles: the truth in place of a stage, to find out which stage loses accuracy."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from .truth import posed
 class TrueMatches(Stage):
     """Keypoints that show the same point of the true surface.
 
-    A keypoint is lifted by its true depth and projected into the other photo, where that point must be visible; the
-    nearest keypoint there is its match, if the same holds the other way round. What a model loses beside these matches
-    is lost by the matcher; what it still lacks, the detector did not find or place well.
+    A keypoint is unprojected by its true depth and projected into the other photo, where the point must be visible; the
+    nearest keypoint there is its match, if the same holds in the other direction. The difference from a run with these
+    matches is the loss of the matcher; what is still missing is the loss of the detector.
 
-    Where the truth is of a picture of another shape than the photo, undistorted for one, the photo's camera as it is
-    given leads from one to the other: then it should be calibrated.
+    If the true map has another aspect ratio than the photo, such as an undistorted one, the photo's given camera maps
+    between them: then it should be calibrated.
 
     Args:
         max_error: largest distance of a keypoint from the projection of the other one, in pixels of the photo.
@@ -49,7 +49,7 @@ class TrueMatches(Stage):
         """Matches, the most alike first; at most one of each keypoint.
 
         Raises:
-            StageFailure: ``no-truth`` where the true depth of a photo is not known; ``different-descriptors``.
+            StageFailure: ``no-truth`` if a photo has no true depth; ``different-descriptors``.
         """
         descriptors = comparable(features)
         for photo, truth in ((name.first, true_depths.first), (name.second, true_depths.second)):
@@ -67,7 +67,7 @@ class TrueMatches(Stage):
         return sorted_matches(*descriptors, np.column_stack([mutual, forward[mutual]]), np.inf)
 
     def _nearest(self, one: _Seen, other: _Seen) -> np.ndarray:
-        """For each keypoint of one photo that of the other nearest to where its point is visible there, else -1."""
+        """The keypoint of the other photo nearest to each visible projected point, else -1, shape (N,)."""
         at, z = one.points_in(other.truth)
         surface = depth_at(other.truth.depth, at)
         visible = np.flatnonzero((surface > 0) & (abs(z - surface) <= self.max_depth_error * surface))
@@ -99,9 +99,9 @@ class _Seen:
         return _Seen(truth, xy, camera.width / truth.camera.width)
 
     def points_in(self, there: TrueDepth) -> tuple[np.ndarray, np.ndarray]:
-        """Where the points under the keypoints lie in another map (N, 2), and their z there (N,).
+        """Positions of the keypoints' points in another map (N, 2), and their z there (N,).
 
-        A point behind that camera is at infinity, and so is one whose depth is not known.
+        The position is infinite behind that camera or without a depth.
         """
         camera = self.truth.camera
         rays = np.column_stack([(self.xy - camera.principal_point) / camera.focal_lengths, np.ones(len(self.xy))])
@@ -114,8 +114,8 @@ class _Seen:
 class TruePoses(Stage):
     """The true cameras and poses, with points triangulated from the tracks as by ``TriangulateKnownPoses``.
 
-    What a model loses beside this one is lost by the mapper. The true intrinsics are used with the poses, so they must
-    be those of the photos as they are given.
+    The difference from a run with these poses is the loss of the mapper. The true intrinsics are used too, so they must
+    belong to the photos as given.
 
     Args:
         max_error: largest reprojection error in pixels of an observation that is used.
@@ -135,14 +135,14 @@ class TruePoses(Stage):
             StageFailure: ``no-known-pose`` where there is none.
         """
         true = {name: true_cameras.camera(i) for i, name in enumerate(true_cameras.names)}
-        why = {name: _misfit(photos.camera(i), true.get(name)) for i, name in enumerate(photos.names)}
+        why = {name: _mismatch(photos.camera(i), true.get(name)) for i, name in enumerate(photos.names)}
         fitting = np.array([i for i, name in enumerate(true_cameras.names) if why.get(name) == ""], np.int64)
         known = posed(true_cameras, fitting, [true_cameras.names[i] for i in fitting])
         model = triangulate_known(known, photos, features, tracks, self.max_error, self.min_angle)
         return Sparse((model,), tuple((name, reason) for name, reason in why.items() if reason))
 
 
-def _misfit(photo: Camera, true: Camera | None) -> str:
+def _mismatch(photo: Camera, true: Camera | None) -> str:
     """Why a true camera cannot stand for that of a photo; empty where it can."""
     if true is None:
         return "is not in the truth"
@@ -153,10 +153,10 @@ def _misfit(photo: Camera, true: Camera | None) -> str:
 class TrueDepths(Stage):
     """The true depth map of each view, in the unit of the run's model.
 
-    The truth's unit is turned into the model's by the similarity that aligns their cameras, as
-    :func:`diptych.stages.evaluation.dense.evaluate_dense` does; so this also works behind a mapper, whose error of
-    scale then is the only one. A pixel of the view takes the depth of the same place in the photo; normals are those of
-    planes fitted to the depth. The range that the view says to search is not regarded: nothing is searched.
+    Depths are scaled to the model's unit by the similarity that aligns the cameras, as in
+    :func:`diptych.stages.evaluation.dense.evaluate_dense`; so this also works after a mapper, with its error of scale.
+    A pixel of the view takes the depth of the same place in the photo; normals are those of planes fitted to the depth.
+    The depth range of the view is ignored.
     """
 
     slot = "depths"
@@ -182,5 +182,5 @@ class TrueDepths(Stage):
         return DepthMap(depth, normals_from_depth(depth, views.camera), known, reason)
 
     def footprint(self, sizes: Sizes) -> int:
-        """Measured, without the true map itself."""
+        """As measured, without the true map itself."""
         return 300 * sizes.pixels

@@ -1,14 +1,12 @@
-"""How far a cloud or a mesh is from the true surface: accuracy, completeness and F-score (Schöps et al. 2017).
+"""Accuracy, completeness and F-score of a cloud or mesh against the true surface (Schöps et al. 2017).
 
 As in ETH3D's evaluation, the shares are taken in cubic voxels first and averaged over the voxels that hold a point, so
-that a place counts by its extent and not by how densely it is sampled. Parts that nobody could measure are left out:
+that the density of the samples does not matter. Parts that cannot be measured are left out:
 
 - An estimated point farther from the truth than the threshold counts as wrong only in observed free space, where at
-  least one true camera looks at it and no true surface is in front of it. Behind surfaces and outside all pictures
-  nobody knows what is there. ETH3D takes a laser's beams for that, thickened; here it is the cameras' rays, without
-  thickness.
-- Only those places of the true surface are asked for that at least two true cameras see, as stereo needs. ETH3D's scans
-  were cut by hand instead.
+  least one true camera sees it in front of the true surface. ETH3D defines free space by thickened laser beams; here it
+  is the cameras' rays, without thickness.
+- Completeness counts only what at least two true cameras see, as stereo needs. ETH3D's scans were cut by hand instead.
 
 Without true views all of space counts as observed.
 """
@@ -36,12 +34,12 @@ _HIDDEN = 1e-4
 """A mesh hides what lies farther behind it than this share of the distance from the camera."""
 
 _HIDDEN_BY_PIXEL = 0.01
-"""So does a depth map, whose pixels are read at their centres only."""
+"""So does a depth map, whose pixels are read at their centers only."""
 
 
 @dataclass(frozen=True, eq=False)
 class SurfaceEvaluation:
-    """What :func:`evaluate_surface` measured.
+    """Result of :func:`evaluate_surface`.
 
     Attributes:
         thresholds: distances in the truth's unit, shape (T,).
@@ -70,7 +68,7 @@ class SurfaceEvaluation:
         return np.divide(2 * self.accuracy * self.completeness, both, out=np.zeros(len(both)), where=both != 0)
 
     def as_dict(self) -> dict[str, float]:
-        """Every number by its name, for tables and JSON; NaN where it cannot be given."""
+        """All numbers by name, for tables and JSON; NaN where undefined."""
         columns = {
             "threshold": self.thresholds,
             "accuracy": self.accuracy,
@@ -82,7 +80,7 @@ class SurfaceEvaluation:
         return {**shares, "distance_median": self.distance}
 
     def table(self) -> list[tuple[str, str]]:
-        """Lines to print: what, and its numbers in words."""
+        """Rows to print: label and text."""
         columns = {"accuracy": self.accuracy, "completeness": self.completeness, "F-score": self.f_score}
         lines = [
             (what, ", ".join(f"{100 * v:.1f} % at {t:.3g}" for v, t in zip(values, self.thresholds, strict=True)))
@@ -109,7 +107,7 @@ def evaluate_surface(
         estimate: a cloud, its positions (P, 3), or a mesh, in the world of the truth.
         truth: a mesh, or the points of a scan (P, 3).
         thresholds: distances in the truth's unit.
-        views: the cameras that tell observed space; for a scan their true depths are asked too.
+        views: the true cameras, which define observed space; for a scan their true depths are used too.
         voxel: side of the voxels, by default the smallest threshold, as in ETH3D's tables.
         seed: of the samples.
     """
@@ -165,10 +163,10 @@ def distances(points: np.ndarray, surface: Cloud | Mesh | np.ndarray, most: floa
 
 
 def views_of(points: np.ndarray, truth: Mesh | np.ndarray, views: Sequence[TrueView]) -> np.ndarray:
-    """How many views look at each of the points (P, 3) without a true surface in front of it, shape (P,).
+    """Number of views that see each point (P, 3) in front of the true surface, shape (P,).
 
-    A mesh is asked by rays; for a scan the true depth of the pixel is asked, and where it is not known the view counts
-    as not looking.
+    Visibility is tested by ray casting in a mesh; for a scan by the true depth of the pixel, and a view without a depth
+    there does not count.
     """
     seen = np.zeros(len(points), np.int64)
     scene = _raycasting(truth) if isinstance(truth, Mesh) else None
@@ -185,7 +183,7 @@ def views_of(points: np.ndarray, truth: Mesh | np.ndarray, views: Sequence[TrueV
 
 
 def by_voxel(points: np.ndarray, right: np.ndarray, side: float) -> float:
-    """Mean over the voxels that hold a point of the share of right ones among their points; NaN without points."""
+    """Mean over the occupied voxels of their share of right points; NaN without points."""
     if not len(points):
         return float("nan")
     cells = np.floor((points - points.min(axis=0)) / side).astype(np.int64)
@@ -197,7 +195,7 @@ def by_voxel(points: np.ndarray, right: np.ndarray, side: float) -> float:
 
 @dataclass(frozen=True)
 class MaskEvaluation:
-    """What the masks of an object tell where nothing else of its surface is known.
+    """Counts against the masks of an object, for scenes without a true surface.
 
     Attributes:
         pixels: pixels of the object in all true views.
@@ -212,7 +210,7 @@ class MaskEvaluation:
     outside: int = 0
 
     def as_dict(self) -> dict[str, float]:
-        """Every number by its name, for tables and JSON; NaN where it cannot be given."""
+        """All numbers by name, for tables and JSON; NaN where undefined."""
         nan = float("nan")
         return {
             "object_pixels": self.pixels,
@@ -221,7 +219,7 @@ class MaskEvaluation:
         }
 
     def table(self) -> list[tuple[str, str]]:
-        """Lines to print: what, and its numbers in words."""
+        """Rows to print: label and text."""
         numbers = self.as_dict()
         lines = []
         if self.pixels:

@@ -1,4 +1,4 @@
-"""What the truth tells of a collection's photos, as it stands in the slots ``true_cameras`` and ``true_depths``."""
+"""The truth of a collection's photos, for the slots ``true_cameras`` and ``true_depths``."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Truth:
     """The truth of some photos of a collection.
 
     Attributes:
-        cameras: of those photos that the truth knows, under the photos' names and in their order, without points.
-        views: for every photo of the collection where its true depth is to be read; None where none is known.
+        cameras: true cameras of the photos that have one, by the photos' names and in their order, without points.
+        views: the true view of every photo of the collection; None for a photo without true depth.
     """
 
     cameras: Scene
@@ -30,11 +30,11 @@ class Truth:
 
     @property
     def has_depths(self) -> bool:
-        """Whether the depth of any photo is known."""
+        """Whether any photo has a true depth map."""
         return any(self.views)
 
     def depth(self, photo: int) -> TrueDepth:
-        """The true depth of a photo, read now.
+        """Read the true depth map of a photo.
 
         Raises:
             StageFailure: ``damaged-truth``.
@@ -46,7 +46,7 @@ class Truth:
 
     @staticmethod
     def read(folder: Path, names: tuple[str, ...]) -> Truth:
-        """Find what a folder tells of the photos of these names; depth maps are only looked for.
+        """Find the truth of the photos of these names in a folder; depth maps are not read yet.
 
         Raises:
             StageFailure: as :func:`diptych.stages.formats.truth.cameras.read_truth`; ``truth-mismatch``, as
@@ -60,24 +60,9 @@ class Truth:
 
 
 def posed(scene: Scene, photos: np.ndarray, names: Sequence[str]) -> Scene:
-    """The cameras of some photos of a scene without its points, under these names, each camera ``calibrated``."""
+    """The cameras of some photos of a scene, without points, under these names and marked ``calibrated``."""
     cameras = [dataclasses.replace(scene.camera(photo), focal="calibrated") for photo in photos]
-    different = tuple(dict.fromkeys(cameras))
-    nothing = np.empty(0)
-    return Scene(
-        different,
-        tuple(names),
-        np.array([different.index(camera) for camera in cameras]),
-        scene.rotations[photos],
-        scene.translations[photos],
-        nothing,
-        nothing,
-        nothing,
-        nothing,
-        nothing,
-        nothing,
-        nothing,
-    )
+    return Scene.of_cameras(cameras, names, scene.rotations[photos], scene.translations[photos])
 
 
 def _views(folder: Path, names: tuple[str, ...]) -> tuple[TrueView | None, ...]:

@@ -1,8 +1,8 @@
 """Bundle Adjustment in the Large (Agarwal et al. 2010): the text format of its problems.
 
-BAL's camera looks down -z with y up, and its pixels count from the principal point, y up. Here x keeps its sign while
-y and z of camera frame and image turn over. The format knows no image size: the principal point is put at the centre
-of the smallest image, of even size, that holds every observation about it.
+BAL's camera looks along -z with y up, and pixels are relative to the principal point with y up, so y and z change sign.
+The format has no image size: the principal point becomes the center of the smallest image, of even size, that holds
+every observation.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _FLIP = np.diag([1.0, -1.0, -1.0])
 
 
 def read_bal(path: Path | str) -> Scene:
-    """Read a BAL problem; every camera becomes a RADIAL one of its own.
+    """Read a BAL problem; every photo gets a RADIAL camera of its own.
 
     Raises:
-        StageFailure: ``bad-bal-file`` where the text is not a BAL problem.
+        StageFailure: ``bad-bal-file`` if the text is not a BAL problem.
     """
     path = Path(path)
     try:
@@ -61,16 +61,16 @@ def read_bal(path: Path | str) -> Scene:
 
 
 def write_bal(scene: Scene, path: Path | str) -> None:
-    """Write a scene as a BAL problem, to the last digit.
+    """Write a scene as a BAL problem, in full precision.
 
     Raises:
-        StageFailure: ``no-bal-camera`` where a camera has two focal lengths or a distortion that BAL cannot say.
+        StageFailure: ``no-bal-camera`` if a camera has two focal lengths or a distortion that BAL does not have.
     """
     for camera in scene.cameras:
         if camera.model not in ("SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL"):
             raise StageFailure(
                 "no-bal-camera",
-                "BAL knows one focal length and two radial distortion parameters only.",
+                "BAL has only one focal length and two radial distortion parameters.",
                 hint="Export to COLMAP's format instead.",
                 model=camera.model,
             )

@@ -1,7 +1,7 @@
 """Bundler files, version 0.3 (Snavely et al. 2006).
 
-A Bundler camera looks down its -z axis with y up, so two rows of a pose change sign. Pixels count from the principal
-point with y up; the principal point is the centre of the image, half the size in the convention here.
+A Bundler camera looks along -z with y up, so two rows of a pose change sign. Pixels are relative to the principal
+point, which is the center of the image, with y up.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ HEADER = "# Bundle file v0.3"
 def write_bundler(scene: Scene, path: str | Path) -> None:
     """Write a scene as a Bundler file, and the names of its photos as ``list.txt`` beside it.
 
-    Bundler knows one focal length and two radial coefficients. A principal point off the centre is not stated, but
-    the observations are written relative to it, as COLMAP does.
+    Bundler has one focal length and two radial coefficients. The principal point is lost, but observations are written
+    relative to it, as COLMAP does.
 
     Raises:
         StageFailure: ``camera-model`` for a camera with two focal lengths, tangential or fisheye distortion.
@@ -53,9 +53,9 @@ def write_bundler(scene: Scene, path: str | Path) -> None:
 def read_bundler(path: str | Path) -> Scene:
     """Read a Bundler file; cameras that were not registered (focal length 0) are left out.
 
-    The names come from ``list.txt`` beside the file or one folder up, as Bundler leaves it, else the photos are named
-    by their number (``00000``). The file states no image size: it is that of the photo if it is found near the
-    file, else the smallest that holds the observations. Each photo gets a RADIAL camera of its own, ``calibrated``.
+    Names come from ``list.txt`` beside the file or one folder up, else photos are named by their number (``00000``).
+    The image size is that of the photo if it is found near the file, else the smallest that holds the observations.
+    Each photo gets a RADIAL camera of its own, ``calibrated``.
 
     Raises:
         StageFailure: ``damaged-bundler`` if it is no file of version 0.3 or ends early.
@@ -74,7 +74,7 @@ def read_bundler(path: str | Path) -> Scene:
         views = values[(first + 4 * np.arange(lengths.sum()))[:, None] + np.arange(4)]
     except (ValueError, IndexError) as error:
         raise StageFailure(
-            "damaged-bundler", "The Bundler file cannot be understood.", file=str(path), reason=str(error)
+            "damaged-bundler", "The Bundler file cannot be read.", file=str(path), reason=str(error)
         ) from error
     registered = np.flatnonzero(stated[:, 0, 0])
     kept = np.isin(views[:, 0], registered)
@@ -113,7 +113,11 @@ def read_bundler(path: str | Path) -> Scene:
 
 
 def _intrinsics(camera: Camera) -> tuple[float, float, float]:
-    """(f, k1, k2) of a camera, if that is all there is to it."""
+    """(f, k1, k2) of a camera that has no other intrinsics.
+
+    Raises:
+        StageFailure: ``camera-model``.
+    """
     named = dict(zip(CAMERA_MODELS[camera.model], camera.params, strict=True))
     fx, fy = camera.focal_lengths
     if camera.model == "OPENCV_FISHEYE" or fx != fy or named.get("p1") or named.get("p2"):
@@ -131,7 +135,7 @@ def _line(values: Iterable[object]) -> str:
 
 
 def _views(values: np.ndarray, at: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where each point begins, and by how many photos it is seen."""
+    """Start of each point's record, and number of photos that see it."""
     starts, lengths = [], []
     for _ in range(count):
         starts.append(at)
@@ -143,7 +147,7 @@ def _views(values: np.ndarray, at: int, count: int) -> tuple[np.ndarray, np.ndar
 
 
 def _list(path: Path) -> tuple[str, ...]:
-    """Names in the list file; Bundler may state a focal length behind a name, as in ``photo.jpg 0 688.1``."""
+    """Names in the list file, without a focal length behind a name as in ``photo.jpg 0 688.1``."""
     for listing in (path.with_name("list.txt"), path.parent.parent / "list.txt"):
         if listing.is_file():
             lines = filter(str.strip, listing.read_text("utf-8").splitlines())

@@ -1,7 +1,7 @@
 """COLMAP models, binary and text: ``cameras``, ``images`` and ``points3D`` in one folder.
 
-A COLMAP model already speaks this project's convention (``cam_from_world``, pixel centres at 0.5), so nothing is
-turned or shifted here. Its rigs and frames are not read: ``images`` states every pose in full.
+COLMAP's convention is this project's (``cam_from_world``, pixel centers at 0.5), so nothing is converted. Rigs and
+frames are not read: ``images`` holds every pose.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FOREIGN_MODELS = {
     "THIN_PRISM_FISHEYE": ("fx", 12),
     "RAD_TAN_THIN_PRISM_FISHEYE": ("fx", 16),
 }
-"""COLMAP's next models in the order of their numbers: what their parameters begin with, and how many there are."""
+"""COLMAP's other camera models in the order of their ids: first parameter, and number of parameters."""
 
 MODELS = (*CAMERA_MODELS, *FOREIGN_MODELS)
 FILES = ("cameras", "images", "points3D")
@@ -60,18 +60,17 @@ class _Points:
 def read_colmap(folder: str | Path, *, poses_only: bool = False) -> Scene:
     """Read a COLMAP model, binary if there is one, else text.
 
-    Photos and points come in the order of their ids, whatever the order in the file; ids do not follow the names, so
-    look photos up by name. ``obs_keypoint`` is the index among the keypoints that the model lists for the photo. The
-    intrinsics count as ``calibrated``.
+    Photos and points are sorted by id, which need not be the order of names: look photos up by name. ``obs_keypoint``
+    indexes the keypoints that the model lists for the photo. The intrinsics are marked ``calibrated``.
 
     Args:
         folder: holds ``cameras``, ``images`` and ``points3D``, each ``.bin`` or ``.txt``.
-        poses_only: leave out the points, whose file may then be missing, and take a camera of a model that
-            Diptych does not have as PINHOLE without its distortion; for a model that is only compared with.
+        poses_only: leave out the points, whose file may then be missing, and read unsupported camera models as PINHOLE
+            without distortion; for reference models.
 
     Raises:
         StageFailure: ``no-model`` where a file is missing, ``camera-model`` for a model not in
-            :data:`~diptych.stages.scene.CAMERA_MODELS`, ``damaged-model`` where a file cannot be understood.
+            :data:`~diptych.stages.scene.CAMERA_MODELS`, ``damaged-model`` if a file cannot be parsed.
     """
     folder = Path(folder)
     suffix = ".bin" if (folder / "images.bin").is_file() else ".txt"
@@ -94,7 +93,7 @@ def read_colmap(folder: str | Path, *, poses_only: bool = False) -> Scene:
     except (ValueError, IndexError, KeyError, struct.error) as error:
         raise StageFailure(
             "damaged-model",
-            "The COLMAP model cannot be understood; its files are damaged or do not belong together.",
+            "The COLMAP model cannot be read; its files are damaged or do not belong together.",
             hint="Copy or export the model again.",
             folder=str(folder),
             reason=str(error),
@@ -102,15 +101,14 @@ def read_colmap(folder: str | Path, *, poses_only: bool = False) -> Scene:
 
 
 def write_colmap(scene: Scene, folder: str | Path, *, binary: bool = True) -> None:
-    """Write a COLMAP model that COLMAP, pycolmap and their relatives read; the same scene gives the same bytes.
+    """Write a COLMAP model; the same scene gives the same bytes.
 
-    Cameras, images and points are numbered from 1 in the order of the scene. The observed keypoints are all that a
-    scene knows, so only they are listed, by their index among the photo's features. A model that lies in the folder
-    is replaced, rigs and frames included, for a reader would mix the two.
+    Cameras, images and points are numbered from 1 in the order of the scene. Only observed keypoints are listed, sorted
+    by their index among the photo's features. An existing model in the folder is replaced, with its rigs and frames.
 
     Args:
         folder: made if it does not exist.
-        binary: else text. COLMAP itself cannot read names with spaces from text.
+        binary: False writes text. COLMAP cannot read names with spaces from text.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -170,7 +168,7 @@ def _scene(cameras: dict[int, Camera], images: _Images, points: _Points) -> Scen
 
 
 def _spans(starts: np.ndarray, lengths: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Indices of the elements of ragged rows when the rows are taken in another order."""
+    """Indices of the elements of ragged rows after the rows are reordered."""
     lengths = lengths[order]
     return np.arange(lengths.sum()) + np.repeat(starts[order] - (np.cumsum(lengths) - lengths), lengths)
 
@@ -243,7 +241,7 @@ def _binary_images(path: Path) -> _Images:
 
 
 def _binary_points(path: Path) -> _Points:
-    # Where a record starts depends on the length of every track before it: only that is walked, the rest is gathered.
+    # The start of a record depends on the lengths of all tracks before it: read these in a loop, the rest at once.
     data = path.read_bytes()
     (count,) = COUNT.unpack_from(data)
     lengths, at, before = [], COUNT.size, POINT.itemsize - COUNT.size
@@ -257,7 +255,7 @@ def _binary_points(path: Path) -> _Points:
 
 
 def _heads(size: int, tails: np.ndarray) -> np.ndarray:
-    """Mask of the heads in a sequence of records, each a head of one size and a tail of its own size."""
+    """Mask of the heads in a sequence of records with heads of one size and tails of different sizes."""
     return np.repeat(np.tile([True, False], len(tails)), np.column_stack([np.full_like(tails, size), tails]).ravel())
 
 

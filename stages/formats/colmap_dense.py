@@ -1,4 +1,4 @@
-"""COLMAP's dense folder, which COLMAP's fusion and mesher, OpenMVS and many others go on from.
+"""COLMAP's dense workspace, the input of COLMAP's fusion and meshing, OpenMVS and others.
 
 Layout::
 
@@ -6,7 +6,7 @@ Layout::
     sparse/{cameras,images,points3D}.bin        their pinhole cameras and poses, and the points that they see
     stereo/depth_maps/NAME.geometric.bin        z-depth, 0 where there is none
     stereo/normal_maps/NAME.geometric.bin       unit normals in the camera's frame, facing the camera
-    stereo/patch-match.cfg, stereo/fusion.cfg   the neighbours of each photo, and the photos to fuse
+    stereo/patch-match.cfg, stereo/fusion.cfg   neighbors of each photo, and photos to fuse
 
 A map is the text ``width&height&channels&`` and then float32, plane by plane, row by row.
 """
@@ -32,13 +32,13 @@ def write_colmap_dense(
     depths: Mapping[str, DepthMap],
     neighbors: Neighbors | None = None,
 ) -> None:
-    """Write a dense folder. Views and depth maps are read one at a time; those that are missing are left out.
+    """Write a dense workspace. Views and depth maps are read one at a time; missing ones are left out.
 
     Args:
         folder: made if it does not exist.
         scene: the model that the views belong to.
         views, depths: by the photo's name.
-        neighbors: of the photos in the order of ``views``; without them COLMAP is left to choose.
+        neighbors: of the photos in the order of ``views``; without them COLMAP chooses.
     """
     folder = Path(folder)
     stereo = folder / "stereo"
@@ -64,11 +64,11 @@ def write_colmap_dense(
 
 
 def pinhole_scene(scene: Scene, cameras: Mapping[str, Camera]) -> Scene:
-    """The part of a model that some photos see, as these photos without distortion show it.
+    """The part of a model that some photos see, with their cameras and observations undistorted.
 
     Args:
         scene: the model.
-        cameras: the pinhole camera of each photo that is kept, by its name.
+        cameras: the pinhole camera of each photo to keep, by its name.
     """
     kept = np.array([name in cameras for name in scene.names], np.bool_)
     names = tuple(name for name in scene.names if name in cameras)
@@ -122,14 +122,14 @@ def read_colmap_map(path: str | Path) -> np.ndarray:
 
 
 def _write_image(path: Path, image: np.ndarray) -> None:
-    """In the format of the photo's name; JPEG with little loss, for who matches these pixels again."""
+    """Write in the format of the name's suffix; JPEG at high quality, as the pixels may be matched again."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _, encoded = cv2.imencode(path.suffix, image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 98])
     path.write_bytes(encoded.tobytes())
 
 
 def _sources(photos: Sequence[str], written: Mapping[str, Camera], neighbors: Neighbors | None) -> dict[str, str]:
-    """The line of ``patch-match.cfg`` that says from which photos the depth of each is to be found."""
+    """The line of ``patch-match.cfg`` with the neighbors of each photo."""
     if neighbors is None:
         return dict.fromkeys(photos, "__auto__, 20")
     of = {name: [photos[int(j)] for j in neighbors.of(i)] for i, name in enumerate(photos)}

@@ -1,4 +1,4 @@
-"""Depth maps as 16-bit PNG images: small, exact to a few parts in 100,000, and to be looked at in any viewer.
+"""Depth maps as 16-bit PNG images: small, exact to a few parts in 100,000, and viewable anywhere.
 
 A depth map is an array of z-depth (H, W), not distance, with 0 for "none". In the file, value 0 is "none" and the
 values v = 1..65535 divide the range from ``near`` to ``far`` in equal ratios::
@@ -23,8 +23,8 @@ def write_depth(path: str | Path, depth: np.ndarray, *, effort: int = 9) -> None
     """Write a depth map (H, W), 0 where there is none.
 
     Args:
-        effort: of the compression, 1 to 9. At 3 a map of 1.5 megapixels takes 0.1 s instead of 0.9 s, and up to a
-            quarter more room.
+        effort: compression level, 1 to 9. At 3 a map of 1.5 megapixels takes 0.1 s instead of 0.9 s, and up to a
+            quarter more space.
 
     Raises:
         ValueError: not two-dimensional, or a depth that is negative or not finite.

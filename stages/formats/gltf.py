@@ -1,10 +1,9 @@
-"""GLB files: glTF 2.0 (Khronos Group 2021, ISO/IEC 12113) in one binary piece.
+"""GLB files: glTF 2.0 (Khronos Group 2021, ISO/IEC 12113) in one binary file.
 
-glTF's y points up and its z towards the viewer; here y points down and z away from the camera, so both change sign,
-which is a rotation: triangles keep their turn. Texture coordinates count from the top-left corner in both. Textures are
-sRGB in glTF but vertex colours are linear: they are converted, and written with 16 bits so that none is lost. A texture
-would be multiplied by the vertex colours, so a textured mesh is written without. Materials are unlit: photographs hold
-their light.
+glTF's y points up and its z towards the viewer; here y points down and z away, so both change sign. That is a rotation:
+triangles keep their orientation. Texture coordinates start at the top-left corner in both. glTF's textures are sRGB but
+its vertex colors linear: they are converted, and written with 16 bits so that none is lost. A texture would be
+multiplied by vertex colors, so a textured mesh is written without. Materials are unlit: photos contain their lighting.
 """
 
 from __future__ import annotations
@@ -33,12 +32,12 @@ _OPAQUE = 65535
 
 
 def write_glb(mesh: Mesh, path: str | Path) -> None:
-    """Write a mesh with its normals, and its texture or else its vertex colours.
+    """Write a mesh with its normals, and its texture or else its vertex colors.
 
-    glTF knows one texture coordinate a vertex, so vertices along the seams of a texture are written several times.
+    glTF has one texture coordinate per vertex, so vertices along seams of the texture are duplicated.
 
     Raises:
-        StageFailure: ``empty-mesh``, which glTF cannot state.
+        StageFailure: ``empty-mesh``, which glTF cannot represent.
     """
     if not len(mesh.triangles):
         raise StageFailure("empty-mesh", "A mesh without triangles cannot be written as glTF.", file=str(path))
@@ -83,12 +82,12 @@ def write_glb(mesh: Mesh, path: str | Path) -> None:
 
 
 def read_glb(path: str | Path) -> Mesh:
-    """Read the first triangles of a GLB file such as :func:`write_glb` makes: one mesh, in place, without sparse data.
+    """Read the first primitive of a GLB file: triangles without node transform or sparse accessors.
 
-    A mesh without vertex colours is white.
+    A mesh without vertex colors is white.
 
     Raises:
-        StageFailure: ``damaged-glb`` if it is no GLB file, ends early, or states its mesh in another way.
+        StageFailure: ``damaged-glb`` if it is no GLB file, ends early, or holds no such mesh.
     """
     try:
         document, data = _chunks(Path(path).read_bytes())
@@ -111,13 +110,11 @@ def read_glb(path: str | Path) -> Mesh:
                 textured = {"uv": read["TEXCOORD_0"][triangles], "texture": np.asarray(image.convert("RGB"))}
         return Mesh(vertices, triangles, read["NORMAL"] * GLTF_FROM_WORLD, colors, **textured)
     except (ValueError, KeyError, IndexError, TypeError, struct.error, OSError) as error:
-        raise StageFailure(
-            "damaged-glb", "The GLB file cannot be understood.", file=str(path), reason=str(error)
-        ) from error
+        raise StageFailure("damaged-glb", "The GLB file cannot be read.", file=str(path), reason=str(error)) from error
 
 
 class _Writer:
-    """The binary piece of a GLB file as it grows, and the description of its parts."""
+    """The binary chunk of a GLB file under construction, with its buffer views and accessors."""
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -125,7 +122,7 @@ class _Writer:
         self.accessors: list[dict[str, Any]] = []
 
     def view(self, content: bytes, target: int | None = None) -> int:
-        """Add a part, which starts at a multiple of four bytes."""
+        """Add a buffer view, aligned to four bytes; returns its index."""
         self.data += bytes(-len(self.data) % 4)
         self.views.append({"buffer": 0, "byteOffset": len(self.data), "byteLength": len(content)})
         if target is not None:
@@ -134,7 +131,7 @@ class _Writer:
         return len(self.views) - 1
 
     def accessor(self, rows: np.ndarray, kind: str, target: int, bounds: bool = False) -> int:
-        """Add an array (N, width of the kind)."""
+        """Add an array (N, width of ``kind``); returns the index of its accessor."""
         rows = np.ascontiguousarray(rows)
         component = next(code for code, dtype in _COMPONENTS.items() if rows.dtype == dtype)
         view = self.view(rows.tobytes(), target)
@@ -148,7 +145,7 @@ class _Writer:
 
 
 def _split_at_seams(mesh: Mesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Which vertex each written one is, the triangles of the written ones, and their texture coordinates."""
+    """Vertex index of each written vertex, triangles of written vertices, and texture coordinates of these."""
     if not mesh.is_textured:
         return np.arange(len(mesh.vertices)), mesh.triangles, np.zeros((0, 2), np.float32)
     corners = np.column_stack([mesh.triangles.ravel(), mesh.uv.reshape(-1, 2).view(np.uint32)])

@@ -1,7 +1,7 @@
 """nerfstudio's ``transforms.json`` (Tancik et al. 2023), which also instant-ngp and many others read.
 
 Poses there are camera to world with OpenGL axes: x right, y up, z backward, so two columns change sign. The principal
-point is stated as here: nerfstudio shoots its rays through pixel index + 0.5.
+point uses the same pixel centers: nerfstudio casts rays through pixel index + 0.5.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ DISTORTION = ("k1", "k2", "k3", "k4", "p1", "p2")
 def write_nerfstudio(scene: Scene, path: str | Path) -> None:
     """Write the photos of a scene as ``transforms.json``, and its points, if any, as a PLY file beside it.
 
-    ``file_path`` is the name of the photo, which nerfstudio looks up from the folder that the file lies in.
-    Observations are lost. The models keep COLMAP's names, all of which nerfstudio knows.
+    ``file_path`` is the name of the photo, relative to the folder of the file. Observations are lost. Camera models
+    keep COLMAP's names, all of which nerfstudio supports.
     """
     path = Path(path)
     transforms = np.tile(np.eye(4), (len(scene.names), 1, 1))
@@ -47,13 +47,12 @@ def write_nerfstudio(scene: Scene, path: str | Path) -> None:
 def read_nerfstudio(path: str | Path) -> Scene:
     """Read the frames of a ``transforms.json``, and the points of the PLY file that it names.
 
-    Intrinsics may be stated once or per frame, or as ``camera_angle_x``; equal ones become one camera and count as
-    ``calibrated``. Poses are taken as they stand: an ``applied_transform`` is not undone, for the points share it.
-    There are no observations.
+    Intrinsics may be global or per frame, or ``camera_angle_x``; equal ones share a camera, marked ``calibrated``. An
+    ``applied_transform`` is not undone, as the points share it. There are no observations.
 
     Raises:
-        StageFailure: ``damaged-transforms`` where the file cannot be understood, ``camera-model`` for a model or a
-            distortion that is not among :data:`~diptych.stages.scene.CAMERA_MODELS`.
+        StageFailure: ``damaged-transforms`` if the file cannot be parsed, ``camera-model`` for a model or a distortion
+            that is not among :data:`~diptych.stages.scene.CAMERA_MODELS`.
     """
     path = Path(path)
     try:
@@ -66,7 +65,7 @@ def read_nerfstudio(path: str | Path) -> Scene:
         names = tuple(str(frame["file_path"]).removeprefix("./") for frame in frames)
     except (ValueError, KeyError, TypeError) as error:
         raise StageFailure(
-            "damaged-transforms", "The transforms.json cannot be understood.", file=str(path), reason=repr(error)
+            "damaged-transforms", "The transforms.json cannot be read.", file=str(path), reason=repr(error)
         ) from error
     points, colors = _cloud(path.parent, content.get("ply_file_path"))
     return Scene(

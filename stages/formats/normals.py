@@ -1,7 +1,7 @@
-"""Maps of surface normals as 8-bit PNG images in the usual colours, good to 0.4 degrees.
+"""Maps of surface normals as 8-bit PNG images in the usual colors, good to 0.4 degrees.
 
 A map holds unit vectors (H, W, 3) in the camera's frame (x right, y down, z forward) that face the camera, and zeros
-where there is none. In the file, red, green and blue are ``128 + 127 n``, and black is none.
+where there is none. In the file, red, green and blue are ``128 + 127 n``, and black means none.
 """
 
 from __future__ import annotations

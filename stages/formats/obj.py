@@ -1,7 +1,7 @@
 """OBJ files (Wavefront): a mesh as text, with a material (MTL) and a texture (PNG) beside it.
 
-Texture coordinates count from the bottom-left corner in an OBJ file, so v turns over. Vertex colours follow the
-position, 0 to 1, as MeshLab and others read them.
+Texture coordinates start at the bottom-left corner in an OBJ file, so v becomes 1 - v. Vertex colors follow the
+position, 0 to 1, as in MeshLab.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from ..dense import Mesh
 from ..failure import StageFailure
 
 _ROWS = 1 << 16
-"""So many lines are made at a time."""
+"""Lines that are formatted at a time."""
 
 
 def write_obj(mesh: Mesh, path: str | Path) -> None:
     """Write a mesh; the material and the texture of a textured one get the same name with ``.mtl`` and ``.png``.
 
-    Numbers are written so that single precision comes back to the last bit.
+    Single precision survives a round trip exactly.
     """
     path = Path(path)
     with path.open("w", encoding="ascii", newline="\n") as file:
@@ -52,12 +52,12 @@ def write_obj(mesh: Mesh, path: str | Path) -> None:
 
 
 def read_obj(path: str | Path) -> Mesh:
-    """Read an OBJ file of triangles whose normals, if any, belong to the vertices; without colours it is white.
+    """Read an OBJ file of triangles with one normal per vertex, if any; without colors it is white.
 
     The texture is that of the first ``map_Kd`` of its material file.
 
     Raises:
-        StageFailure: ``damaged-obj`` if it is no such file or an index points nowhere.
+        StageFailure: ``damaged-obj`` if it is no such file or an index is out of range.
     """
     path = Path(path)
     words: dict[str, list[list[str]]] = {}
@@ -83,19 +83,17 @@ def read_obj(path: str | Path) -> Mesh:
             }
         return Mesh(table[:, :3], triangles, normals, colors, **textured)
     except (ValueError, IndexError, OSError, StopIteration) as error:
-        raise StageFailure(
-            "damaged-obj", "The OBJ file cannot be understood.", file=str(path), reason=str(error)
-        ) from error
+        raise StageFailure("damaged-obj", "The OBJ file cannot be read.", file=str(path), reason=str(error)) from error
 
 
 def _indices(corners: list[list[list[str]]], part: int, count: int) -> np.ndarray:
-    """One of the indices of every corner, from 0; a negative one counts from the end, shape (F, 3)."""
+    """One index of every corner, from 0; negative ones count from the end, shape (F, 3)."""
     index = np.array([[int(corner[part]) for corner in face] for face in corners], np.int64).reshape(len(corners), -1)
     if len(index) and index.shape[1] != 3:
         raise ValueError("its faces are not triangles")
     index = np.where(index < 0, index + count, index - 1).reshape(-1, 3)
     if ((index < 0) | (index >= count)).any():
-        raise IndexError("a face names something that is not there")
+        raise IndexError("an index of a face is out of range")
     return index
 
 

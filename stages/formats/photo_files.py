@@ -1,4 +1,4 @@
-"""Sizes of photos that lie near a file of cameras which does not state them."""
+"""Image sizes for camera files that do not state them, from photos nearby."""
 
 from __future__ import annotations
 

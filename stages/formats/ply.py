@@ -1,4 +1,4 @@
-"""PLY files (Turk 1994): points with colours and normals, and triangles."""
+"""PLY files (Turk 1994): points with colors and normals, and triangles."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ POSITION, NORMAL, COLOR = ("x", "y", "z"), ("nx", "ny", "nz"), ("red", "green", 
 
 @dataclass(frozen=True, eq=False)
 class Ply:
-    """What a PLY file holds of a cloud or a mesh.
+    """Contents of a PLY file of a cloud or a mesh.
 
     Attributes:
         points: positions, shape (P, 3), float32 or float64 as in the file.
         colors: RGB, uint8, shape (P, 3), or none.
         normals: shape (P, 3), or none.
         faces: vertex indices of triangles, int32, shape (F, 3), or none.
-        scalars: every other number of the vertices by its name, shape (P,).
+        scalars: all other numeric properties of the vertices by name, shape (P,).
     """
 
     points: np.ndarray
@@ -42,7 +42,7 @@ class Ply:
 
 @dataclass(frozen=True)
 class _Element:
-    """One element of the header: its name, how many there are, and (name, type, type of the list's length)."""
+    """An element of the header: name, count, and (name, type, type of the list's length) of its properties."""
 
     name: str
     count: int
@@ -66,7 +66,7 @@ def write_ply(
         colors: RGB, 0 to 255, shape (P, 3).
         normals: shape (P, 3).
         faces: vertex indices of triangles, shape (F, 3).
-        scalars: further numbers of the points by their names, in the type they have, shape (P,).
+        scalars: further properties of the points by name, written in their dtype, shape (P,).
     """
     fields = _fields(POSITION, points)
     if normals is not None:
@@ -99,9 +99,9 @@ def _fields(names: tuple[str, ...], columns: np.ndarray) -> list[tuple[str, str]
 
 
 def read_ply(path: str | Path) -> Ply:
-    """Read the vertices and the faces of a PLY file, binary or ascii; other elements and properties are passed over.
+    """Read the vertices and faces of a PLY file, binary or ascii; other elements are ignored.
 
-    Polygons are split into triangles around their first corner. Colours between 0 and 1 become 0 to 255.
+    Polygons are split into triangles around their first corner. Colors between 0 and 1 become 0 to 255.
 
     Raises:
         StageFailure: ``damaged-ply`` if it is no PLY file or ends early, ``mixed-polygons`` if its lists are not all
@@ -141,13 +141,13 @@ def read_ply(path: str | Path) -> Ply:
 
 
 def write_cloud_ply(cloud: Cloud, path: str | Path) -> None:
-    """Write a cloud with normals and colours, and for each point its ``views`` (ushort) and ``spread`` (float)."""
+    """Write a cloud with normals and colors, and for each point its ``views`` (ushort) and ``spread`` (float)."""
     scalars = {"views": cloud.views, "spread": cloud.spread}
     write_ply(path, cloud.points, cloud.colors, cloud.normals, scalars=scalars)
 
 
 def read_cloud_ply(path: str | Path) -> Cloud:
-    """Read a cloud; what the file does not state is zero, colours are white.
+    """Read a cloud; missing properties are zero, missing colors white.
 
     Raises:
         StageFailure: as :func:`read_ply`.
@@ -164,12 +164,12 @@ def read_cloud_ply(path: str | Path) -> Cloud:
 
 
 def write_mesh_ply(mesh: Mesh, path: str | Path) -> None:
-    """Write a mesh with normals and colours of its vertices; PLY has no agreed way to state a texture."""
+    """Write a mesh with normals and colors of its vertices; PLY has no standard for textures."""
     write_ply(path, mesh.vertices, mesh.colors, mesh.normals, mesh.triangles)
 
 
 def read_mesh_ply(path: str | Path) -> Mesh:
-    """Read a mesh; without normals in the file they are zero, without colours it is white.
+    """Read a mesh; missing normals are zero, missing colors white.
 
     Raises:
         StageFailure: as :func:`read_ply`.
@@ -188,7 +188,7 @@ def _names(table: np.ndarray | None) -> tuple[str, ...]:
 
 
 def _scalar(table: np.ndarray, name: str) -> np.ndarray | None:
-    """A column that is neither a list nor part of position, normal or colour."""
+    """A property that is neither a list nor part of position, normal or color."""
     known = name in (*POSITION, *NORMAL, *COLOR) or name.startswith("length of ")
     column = None if known or table[name].ndim > 1 else table[name]
     return None if column is None else column.astype(column.dtype.newbyteorder("="))
@@ -209,7 +209,7 @@ def _triangles(polygons: np.ndarray) -> np.ndarray:
 
 
 def _header(data: bytes) -> tuple[str, list[_Element], int]:
-    """Byte order, elements, and where the data begins."""
+    """Byte order, elements, and offset of the data."""
     end = data.index(b"end_header")
     start = data.index(b"\n", end) + 1
     encoding, elements = "", []
@@ -284,10 +284,10 @@ def _check_lists(table: np.ndarray, lists: dict[str, int], element: _Element) ->
 
 
 def write_scene_ply(scene: Scene, path: str | Path, *, cameras: bool = False) -> None:
-    """Write the points of a scene with their colours, to look at.
+    """Write the points of a scene with their colors, for viewing.
 
     Args:
-        cameras: draw each photo too, as a red pyramid from its centre along its view.
+        cameras: also draw each camera as a red pyramid.
     """
     if not cameras or not len(scene.names):
         write_ply(path, scene.points, scene.colors)

@@ -1,4 +1,4 @@
-"""Prior intrinsics: which photos share a camera, and what is known of it before anything is reconstructed."""
+"""Prior intrinsics: which photos share a camera, and its intrinsics before reconstruction."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ Grouping = Literal["auto", "shared", "single", "folder"]
 GROUPINGS: tuple[Grouping, ...] = ("auto", "shared", "single", "folder")
 
 _GUESS = 1.2
-"""Focal length in units of the longer side where nothing is known."""
+"""Default focal length in units of the longer side."""
 
 _DISAGREE = 1.5
-"""A calibrated focal length is called into question when it differs from that of EXIF by more than this factor."""
+"""A calibrated focal length that differs from that of EXIF by more than this factor causes a warning."""
 
 Warn = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Source:
-    """What calibration needs to know of one photo: its name, its upright (width, height) and its EXIF record."""
+    """A photo's name, upright (width, height) and EXIF record."""
 
     name: str
     size: tuple[int, int]
@@ -56,14 +56,15 @@ def prior_cameras(
 
     Args:
         sources: the photos in order.
-        cameras: who shares one. ``auto``: photos of the same make, model, body, lens, focal length and size; without
-            EXIF those of one size in one folder. ``shared``: all. ``single``: nobody. ``folder``: those of one folder.
-        camera: what is known. ``None``: SIMPLE_RADIAL with the focal length of EXIF, else a guess. A model's name: that
-            model, without distortion. ``MODEL,params...``: this calibration for every photo, which all share
+        cameras: which photos share one. ``auto``: photos of the same make, model, body, lens, focal length and size;
+            without EXIF those of one size in one folder. ``shared``: all. ``single``: none. ``folder``: those of one
+            folder.
+        camera: known intrinsics. ``None``: SIMPLE_RADIAL with the focal length of EXIF, else a guess. A model's name:
+            that model, without distortion. ``MODEL,params...``: this calibration for every photo, which all share
             unless ``cameras`` says otherwise. A file: lines ``name,MODEL,params...`` (CSV; ``#`` starts a comment),
             where name is a photo, or a folder for all photos below it, or ``.`` for all the rest; each line is one
             camera. A folder: a COLMAP model, its images matched by name.
-        warn: called with a sentence when a calibration covers only some photos or disagrees with EXIF.
+        warn: called with a sentence if a calibration covers only some photos or disagrees with EXIF.
 
     Returns:
         The cameras in order of first use, and the index of each photo's, shape (N,).
@@ -73,7 +74,7 @@ def prior_cameras(
             sizes that are to share a camera.
     """
     if cameras not in GROUPINGS:
-        raise _bad(f"There is no way {cameras!r} to share cameras", options=GROUPINGS, given=cameras)
+        raise _bad(f"{cameras!r} is no way to share cameras", options=GROUPINGS, given=cameras)
     model = "SIMPLE_RADIAL"
     entries: tuple[_Entry, ...] = ()
     everyone = tuple(range(len(sources)))
@@ -92,7 +93,8 @@ def prior_cameras(
     covered = {photo for photos, _ in calibrated for photo in photos}
     rest = tuple(photo for photo in everyone if photo not in covered)
     if covered and rest:
-        warn(f"{len(rest)} of {len(sources)} photos have no calibration; theirs comes from EXIF or is guessed.")
+        have = "has" if len(rest) == 1 else "have"
+        warn(f"{len(rest)} of {len(sources)} photos {have} no calibration; theirs comes from EXIF or is guessed.")
     guessed = [(group, _guessed(group, sources, model)) for group in _groups(sources, rest, cameras)]
     return _in_order(calibrated + guessed, len(sources))
 
@@ -187,7 +189,7 @@ def _model(word: str) -> str:
 
 
 def _file_entries(path: Path, sources: Sequence[Source], warn: Warn) -> tuple[_Entry, ...]:
-    """One entry a line that some photo belongs to; a photo belongs to the most particular line that names it."""
+    """One entry per line that matches a photo; a photo belongs to the most specific line that matches it."""
     try:
         lines = path.read_text("utf-8-sig").splitlines()
         rows = list(csv.reader((line for line in lines if not line.lstrip().startswith("#")), skipinitialspace=True))

@@ -1,6 +1,6 @@
-"""What an image file says of itself before it is decoded: format, size, orientation, EXIF, and whether it is whole.
+"""The header of an image file, read without decoding it, and a check that the file is complete.
 
-A cut-off JPEG still decodes, to a photo with a grey lower part, so wholeness is checked on the file's own structure:
+A truncated JPEG still decodes, to a photo with a gray lower part, so completeness is checked on the file's structure:
 the markers of a JPEG up to its end, the chunks and checksums of a PNG, the strips and tiles a TIFF points to. That
 costs milliseconds and no decoding.
 """
@@ -27,23 +27,23 @@ _ORIENTATION = 274
 _TIFF_TYPES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 """Bytes a value of each TIFF type takes."""
 
-_TIFF_COLOURS = frozenset({0, 1, 2, 3, 6})
-"""Photometric interpretations: grey both ways, RGB, palette, YCbCr."""
+_TIFF_COLORS = frozenset({0, 1, 2, 3, 6})
+"""Photometric interpretations: gray both ways, RGB, palette, YCbCr."""
 
-# A damaged EXIF block is taken for what is left of it.
+# Of a damaged EXIF block the readable tags are used.
 warnings.filterwarnings("ignore", message="Corrupt EXIF data", module=r"PIL\.")
 
 
 @dataclass(frozen=True)
 class Container:
-    """The header of a whole image file.
+    """The header of a complete image file.
 
     Attributes:
         format: ``jpeg``, ``png`` or ``tiff``.
         stored: width and height as stored, before the orientation is applied.
         orientation: EXIF orientation, 1 to 8.
         exif: the EXIF block, a small TIFF file of its own; empty for none.
-        alpha: whether there is an alpha channel or a transparent colour.
+        alpha: whether there is an alpha channel or a transparent color.
     """
 
     format: Literal["jpeg", "png", "tiff"]
@@ -54,16 +54,16 @@ class Container:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height as a person sees the photo."""
+        """Width and height after the orientation is applied."""
         width, height = self.stored
         return (width, height) if self.orientation < 5 else (height, width)
 
 
 def read_container(encoded: bytes) -> Container:
-    """Read the header of a JPEG, PNG or TIFF file and check that the file is whole.
+    """Read the header of a JPEG, PNG or TIFF file and check that the file is complete.
 
     Raises:
-        ValueError: what is wrong, as the end of a sentence that starts with the file's name.
+        ValueError: the error, as the end of a sentence that starts with the file's name.
     """
     if not encoded:
         raise ValueError("is empty")
@@ -84,7 +84,7 @@ _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, st
 
 
 def read_tags(exif: bytes) -> Image.Exif:
-    """The tags of an EXIF block; those that can be read, if it is damaged."""
+    """The readable tags of an EXIF block."""
     tags = Image.Exif()
     try:
         tags.load(exif)
@@ -95,7 +95,7 @@ def read_tags(exif: bytes) -> Image.Exif:
 
 
 def read_directory(tags: Image.Exif, tag: int) -> dict[int, Any]:
-    """The tags of a directory that an EXIF block points to; none if it is not there or the pointer is damaged."""
+    """The tags of a directory that an EXIF block points to; empty if it is missing or damaged."""
     try:
         return tags.get_ifd(tag)
     except _DAMAGE:
@@ -159,8 +159,8 @@ def _png(encoded: bytes) -> Container:
         elif kind == b"IEND":
             break
         at = end + 4
-    width, height, _, colour = header
-    return _container("png", width, height, exif, alpha or colour in (4, 6))
+    width, height, _, color = header
+    return _container("png", width, height, exif, alpha or color in (4, 6))
 
 
 def _tiff(encoded: bytes) -> Container:
@@ -176,8 +176,8 @@ def _tiff(encoded: bytes) -> Container:
         raise ValueError(_cut(encoded))
     if any(kind != 1 for kind in _numbers(tags, 339)) or any(bits not in (1, 4, 8, 16) for bits in _numbers(tags, 258)):
         raise ValueError("has pixels that are neither 8 nor 16 bit integers")
-    if not set(_numbers(tags, 262)) <= _TIFF_COLOURS:
-        raise ValueError("is a TIFF in other colours than grey, palette, RGB or YCbCr")
+    if not set(_numbers(tags, 262)) <= _TIFF_COLORS:
+        raise ValueError("is a TIFF in other colors than gray, palette, RGB or YCbCr")
     return _container("tiff", *size, encoded, alpha=bool(_numbers(tags, 338)))
 
 

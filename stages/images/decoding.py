@@ -1,9 +1,8 @@
-"""From the bytes of a photo to its pixels, one policy for every format.
+"""Decode photos and masks.
 
-The EXIF orientation is applied here and nowhere else: pixels, masks and the sizes of the prior cameras are those of
-the photo as a person sees it. Sixteen bits become eight by dropping low bits, and the range is judged by the brightest
-pixel: a photo whose values all fit into 10, 12 or 14 bits, as scientific cameras write them, is taken as such. An
-alpha channel is not part of the colours; it is the mask of a photo that has no mask of its own.
+The EXIF orientation is applied here and nowhere else: pixels, masks and the sizes of the prior cameras are upright.
+Sixteen bits become eight by dropping low bits; a photo whose brightest value fits into 10, 12 or 14 bits, as scientific
+cameras write them, is taken to have that depth. An alpha channel is the mask of a photo without a mask file.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ _FLIPS = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}
 
 
 def decode(photo: Photo) -> np.ndarray:
-    """The colours of a photo, RGB, uint8, shape (H, W, 3).
+    """The colors of a photo, RGB, uint8, shape (H, W, 3).
 
     Raises:
         StageFailure: ``unreadable-photo``.
@@ -44,9 +43,9 @@ def decode_gray(photo: Photo) -> np.ndarray:
 
 
 def decode_mask(photo: Photo) -> np.ndarray | None:
-    """Where keypoints may lie: the mask that came with the photo, else its alpha channel, else ``None``.
+    """Where keypoints may lie: the photo's mask file, else its alpha channel, else ``None``.
 
-    A pixel is out where the mask is black or the alpha is zero; a fully opaque photo has no mask.
+    A pixel is masked out where the mask is black or alpha is zero; a fully opaque photo has no mask.
 
     Returns:
         bool, shape (H, W).
@@ -67,12 +66,12 @@ def decode_mask(photo: Photo) -> np.ndarray | None:
 
 
 def check_decodable(encoded: bytes, container: Container) -> None:
-    """Check what a whole container leaves open: whether this library knows the compression inside.
+    """Check that OpenCV can decode the compression inside a complete file.
 
     A JPEG is decoded at an eighth of its size, a TIFF as it is; every PNG with right checksums can be decoded.
 
     Raises:
-        ValueError: as the end of a sentence that starts with the file's name.
+        ValueError: the error, as the end of a sentence that starts with the file's name.
     """
     flags = {"jpeg": cv2.IMREAD_REDUCED_GRAYSCALE_8, "tiff": cv2.IMREAD_UNCHANGED}.get(container.format)
     if flags is None:
@@ -93,7 +92,7 @@ def _open(encoded: np.ndarray) -> Container:
 
 
 def _read(encoded: np.ndarray, gray: bool = False) -> np.ndarray:
-    """Upright pixels as stored: 8 or 16 bit, grey, BGR or BGRA.
+    """Upright pixels as stored: 8 or 16 bit, gray, BGR or BGRA.
 
     With ``gray`` a JPEG gives only its brightness channel, which it stores as such.
     """

@@ -1,4 +1,4 @@
-"""What the camera wrote into the photo: make and model, focal length, position."""
+"""EXIF: make and model, focal length, position."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 from .containers import read_directory, read_tags
 
 _SENSIBLE = (0.3, 10.0)
-"""Focal lengths outside this range, in units of the longer side, are taken for a mistake."""
+"""Focal lengths outside this range, in units of the longer side, are ignored as mistakes."""
 
 _FILM_DIAGONAL = math.hypot(36.0, 24.0)
-_MILLIMETRES = {1: 25.4, 2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
-"""Length of the EXIF unit of the focal-plane resolution; 1 says none, and cameras that write it mean inches."""
+_MILLIMETERS = {1: 25.4, 2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
+"""EXIF unit of the focal-plane resolution in millimeters; 1 means none, but cameras that write it mean inches."""
 
 _MAKE, _MODEL, _EXIF_IFD, _GPS_IFD = 271, 272, 0x8769, 0x8825
 _FOCAL, _FOCAL_35MM, _LENS, _SERIAL = 37386, 41989, 42036, 42033
@@ -28,11 +28,11 @@ class Exif:
 
     Attributes:
         make, model, lens, serial: as the camera writes them; ``serial`` is the body's.
-        focal: focal length in millimetres.
-        focal_35mm: focal length in millimetres that gives the same angle of view on 35 mm film.
-        plane: pixels of the recorded image per millimetre of the sensor.
+        focal: focal length in millimeters.
+        focal_35mm: focal length in millimeters that gives the same angle of view on 35 mm film.
+        plane: pixels of the recorded image per millimeter of the sensor.
         recorded: longer side in pixels of the image the camera recorded, before anyone resized it.
-        gps: latitude and longitude in degrees, altitude in metres.
+        gps: latitude and longitude in degrees, altitude in meters.
         gps_damaged: whether a position was written that cannot be read.
     """
 
@@ -54,7 +54,7 @@ def read_exif(block: bytes) -> Exif:
         return Exif()
     tags = read_tags(block)
     details, place = read_directory(tags, _EXIF_IFD), read_directory(tags, _GPS_IFD)
-    unit = _MILLIMETRES.get(details.get(_PLANE_UNIT, 2), math.nan)
+    unit = _MILLIMETERS.get(details.get(_PLANE_UNIT, 2), math.nan)
     plane = _positive(details.get(_PLANE_X)), _positive(details.get(_PLANE_Y))
     sides = _positive(details.get(_RECORDED_WIDTH)), _positive(details.get(_RECORDED_HEIGHT))
     gps, damaged = _position(place)
@@ -75,9 +75,8 @@ def read_exif(block: bytes) -> Exif:
 def focal_in_pixels(exif: Exif, width: int, height: int) -> float | None:
     """The focal length in pixels that EXIF gives for a photo of this size, or ``None``.
 
-    The first of these that is there and sensible counts: the 35 mm equivalent, which CIPA DCG-001 defines by the
-    diagonal; the focal-plane resolution, scaled when the photo was resized after it was taken; the sensor's width by
-    make and model.
+    The first plausible one of: the 35 mm equivalent, which CIPA DCG-001 defines by the diagonal; the focal-plane
+    resolution, scaled if the photo was resized later; the sensor's width by make and model.
     """
     longer = max(width, height)
     resized = longer / exif.recorded if exif.recorded > 0 else 1.0
@@ -92,7 +91,7 @@ def focal_in_pixels(exif: Exif, width: int, height: int) -> float | None:
 
 @cache
 def sensor_widths() -> dict[tuple[str, str], float]:
-    """Sensor widths in millimetres by make and model, from ``sensors.csv``."""
+    """Sensor widths in millimeters by make and model, from ``sensors.csv``."""
     text = Path(__file__).with_name("sensors.csv").read_text("utf-8")
     rows = csv.reader(line for line in text.splitlines() if line and not line.startswith("#"))
     return {_key(make, model): float(width) for make, model, width in rows}
@@ -107,7 +106,7 @@ def _text(value: object) -> str:
 
 
 def _number(value: object) -> float:
-    """A real number from whatever a tag holds; NaN for nonsense and for a fraction over zero."""
+    """The value of a tag as a number; NaN if it is none or a fraction over zero."""
     try:
         return float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
@@ -120,7 +119,7 @@ def _positive(value: object) -> float:
 
 
 def _position(place: dict[int, object]) -> tuple[tuple[float, float, float], bool]:
-    """Latitude, longitude, altitude, and whether the tags are there but make no position."""
+    """Latitude, longitude, altitude, and whether the tags are there but invalid."""
     nowhere = (math.nan, math.nan, math.nan)
     if 2 not in place and 4 not in place:
         return nowhere, False

@@ -1,4 +1,4 @@
-"""From a folder to a collection of photos: which files are photos, what is wrong with the others, who took them."""
+"""Find the photos in a folder, with their masks and prior cameras."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["PhotoFile", "decode", "decode_gray", "decode_mask", "read_photos"]
 
 @dataclass(frozen=True)
 class PhotoFile:
-    """Where a photo of the collection lies.
+    """The files of a photo of the collection.
 
     Attributes:
         name: as in :attr:`Photos.names`.
@@ -53,8 +53,8 @@ class PhotoFile:
 
 
 @dataclass(frozen=True)
-class _Look:
-    """What one look at a file and its mask found; ``flaw`` says why it is no photo."""
+class _Candidate:
+    """A file that may be a photo, with its mask; ``flaw`` says why it is not."""
 
     name: str
     path: Path
@@ -77,17 +77,17 @@ def read_photos(
 ) -> tuple[Photos, tuple[PhotoFile, ...]]:
     """Find the photos (JPEG, PNG, TIFF) in a folder and all below it, with their prior cameras and positions.
 
-    Hidden files are left out silently, and links to folders are not followed. A file that is no whole image and a copy
-    of another photo are left out with a warning.
+    Hidden files are ignored, and links to folders are not followed. Damaged files and copies of other photos are left
+    out with a warning.
 
     Args:
         folder: where the photos are.
-        cameras: which photos share a camera, and
-        camera: what is known of it; see :func:`diptych.stages.images.calibration.prior_cameras`.
+        cameras: which photos share a camera.
+        camera: its known intrinsics; see :func:`diptych.stages.images.calibration.prior_cameras`.
         masks: a folder of images that are black where keypoints must not lie, laid out as the photos are and named
             ``photo.jpg.png`` or ``photo.png`` for ``photo.jpg``. It may lie inside ``folder``.
-        warn: called with one sentence for everything a person should know.
-        threads: how many files to look at at once; the result does not depend on it.
+        warn: called with each warning, a sentence.
+        threads: number of files to read at once; the result does not depend on it.
 
     Returns:
         The collection, and the files in the same order.
@@ -105,11 +105,11 @@ def read_photos(
         raise StageFailure("no-photos", f"{folder} holds no photos.", hint="Put JPEG, PNG or TIFF files into it.")
     mask_of = _masks(paths, masks) if masks is not None else {}
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        looks = list(pool.map(lambda name: _look(name, paths[name], mask_of.get(name)), paths))
+        looks = list(pool.map(lambda name: _inspect(name, paths[name], mask_of.get(name)), paths))
     kept = _keep(looks, folder, warn)
     bare = sum(look.mask is None for look in kept)
     if masks is not None and bare:
-        warn(f"{bare} of {len(kept)} photos have no mask; all of their pixels are used.")
+        warn(f"{bare} of {len(kept)} photos {'has' if bare == 1 else 'have'} no mask; all of their pixels are used.")
     sources = [Source(look.name, look.size, look.exif) for look in kept]
     priors, camera_of = prior_cameras(sources, cameras=cameras, camera=camera, warn=warn)
     for look in kept:
@@ -120,7 +120,7 @@ def read_photos(
 
 
 def _files(folder: Path, leave_out: Path | None = None) -> dict[str, Path]:
-    """Every file in a folder and below by its name relative to it, sorted; none that is hidden."""
+    """All files in a folder and below that are not hidden, by their relative names, sorted."""
     found = {}
     for place, below, files in os.walk(folder):
         here = Path(place)
@@ -155,21 +155,21 @@ def _stem(name: str) -> str:
     return str(Path(name).with_suffix("").as_posix())
 
 
-def _look(name: str, path: Path, mask: Path | None) -> _Look:
+def _inspect(name: str, path: Path, mask: Path | None) -> _Candidate:
     try:
         name.encode()
         encoded = path.read_bytes()
         container = read_container(encoded)
         check_decodable(encoded, container)
     except UnicodeEncodeError:
-        return _Look(name.encode(errors="replace").decode(), path, flaw="has a name that is not valid Unicode")
+        return _Candidate(name.encode(errors="replace").decode(), path, flaw="has a name that is not valid Unicode")
     except OSError as error:
-        return _Look(name, path, flaw=f"cannot be read ({error.strerror})")
+        return _Candidate(name, path, flaw=f"cannot be read ({error.strerror})")
     except ValueError as flaw:
-        return _Look(name, path, flaw=str(flaw))
+        return _Candidate(name, path, flaw=str(flaw))
     covering = _mask_bytes(name, container.size, mask) if mask is not None else b""
     content, exif = hashlib.sha256(encoded).hexdigest(), read_exif(container.exif)
-    return _Look(name, path, mask, content, _digest(encoded, covering), container.size, exif)
+    return _Candidate(name, path, mask, content, _digest(encoded, covering), container.size, exif)
 
 
 def _mask_bytes(name: str, size: tuple[int, int], mask: Path) -> bytes:
@@ -191,9 +191,13 @@ def _mask_bytes(name: str, size: tuple[int, int], mask: Path) -> bytes:
     return encoded
 
 
-def _keep(looks: Sequence[_Look], folder: Path, warn: Callable[[str], None]) -> list[_Look]:
-    """The photos, each content once, or the reason why there are too few."""
-    kept: dict[str, _Look] = {}
+def _keep(looks: Sequence[_Candidate], folder: Path, warn: Callable[[str], None]) -> list[_Candidate]:
+    """The usable photos without copies.
+
+    Raises:
+        StageFailure: ``too-few-photos``.
+    """
+    kept: dict[str, _Candidate] = {}
     skipped, copies = 0, 0
     for look in looks:
         if look.flaw:
@@ -206,7 +210,8 @@ def _keep(looks: Sequence[_Look], folder: Path, warn: Callable[[str], None]) -> 
             kept[look.content] = look
     if len(kept) < 2:
         only = f"Of {len(looks)} files in {folder}, {len(kept)} can be used"
-        reasons = [f"{skipped} are no whole image"] * (skipped > 0) + [f"{copies} are copies of another"] * (copies > 0)
+        reasons = [f"{skipped} {'is' if skipped == 1 else 'are'} no complete image"] * (skipped > 0)
+        reasons += [f"{copies} {'is a copy' if copies == 1 else 'are copies'} of another"] * (copies > 0)
         raise StageFailure(
             "too-few-photos",
             f"{only}{': ' if reasons else ''}{' and '.join(reasons)}; a reconstruction needs two different photos.",

@@ -1,4 +1,4 @@
-"""From a photo to a view: the same picture as a pinhole camera would have taken it, at the size to measure depth in."""
+"""Undistort photos to pinhole views for multi-view stereo."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from ..stage import Sizes, Stage
 from .decoding import decode, decode_mask
 
 _MOST_BLANK = 0.1
-"""Each side of the view may lie this much farther from the axis than the nearest point of that side of the photo."""
+"""Each side of the view may be this much farther from the axis than the nearest point of that side of the photo."""
 
 _WIDEST = float(np.tan(np.radians(70)))
-"""Nor does a side lie farther from the axis than this angle: a plane stretches a fisheye's rim without end."""
+"""Tangent of the largest angle of a side from the axis: a plane stretches the rim of a fisheye without limit."""
 
 _ROWS = 256
-"""Rows resampled at a time, which bounds the memory."""
+"""Rows resampled at a time; bounds the memory."""
 
 
 class Undistort(Stage):
-    """Resample a photo to a pinhole view, without distortion and no larger than asked.
+    """Resample a photo to a pinhole view without distortion.
 
     The view looks along the photo's axis with the photo's focal length, as COLMAP's undistorter does (Schönberger and
-    Frahm 2016). It is as wide as to show the whole photo, unless that leaves more than a tenth of the way from the axis
-    to a side blank, or looks farther than 70 degrees to a side. It is interpolated by cubic splines at the photo's own
-    scale, then shrunk by averaging over areas, so that fine texture does not alias.
+    Frahm 2016). It shows the whole photo, unless more than a tenth of the way from the axis to a side would be blank,
+    or a side would be farther than 70 degrees from the axis. It is interpolated by cubic splines at the photo's scale,
+    then shrunk by area averaging, so that fine texture does not alias.
 
     Args:
         max_size: most pixels of the longer side, 0 for no limit. A view never has a longer focal length than the photo.
@@ -42,7 +42,7 @@ class Undistort(Stage):
     max_size: int = 1600
 
     def run(self, photo: Photo, name: str, photos: Photos, sparse: Sparse, neighbors: Neighbors) -> View:
-        """The view of one photo in the largest model, or one that says why it can have no depth.
+        """The view of one photo in the largest model; ``missing`` says why it can have no depth.
 
         Raises:
             StageFailure: ``unreadable-photo``.
@@ -76,7 +76,7 @@ class Undistort(Stage):
         return View(image, visible, pinhole, rotation, translation, near, far)
 
     def footprint(self, sizes: Sizes) -> int:
-        """Measured; it grows with the photo."""
+        """As measured; it grows with the photo."""
         return 50 * sizes.pixels
 
     def resized(self, sizes: Sizes) -> Sizes:
@@ -98,7 +98,7 @@ def undistorted(
         max_size: as of :class:`Undistort`.
 
     Returns:
-        The image of the view, where it shows what the photo and its mask let see, and its PINHOLE camera.
+        The image of the view, its mask, and its PINHOLE camera.
     """
     pinhole = pinhole_of(camera)
     image, share = resample(camera, pinhole, image, mask)
@@ -109,7 +109,7 @@ def undistorted(
 
 
 def pinhole_of(camera: Camera) -> Camera:
-    """The PINHOLE camera with the focal length of another and a size that shows what that one shows."""
+    """The PINHOLE camera of :class:`Undistort` for a camera, at full size."""
     fx, fy = camera.focal_lengths
     if _is_pinhole(camera):
         return Camera("PINHOLE", camera.width, camera.height, (fx, fy, *camera.principal_point), camera.focal)
@@ -130,7 +130,7 @@ def shrunk(camera: Camera, max_size: int) -> Camera:
 
 
 def resample(camera: Camera, pinhole: Camera, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What a pinhole camera in the place of another would have seen.
+    """Resample a photo to a pinhole camera at the same place.
 
     Args:
         camera: took the photo.
@@ -139,7 +139,7 @@ def resample(camera: Camera, pinhole: Camera, image: np.ndarray, mask: np.ndarra
         mask: bool, shape (H, W).
 
     Returns:
-        The image of the pinhole camera, and how much of each pixel lies in the photo and in its mask, 0 to 255.
+        The image of the pinhole camera, and the share of each pixel inside the photo and its mask, 0 to 255.
     """
     share = np.where(mask, np.uint8(255), np.uint8(0))
     if _is_pinhole(camera):
@@ -171,8 +171,8 @@ def _is_pinhole(camera: Camera) -> bool:
 def _rim(camera: Camera) -> float:
     """Largest distance from the axis, in focal lengths, that the photo shows.
 
-    It ends at the farthest corner, or before where a strong polynomial turns back: what lies beyond lands in the photo
-    too, but it is not what the photo shows there.
+    It ends at the farthest corner, or earlier where the distortion polynomial stops rising: rays beyond also project
+    into the photo, but the photo does not show them.
     """
     corners = undistort(camera, np.array([[x, y] for x in (0.0, camera.width) for y in (0.0, camera.height)]))
     radius = np.linalg.norm(corners, axis=1)
@@ -184,6 +184,6 @@ def _rim(camera: Camera) -> float:
 
 
 def _side(border: np.ndarray) -> float:
-    """Where the view ends, given where one side of the photo lies in it, in multiples of the focal length."""
+    """Position of a side of the view, from the undistorted side of the photo, both in focal lengths."""
     sign, distances = np.sign(border.mean()), np.abs(border)
     return float(sign * min(distances.max(), (1 + _MOST_BLANK) * distances.min(), _WIDEST))

@@ -1,4 +1,4 @@
-"""How much a photo shows about each of its pixels."""
+"""Local contrast of a photo."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def deviation(image: np.ndarray, radius: int) -> np.ndarray:
         radius: of the square about the pixel, in pixels.
 
     Returns:
-        In grey values, float32, shape (H, W).
+        In gray values, float32, shape (H, W).
     """
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     window = (2 * radius + 1, 2 * radius + 1)

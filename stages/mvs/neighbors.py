@@ -1,4 +1,4 @@
-"""View selection: with which other photos the depth of a photo is to be found, and in which range."""
+"""View selection: the neighbors and the depth range of every photo."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SAME_SCALE = 1.5
 """A point may be this much larger in one photo than in the other before the pair counts less."""
 
 _LEAST = 0.01
-"""A source whose score is a smaller share of the best one's is none: it would bring errors, not depth."""
+"""A source whose score is a smaller share of the best one's is left out: it adds errors rather than depth."""
 
 _QUANTILES = 0.01, 0.99
 _NEARER, _FARTHER = 0.3, 0.15
@@ -35,22 +35,22 @@ _WIDEST_RANGE = 1000.0
 
 
 class SharedPoints(Stage):
-    """Choose as neighbours those that see the same points at a good angle; take the depth range from the points.
+    """Choose as neighbors those that see the same points at a good angle; take the depth range from the points.
 
     A pair of photos scores, for every point that both see, a Gaussian of its triangulation angle about 5 degrees, 1
     degree wide below and 10 above (Yao et al. 2018, MVSNet), less where the photos show the point at different scales.
-    A photo's sources are then taken one by one, best first; one that stands beside an earlier one, seen from the
-    scene, adds little and waits (both after Goesele et al. 2007). The largest model counts.
+    A photo's sources are then chosen greedily, best first; a source that is close to a chosen one, seen from the scene,
+    scores less (both after Goesele et al. 2007). Only the largest model is used.
 
     The depth range of a photo reaches from the first to the last percentile of the inverse depths of its points,
     stretched by 0.3 of this span towards the camera and by 0.15 away from it, at most to four times the farthest of
     these points. Inverse depth is what parallax measures, so a share of it is a share of the pixels to search.
 
     Args:
-        count: most neighbours of a photo.
+        count: most neighbors of a photo.
         min_angle: degrees; a shared point seen at a smaller angle does not count.
-        min_points: shared points that neighbours need, and points that a photo needs for its range.
-        near, far: the range of every photo in units of the model, where it is known; 0 takes it from the points.
+        min_points: least number of shared points of two neighbors, and of points of a photo with a range.
+        near, far: the range of every photo in units of the model; 0 estimates it from the points.
     """
 
     slot = "neighbors"
@@ -63,7 +63,7 @@ class SharedPoints(Stage):
     far: float = 0.0
 
     def run(self, photos: Photos, sparse: Sparse) -> Neighbors:
-        """The neighbours and the depth range of every photo, or why it has none."""
+        """Choose neighbors and depth range of every photo; ``missing`` says why a photo has none."""
         scene = sparse.scene
         index = {name: photo for photo, name in enumerate(photos.names)}
         photo_of = np.array([index[name] for name in scene.names], np.int64)
@@ -76,7 +76,8 @@ class SharedPoints(Stage):
             z = depth[(scene.obs_photo == local) & (depth > 0)]
             chosen[photo] = pairs.best(local, self.count)
             if len(z) < self.min_points:
-                missing[photo] = f"sees {len(z)} points of the model; its depth range needs {self.min_points}"
+                points = f"{len(z)} point{'s' * (len(z) != 1)}"
+                missing[photo] = f"sees {points} of the model; its depth range needs {self.min_points}"
             elif not len(chosen[photo]):
                 missing[photo] = (
                     f"shares no {self.min_points} points with another photo at an angle of at least "
@@ -101,7 +102,7 @@ class SharedPoints(Stage):
         )
 
     def resized(self, sizes: Sizes) -> Sizes:
-        """Every photo may have as many neighbours as are wanted."""
+        """At most ``count`` neighbors a photo."""
         return replace(sizes, neighbors=min(self.count, sizes.photos - 1))
 
     @staticmethod
@@ -121,7 +122,7 @@ class SharedPoints(Stage):
 
 
 def depth_range(depth: np.ndarray) -> tuple[float, float]:
-    """Nearest and farthest depth to search, from the depths of a photo's points, as :class:`SharedPoints` says.
+    """Nearest and farthest depth to search, from the depths of a photo's points; see :class:`SharedPoints`.
 
     Args:
         depth: positive, in any unit, shape (N,).
@@ -133,12 +134,12 @@ def depth_range(depth: np.ndarray) -> tuple[float, float]:
 
 
 class _Pairs:
-    """Both directions of every pair of photos that share enough points, by reference.
+    """Pairs of photos that share enough points, in both directions, sorted by reference.
 
     Attributes:
         source: shape (E,), like all that follow.
-        score: how well the source serves its reference.
-        shared: points at a sufficient angle.
+        score: of the source for its reference.
+        shared: number of points seen at a sufficient angle.
         angle: their median angle in degrees.
     """
 

@@ -1,9 +1,9 @@
-"""Matching costs over planes of constant depth: how well other views agree with the reference at each hypothesis.
+"""Plane sweep: matching costs of the sources over planes of constant depth, and subpixel refinement.
 
 Depth is swept in equal steps of inverse depth, which are about equal steps of parallax. Views are handed over as one
-stack of brightness, float32, shape (V, H, W), padded with zeros; 0 means "nothing to see here", so a mask is painted
-into it as well. A pixel (u, v) of the reference at inverse depth k lies in a source at ``A (u, v, 1) + k b``,
-homogeneous, pixel centres at halves: :func:`projections`.
+stack of brightness, float32, shape (V, H, W), padded with zeros; masked pixels are 0 too. A pixel (u, v) of the
+reference at inverse depth k lies in a source at ``A (u, v, 1) + k b``, homogeneous, pixel centers at halves:
+:func:`projections`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numba import njit
 from ..dense import View
 
 CENSUS_BITS = 24
-"""Cost of a pixel whose 5x5 neighbourhood looks the exact opposite, and of one that no source sees."""
+"""Largest cost: all bits of the 5x5 census differ, or no source sees the pixel."""
 
 
 def brightness(views: Sequence[View], scale: float) -> tuple[np.ndarray, np.ndarray]:
@@ -101,7 +101,7 @@ def warp(source, projection, first, inverse, warped):
 
 @njit(nogil=True, cache=True)
 def _census(image, row, padded, bits):
-    """Which of its 24 neighbours are darker, for every pixel of one row (Zabih and Woodfill 1994).
+    """Which of its 24 neighbors are darker, for every pixel of one row (Zabih and Woodfill 1994).
 
     The image goes on beyond its border as it is there. ``padded`` is room for a row and two pixels at either end.
     """

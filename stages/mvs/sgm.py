@@ -1,4 +1,4 @@
-"""Quick depth for a first look: semi-global matching over a plane sweep."""
+"""Fast depth maps by semi-global matching over a plane sweep."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PARALLAX = 2.0
 """Pixels, at half size, that a point moves from one plane to the next in the source where it moves most."""
 
 _SMALL, _LARGE, _SOFT = 2, 24, 0.5
-"""Penalties P1 and P2 in census bits, and how much less P2 is for each grey value of difference between neighbours."""
+"""Penalties P1 and P2 in census bits, and how much less P2 is for each gray value of difference between neighbors."""
 
 _FIRST_FIT, _LAST_FIT = (3, 1, 3.0, 1.0), (6, 2, 2.0, 0.5)
 """Radius and stride in pixels, tolerance in pixels of parallax, and its slope, of the planes at half and full size."""
@@ -34,7 +34,7 @@ _WINDOW, _REACH, _STEP = 3, 2, 0.75
 """Radius in pixels of the window that refines, how many steps it looks to either side, a step in pixels of parallax."""
 
 _FLAT = 2.0
-"""Standard deviation in grey values below which a neighbourhood shows no texture, but the sensor's noise."""
+"""Standard deviation in gray values below which a neighborhood shows no texture, but the sensor's noise."""
 
 _CONFIDENCE = (5.7, -1.6, 2.1, -3.2, -0.36, 1.2)
 """Weights of :meth:`_Measured.features`, fitted to a million pixels of the committed courtyard and of another rendered
@@ -51,10 +51,10 @@ class Sgm(Stage):
     rectification: sources may stand anywhere, above or before the reference too, if points move between near and far.
 
     Args:
-        sources: how many of the neighbours are looked at, best first. Time grows with it; three place one pixel in a
-            hundred fewer within 1 % than four, one places ten fewer, and five are no better.
-        max_planes: most planes of a sweep, which bounds the memory: three bytes a plane for every fourth pixel.
-        min_confidence: a depth less probable than this is left out.
+        sources: number of neighbors that are matched, best first. Time grows with it; with three, one pixel in a
+            hundred fewer is right within 1 % than with four, with one ten fewer, and five are no better.
+        max_planes: most planes of a sweep; bounds the memory at three bytes a plane for every fourth pixel.
+        min_confidence: less confident depths are left out.
     """
 
     slot = "depths"
@@ -74,13 +74,13 @@ class Sgm(Stage):
             return DepthMap.empty(reference, "is hidden by its mask everywhere")
         usable = [view for view in views.sources if not view.missing and _moves(reference, view)]
         if not usable:
-            return DepthMap.empty(reference, "has no neighbour that sees the scene from another place")
+            return DepthMap.empty(reference, "has no neighbor with parallax")
         cv2.setNumThreads(context.threads)
         measured = _measure([reference, *usable[: self.sources]], self.max_planes, context.threads)
         return self._depth_map(reference, measured)
 
     def footprint(self, sizes: Sizes) -> int:
-        """The costs of the sweep, 4 bytes a pixel of every view, and 60 of what is measured; as measured."""
+        """As measured: the costs of the sweep, 4 bytes a pixel of every view, and 60 of the results."""
         return sizes.pixels * (3 * self.max_planes // 4 + 4 * (1 + sizes.neighbors) + 60)
 
     def _depth_map(self, view: View, measured: _Measured) -> DepthMap:
@@ -106,15 +106,15 @@ class Sgm(Stage):
 
 @dataclass(frozen=True, eq=False)
 class _Measured:
-    """What is known of every pixel, at full size.
+    """Result of the search at every pixel, at full size.
 
     Attributes:
         inverse: inverse depth, shape (H, W), like all that follow.
         gradient: its derivative by the pixel, shape (H, W, 2).
         seen: whether any source shows the pixel.
-        support: share of the neighbourhood that lies on the pixel's plane, weighted by how well it correlates.
+        support: share of the neighborhood that lies on the pixel's plane, weighted by how well it correlates.
         ratio: cost of the best plane over that of the best one elsewhere.
-        off: pixels of parallax between the refined depth and the fitted plane.
+        residual: pixels of parallax between the refined depth and the fitted plane.
         precision: pixels of parallax that make 1 % of the depth.
     """
 
@@ -123,17 +123,17 @@ class _Measured:
     seen: np.ndarray
     support: np.ndarray
     ratio: np.ndarray
-    off: np.ndarray
+    residual: np.ndarray
     precision: np.ndarray
 
     def features(self) -> np.ndarray:
-        """What the confidence is a function of, shape (6, H, W)."""
+        """Features that the confidence is a logistic regression on, shape (6, H, W)."""
         features = (
             np.ones_like(self.support),
             self.support,
             np.log(self.support + 0.02),
             self.ratio,
-            np.log(self.off + 0.05),
+            np.log(self.residual + 0.05),
             np.log(np.clip(self.precision, 0.05, 2)),
         )
         return np.stack(features, dtype=np.float32)
@@ -144,7 +144,7 @@ class _Measured:
 
 
 def _moves(reference: View, source: View) -> bool:
-    """Whether a source sees points move by a pixel at least between the ends of the range."""
+    """Whether the parallax of a source over the depth range is at least a pixel."""
     projection = projections([reference, source], np.stack([reference.camera.matrix, source.camera.matrix]))[0]
     size = (reference.camera.width, reference.camera.height)
     return parallax(projection, size, reference.near, reference.far) >= 1
@@ -172,9 +172,9 @@ def _measure(views: Sequence[View], max_planes: int, threads: int) -> _Measured:
         score,
     )
     fitted, gradient, support = _smooth(refined, np.maximum(score, 0.01) ** 2, _LAST_FIT, pixel, threads)
-    off = np.abs(refined - fitted) / np.float32(pixel)
+    residual = np.abs(refined - fitted) / np.float32(pixel)
     precision = np.float32(0.01 / pixel) * fitted
-    return _Measured(fitted, gradient, score >= -1, support, ratio, off, precision)
+    return _Measured(fitted, gradient, score >= -1, support, ratio, residual, precision)
 
 
 def _sweep(views: Sequence[View], max_planes: int, threads: int) -> tuple[np.ndarray, np.ndarray, float]:
@@ -300,7 +300,7 @@ def _aggregate(first, last, costs, image, sums):
 
 @njit(nogil=True, cache=True)
 def _winners(first, last, rows, sums, winner, ratio):
-    """The plane of least cost, a parabola through it and its two neighbours, and its cost over the best other one's."""
+    """The plane of least cost, a parabola through it and its two neighbors, and its cost over the best other one's."""
     _, height, width, planes = sums.shape
     cost = np.empty(planes, np.int32)
     for y in range(first * rows, min(last * rows, height)):

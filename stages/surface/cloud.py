@@ -1,4 +1,4 @@
-"""One cloud of all views."""
+"""Merge the points of all views into one cloud."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ..failure import StageFailure
 from ..stage import Stage
 
 _BITS = 21
-"""Of a cell's number along each axis; three of them fit into 64 bits."""
+"""Bits of a cell's index along each axis; three such indices fit into 64 bits."""
 
 
 class MergedCloud(Stage):
     """The points of all views in the order of the photos, thinned if asked for.
 
     Args:
-        voxel: size of the cells that are left with one mean point each, in units of the model; 0 keeps every point.
+        voxel: side of the grid cells whose points are averaged, in units of the model; 0 keeps every point.
     """
 
     slot = "cloud"
@@ -24,26 +24,24 @@ class MergedCloud(Stage):
     voxel: float = 0.0
 
     def run(self, fused: tuple[Cloud, ...]) -> Cloud:
-        """Merge.
+        """Merge the clouds.
 
         Raises:
-            StageFailure: ``empty-cloud`` where no view has a point, ``voxel-too-small`` where the cells cannot be
-                counted.
+            StageFailure: ``empty-cloud`` if no view has a point, ``voxel-too-small`` as :func:`thinned`.
         """
         cloud = concatenated(fused)
         if not len(cloud):
             raise StageFailure(
                 "empty-cloud",
                 "No view has a surface point that other views confirm.",
-                hint="Look why the views have no depth, lower the views or the confidence that fusion asks for, or "
-                "take photos that overlap more.",
+                hint="Check why depths are missing, lower min_views or min_confidence, or add overlapping photos.",
                 views=len(fused),
             )
         return thinned(cloud, self.voxel) if self.voxel > 0 else cloud
 
 
 def concatenated(clouds: tuple[Cloud, ...] | list[Cloud]) -> Cloud:
-    """Clouds one behind the other."""
+    """Concatenate clouds."""
     none = Cloud(*np.zeros((3, 0, 3)), *np.zeros((2, 0)))
     names = ("points", "normals", "colors", "views", "spread")
     return Cloud(
@@ -52,9 +50,9 @@ def concatenated(clouds: tuple[Cloud, ...] | list[Cloud]) -> Cloud:
 
 
 def thinned(cloud: Cloud, voxel: float) -> Cloud:
-    """One point for each cell of a grid: the mean of position, normal and colour, the most views, the rms spread.
+    """One point per cell of a grid: mean position, normal and color, largest number of views, rms spread.
 
-    The grid is fixed in the world and the points come in the order of its cells.
+    The grid is fixed in the world; the points are sorted by cell.
 
     Raises:
         StageFailure: ``voxel-too-small`` where an axis would have more than two million cells.
@@ -72,7 +70,7 @@ def thinned(cloud: Cloud, voxel: float) -> Cloud:
 
     points = np.stack([mean(column) for column in cloud.points.T], axis=1)
     normals = np.stack([mean(column) for column in cloud.normals.T], axis=1)
-    # Opposite normals may cancel out: the first then stands for all.
+    # If opposite normals cancel out, take the first.
     length = np.linalg.norm(normals, axis=1, keepdims=True)
     normals = np.where(length > 1e-6, normals / np.maximum(length, 1e-6), cloud.normals[order[first]])
     colors = np.rint(np.stack([mean(column) for column in cloud.colors.T], axis=1))
@@ -81,7 +79,7 @@ def thinned(cloud: Cloud, voxel: float) -> Cloud:
 
 
 def cells(points: np.ndarray, voxel: float) -> np.ndarray:
-    """A number for the cell of each point, int64, ascending with x, then y, then z."""
+    """Index of the cell of each point, int64, ordered by x, then y, then z."""
     keys = np.zeros(len(points), np.int64)
     for column in points.T:
         cell = np.floor(column / np.float64(voxel))

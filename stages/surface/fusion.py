@@ -1,13 +1,14 @@
-"""From depth maps to points: what several views confirm, each surface point once.
+"""Fuse depth maps into points: keep what several views confirm, each surface point once.
 
-Every view is fused by a task of its own that sees only its neighbours, so who emits a point is decided by a rule that
-all of them follow: of the views that agree on it, the one that sees it at the finest ground resolution.
+Every view is fused by a task of its own that sees only its neighbors, so all tasks follow one rule: of the views that
+agree on a point, the one with the finest ground resolution emits it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -17,7 +18,7 @@ from ..stage import Sizes, Stage
 from .cloud import concatenated
 
 _TILE_PIXELS = 1 << 16
-"""About so many pixels are worked on at a time; temporary memory grows with it."""
+"""Pixels that are fused at a time; temporary memory grows with it."""
 
 _HALF = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
 """The value of every half-precision number, by its bits."""
@@ -27,22 +28,22 @@ _RESOLUTION_STEP = np.log(1.1)
 
 
 class ConsistentPoints(Stage):
-    """The points of a view that its neighbours confirm (Galliani et al. 2015; Schönberger et al. 2016).
+    """The points of a view that its neighbors confirm (Galliani et al. 2015; Schönberger et al. 2016).
 
-    A pixel's point is projected into a neighbour and from the surface there back again. The neighbour agrees if that
-    ends near the pixel and near its depth, and if both see the surface under about the same normal. Position, normal
-    and colour are means over the views that agree, weighted by their confidence.
+    A pixel's point is projected into a neighbor and the surface there is projected back. The neighbor agrees
+    if that ends near the pixel and near its depth, and if both normals are about the same. Position, normal and color
+    are means over the views that agree, weighted by their confidence.
 
-    Of the views that agree, the one with the finest ground resolution (depth / focal length) emits the point, the
-    others leave it out; on equal terms the order of the camera centres decides. A view leaves a point to another only
-    if that one's pixel there is confirmed by as many of the views at hand, so that no point falls between two views.
+    Of the views that agree, the one with the finest ground resolution (depth / focal length) emits the point and the
+    others leave it out; if two are equal, the order of the camera centers decides. A view leaves a point to another one
+    only if enough of the views at hand confirm that one's pixel too, so that no point is lost.
 
     Args:
-        min_views: how many other views must agree.
-        max_reprojection: how far from its pixel the way there and back may end, in pixels.
-        max_relative_depth: how far from its depth, as a share of it.
-        max_normal_angle: between the normals of two views, in degrees; views without a normal are not asked.
-        min_confidence: pixels with less are taken to have no depth.
+        min_views: number of other views that must agree.
+        max_reprojection: largest round-trip error in pixels.
+        max_relative_depth: largest error of the depth, as a share of it.
+        max_normal_angle: largest angle between the normals in degrees; not checked where a view has no normal.
+        min_confidence: less confident pixels count as having no depth.
     """
 
     slot = "fused"
@@ -68,19 +69,19 @@ class ConsistentPoints(Stage):
         return concatenated([self._fuse(tile, reference, sources) for tile in tiles])
 
     def footprint(self, sizes: Sizes) -> int:
-        """21 bytes a pixel of every view at hand, 40 of the points, and those of a tile; as measured."""
+        """As measured: 21 bytes a pixel of every view at hand, 40 of the points, and the arrays of a tile."""
         return sizes.pixels * (21 * (1 + sizes.neighbors) + 40) + 512 * _TILE_PIXELS
 
     def _fuse(self, pixels: np.ndarray, reference: _Panel, sources: list[_Panel]) -> Cloud:
         """The points of some pixels, each with a depth."""
         points, normals = reference.points(pixels), reference.normals(pixels)
-        sums = _Sums(points)
-        sums.add(pixels, points, reference)
+        sums = _Sums.of(points)
+        _add(pixels, points, reference.arrays, _HALF, sums)
         resolution = reference.resolution(points)
         finer = np.full((len(sources), len(pixels)), -1, np.int32)
         for source, left_to in zip(sources, finer, strict=True):
             pixel, surface = self._agreement(points, normals, reference, source)
-            sums.add(pixel, surface, source)
+            _add(pixel, surface, source.arrays, _HALF, sums)
             seen = np.flatnonzero(pixel >= 0)
             theirs = source.resolution(points[seen])
             before = (theirs < resolution[seen]) | ((theirs == resolution[seen]) & (source.order < reference.order))
@@ -107,23 +108,39 @@ class ConsistentPoints(Stage):
     ) -> tuple[np.ndarray, np.ndarray]:
         """The pixel of a view that shows each point of an observer, -1 where they disagree, and its surface there."""
         pixel, surface = np.empty(len(points), np.int32), np.empty((len(points), 3))
-        _agree(
-            points,
-            normals,
-            observer.projection,
-            view.projection,
-            view.back_projection,
-            view.view.rotation,
-            view.depth,
-            view.normal_bits,
-            _HALF,
-            self.max_reprojection,
-            self.max_relative_depth,
-            np.cos(np.radians(self.max_normal_angle)),
-            pixel,
-            surface,
-        )
+        min_cosine = np.cos(np.radians(self.max_normal_angle))
+        limits = _Limits(self.max_reprojection, self.max_relative_depth, min_cosine)
+        _agree(points, normals, observer.arrays.projection, view.arrays, limits, _HALF, pixel, surface)
         return pixel, surface
+
+
+class _Limits(NamedTuple):
+    """The limits of :class:`ConsistentPoints`, the angle by its cosine."""
+
+    reprojection: float
+    relative_depth: float
+    cosine: float
+
+
+class _Arrays(NamedTuple):
+    """A view as compiled code reads it. It does not know half precision, so that is given by its bits.
+
+    Attributes:
+        projection: homogeneous pixel from world, shape (3, 4).
+        back_projection: world from homogeneous pixel times depth, shape (3, 4).
+        rotation: ``cam_from_world``, shape (3, 3).
+        depth: shape (H, W).
+        normals, confidence: bits of half-precision numbers, shapes (H W, 3) and (H W,).
+        image: RGB, shape (H W, 3).
+    """
+
+    projection: np.ndarray
+    back_projection: np.ndarray
+    rotation: np.ndarray
+    depth: np.ndarray
+    normals: np.ndarray
+    confidence: np.ndarray
+    image: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,74 +161,61 @@ class _Panel:
         return np.where(self.map.confidence >= np.float16(self.min_confidence), self.map.depth, np.float32(0))
 
     @cached_property
-    def projection(self) -> np.ndarray:
-        """Homogeneous pixel from world, shape (3, 4)."""
-        return self.view.camera.matrix @ np.column_stack([self.view.rotation, self.view.translation])
-
-    @cached_property
-    def back_projection(self) -> np.ndarray:
-        """World from homogeneous pixel times depth, shape (3, 4)."""
-        rays = self.view.rotation.T @ np.linalg.inv(self.view.camera.matrix)
-        return np.column_stack([rays, self.view.center])
+    def arrays(self) -> _Arrays:
+        """The view as compiled code reads it."""
+        view, matrix = self.view, self.view.camera.matrix
+        return _Arrays(
+            projection=matrix @ np.column_stack([view.rotation, view.translation]),
+            back_projection=np.column_stack([view.rotation.T @ np.linalg.inv(matrix), view.center]),
+            rotation=view.rotation,
+            depth=self.depth,
+            normals=self.map.normal.reshape(-1, 3).view(np.uint16),
+            confidence=self.map.confidence.ravel().view(np.uint16),
+            image=view.image.reshape(-1, 3),
+        )
 
     @cached_property
     def order(self) -> tuple[float, ...]:
-        """A place among all views that is the same whoever asks."""
+        """A sort key that does not depend on which views are at hand."""
         return (*self.view.center.tolist(), *self.view.rotation.ravel().tolist())
 
     def resolution(self, points: np.ndarray) -> np.ndarray:
-        """Ground resolution in steps, the smaller the finer; the points lie before the camera."""
+        """Ground resolution in steps, smaller is finer, of points before the camera."""
         depth = points @ self.view.rotation[2] + self.view.translation[2]
         return np.floor(np.log(depth / min(self.view.camera.focal_lengths)) / _RESOLUTION_STEP)
 
-    @property
-    def normal_bits(self) -> np.ndarray:
-        """The normals as the bits of half-precision numbers, which compiled code does not know, shape (P, 3)."""
-        return self.map.normal.reshape(-1, 3).view(np.uint16)
-
     def points(self, pixel: np.ndarray) -> np.ndarray:
-        """The surface at pixels in the world."""
+        """Points of the surface at pixels, in the world."""
         y, x = np.divmod(pixel, self.view.camera.width)
-        rays = np.stack([x + 0.5, y + 0.5, np.ones(len(pixel))], axis=1) @ self.back_projection[:, :3].T
-        return rays * self.depth.reshape(-1, 1)[pixel] + self.back_projection[:, 3]
+        back = self.arrays.back_projection
+        rays = np.stack([x + 0.5, y + 0.5, np.ones(len(pixel))], axis=1) @ back[:, :3].T
+        return rays * self.depth.reshape(-1, 1)[pixel] + back[:, 3]
 
     def normals(self, pixel: np.ndarray) -> np.ndarray:
-        """In the world."""
+        """Normals at pixels, in the world."""
         in_camera = self.map.normal.reshape(-1, 3)[pixel].astype(np.float32)
         return in_camera @ self.view.rotation.astype(np.float32)
 
 
-class _Sums:
-    """Weighted sums of what the views say of each point; positions are relative to the reference's own."""
+class _Sums(NamedTuple):
+    """Weighted sums over the views that agree on each of N points; positions are relative to ``points``."""
 
-    def __init__(self, points: np.ndarray) -> None:
-        self.points = points
-        self.views = np.zeros(len(points), np.uint16)
-        self.weight, self.squared = np.zeros(len(points)), np.zeros(len(points))
-        self.offset, self.normal, self.color = (np.zeros(points.shape) for _ in range(3))
+    points: np.ndarray
+    views: np.ndarray
+    weight: np.ndarray
+    squared: np.ndarray
+    offset: np.ndarray
+    normal: np.ndarray
+    color: np.ndarray
 
-    def add(self, pixel: np.ndarray, surface: np.ndarray, panel: _Panel) -> None:
-        """One more view, by its pixel (-1 for none) and its surface at each point."""
-        image, confidence = panel.view.image.reshape(-1, 3), panel.map.confidence.ravel().view(np.uint16)
-        _add(
-            pixel,
-            surface,
-            self.points,
-            panel.view.rotation,
-            panel.normal_bits,
-            image,
-            confidence,
-            _HALF,
-            self.views,
-            self.weight,
-            self.squared,
-            self.offset,
-            self.normal,
-            self.color,
-        )
+    @staticmethod
+    def of(points: np.ndarray) -> _Sums:
+        n, shape = len(points), points.shape
+        weight, squared = np.zeros(n), np.zeros(n)
+        return _Sums(points, np.zeros(n, np.uint16), weight, squared, *(np.zeros(shape) for _ in range(3)))
 
     def cloud(self, kept: np.ndarray, view: View) -> Cloud:
-        """The means of the points that are kept; where no view has a normal it faces this one."""
+        """The means of the points that are kept; a point without a normal faces this view."""
         weight, views = self.weight[kept, None], self.views[kept]
         offset = self.offset[kept] / weight
         points = self.points[kept] + offset
@@ -225,49 +229,35 @@ class _Sums:
 
 
 @njit(nogil=True, cache=True)
-def _add(
-    pixel, surface, points, rotation, normals, image, confidence, half, views, weight, squared, offset, normal, color
-):
-    """Add what a view says at a pixel to the sums of each point."""
+def _add(pixel, surface, view, half, sums):
+    """Add a view to the sums, by its pixel (-1 for none) and its surface at each point."""
+    rotation, normals = view.rotation, view.normals
     for i in range(len(pixel)):
         at = pixel[i]
         if at < 0:
             continue
-        w = max(half[confidence[at]], 1e-3)  # a view without confidences counts all the same
+        w = max(half[view.confidence[at]], 1e-3)  # a view without confidences counts all the same
         x, y, z = half[normals[at, 0]], half[normals[at, 1]], half[normals[at, 2]]
-        views[i] += 1
-        weight[i] += w
+        sums.views[i] += 1
+        sums.weight[i] += w
         for axis in range(3):
-            difference = surface[i, axis] - points[i, axis]
-            offset[i, axis] += w * difference
-            squared[i] += w * difference * difference
-            normal[i, axis] += w * (rotation[0, axis] * x + rotation[1, axis] * y + rotation[2, axis] * z)
-            color[i, axis] += w * image[at, axis]
+            difference = surface[i, axis] - sums.points[i, axis]
+            sums.offset[i, axis] += w * difference
+            sums.squared[i] += w * difference * difference
+            sums.normal[i, axis] += w * (rotation[0, axis] * x + rotation[1, axis] * y + rotation[2, axis] * z)
+            sums.color[i, axis] += w * view.image[at, axis]
 
 
 @njit(nogil=True, cache=True)
-def _agree(
-    points,
-    normals,
-    observer,
-    project,
-    back,
-    rotation,
-    depth,
-    normal,
-    half,
-    max_reprojection,
-    max_relative_depth,
-    min_cosine,
-    pixel,
-    surface,
-):
-    """Project points (N, 3) of an observer into a view, and from its surface there back into the observer.
+def _agree(points, normals, observer, view, limits, half, pixel, surface):
+    """Project points (N, 3) of an observer into a view, and the view's surface there back into the observer.
 
-    Between the centres of four pixels inverse depth is interpolated, which is exact on planes; across a depth
-    discontinuity that of the nearest pixel holds. Written are the flat index of the nearest pixel (N,), -1 where the
-    view does not agree, and the view's surface in the world (N, 3).
+    Between the centers of four pixels inverse depth is interpolated, which is exact on planes; across a depth
+    discontinuity the nearest pixel counts. Filled are the flat index of the nearest pixel (N,), -1 where the view does
+    not agree, and the view's surface in the world (N, 3).
     """
+    project, back, rotation, depth = view.projection, view.back_projection, view.rotation, view.depth
+    max_relative_depth = limits.relative_depth
     height, width = depth.shape
     for i in range(len(points)):
         pixel[i] = -1
@@ -303,14 +293,14 @@ def _agree(
             continue
         u -= (observer[0, 0] * x + observer[0, 1] * y + observer[0, 2] * z + observer[0, 3]) / after
         v -= (observer[1, 0] * x + observer[1, 1] * y + observer[1, 2] * z + observer[1, 3]) / after
-        if u * u + v * v > max_reprojection * max_reprojection:
+        if u * u + v * v > limits.reprojection * limits.reprojection:
             continue
 
         at = row * width + column
-        x, y, z = half[normal[at, 0]], half[normal[at, 1]], half[normal[at, 2]]
+        x, y, z = half[view.normals[at, 0]], half[view.normals[at, 1]], half[view.normals[at, 2]]
         cosine = 0.0
         for axis in range(3):
             cosine += normals[i, axis] * (rotation[0, axis] * x + rotation[1, axis] * y + rotation[2, axis] * z)
-        # A view without a normal there, or an observer without one, is not asked for it.
-        if cosine >= min_cosine or cosine == 0:
+        # The cosine is 0 where one of the two has no normal.
+        if cosine >= limits.cosine or cosine == 0:
             pixel[i] = at

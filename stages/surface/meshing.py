@@ -1,4 +1,4 @@
-"""What every way to a mesh needs: normals, the part that is kept, its connected pieces, one canonical order."""
+"""Shared by the meshing stages: vertex normals, connected components, a canonical order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..failure import StageFailure
 
 
 def finished(vertices: np.ndarray, triangles: np.ndarray, colors: np.ndarray, min_component: int) -> Mesh:
-    """A mesh of the connected pieces that have at least so many triangles, without the vertices nobody uses.
+    """The mesh of the connected components with at least ``min_component`` triangles, without unused vertices.
 
     Args:
         vertices: shape (V, 3).
@@ -20,14 +20,14 @@ def finished(vertices: np.ndarray, triangles: np.ndarray, colors: np.ndarray, mi
         min_component: number of triangles.
 
     Raises:
-        StageFailure: ``empty-mesh`` where nothing is left.
+        StageFailure: ``empty-mesh`` if nothing is left.
     """
     triangles = triangles[component_sizes(triangles, len(vertices)) >= min_component]
     if not len(triangles):
         raise StageFailure(
             "empty-mesh",
             "No piece of the surface is large enough to be kept.",
-            hint="Lower min_component or what the mesh asks of its support, or look whether the cloud shows a surface.",
+            hint="Lower min_component, raise support or lower min_views, or check that the cloud shows a surface.",
             min_component=min_component,
         )
     used = np.zeros(len(vertices), bool)
@@ -38,7 +38,7 @@ def finished(vertices: np.ndarray, triangles: np.ndarray, colors: np.ndarray, mi
 
 
 def component_sizes(triangles: np.ndarray, vertices: int) -> np.ndarray:
-    """Number of triangles in the connected piece of each triangle, shape (F,)."""
+    """Number of triangles in the connected component of each triangle, shape (F,)."""
     if not len(triangles):
         return np.zeros(0, int)
     ends = triangles[:, [0, 1]].ravel(), triangles[:, [1, 2]].ravel()
@@ -48,7 +48,7 @@ def component_sizes(triangles: np.ndarray, vertices: int) -> np.ndarray:
 
 
 def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Unit normals, the mean over the triangles around a vertex by their area, shape (V, 3)."""
+    """Unit normals, area-weighted means over the triangles around a vertex, shape (V, 3)."""
     a, b, c = (vertices[corner].astype(np.float64) for corner in triangles.T)
     face = np.cross(b - a, c - a)
     total = np.stack([np.bincount(triangles.ravel(), np.repeat(n, 3), len(vertices)) for n in face.T], axis=1)
@@ -59,9 +59,9 @@ def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 def in_canonical_order(
     vertices: np.ndarray, triangles: np.ndarray, colors: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The same mesh whatever the order it came in: vertices by position, those at one place merged, then triangles.
+    """Sort vertices by position, merge equal ones, and sort triangles: the result does not depend on the input's order.
 
-    Triangles begin with their lowest vertex; those without area because two corners fell together are left out.
+    Triangles begin with their lowest vertex; triangles with two equal corners are left out.
     """
     rows = np.concatenate([vertices, colors], axis=1)
     order = np.lexsort(rows.T[::-1])

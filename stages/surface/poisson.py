@@ -24,8 +24,8 @@ _AROUND = 6
 class Poisson(Stage):
     """Screened Poisson surface reconstruction (Kazhdan and Hoppe 2013), trimmed to where there are points.
 
-    The surface is the level set of a function whose gradient follows the normals: it is closed, smooths noise away
-    and also spans what no camera saw, which is cut off again. The cloud is first thinned to one mean point for each
+    The surface is the level set of a function whose gradient follows the normals: it is closed and smooth, and also
+    spans what no camera saw, which is cut off again. The cloud is first thinned to one mean point for each
     cell of the octree's finest level, so memory depends on the number of cells and not of points.
 
     Args:
@@ -47,7 +47,7 @@ class Poisson(Stage):
     min_component: int = 100
 
     def run(self, cloud: Cloud, context: Context) -> Mesh:
-        """Mesh a cloud; vertices take the colour of the nearest point.
+        """Mesh a cloud; vertices take the color of the nearest point.
 
         Raises:
             StageFailure: ``too-few-points``, or ``empty-mesh`` where nothing is left after trimming.
@@ -56,8 +56,8 @@ class Poisson(Stage):
         if len(cloud) < _MIN_POINTS or extent == 0:
             raise StageFailure(
                 "too-few-points",
-                f"A surface cannot be laid through {len(cloud)} points.",
-                hint="Look why so few pixels have a depth that other views confirm.",
+                f"The cloud has {len(cloud)} point{'s' * (len(cloud) != 1)}, too few for a surface.",
+                hint="Check why so few pixels have a depth that other views confirm.",
                 points=len(cloud),
                 needed=_MIN_POINTS,
             )
@@ -74,7 +74,7 @@ class Poisson(Stage):
         return finished(vertices, kept, cloud.colors[nearest], self.min_component)
 
     def _amid_sparse_points(self, vertices: np.ndarray, tree: KDTree, threads: int) -> np.ndarray:
-        """Whether vertices lie near points for the spacing that these have, and with points on all sides."""
+        """Whether vertices lie near points, relative to the points' spacing, and have points on all sides."""
         points = np.asarray(tree.data)
         distance, nearest = (np.asarray(each) for each in tree.query(vertices, k=_AROUND, workers=threads))
         spacing, _ = tree.query(points[nearest[:, 0]], k=3, workers=threads)

@@ -1,4 +1,4 @@
-"""A mesh painted with the photographs."""
+"""Texture a mesh with the photos."""
 
 from __future__ import annotations
 
@@ -21,31 +21,30 @@ _MARGIN = 2
 """Pixels of the photo that are kept around each chart, so that no seam shows when the texture is filtered."""
 
 _SWATCH = 4
-"""Side of the square of one colour that a triangle without a photo gets."""
+"""Side of the square of one color that a triangle without a photo gets."""
 
 _VOTES = 4
-"""So many times each triangle follows its neighbours."""
+"""Rounds in which each triangle may take the view of its neighbors."""
 
 _SMALLEST = 0.01
-"""The least scale at which photos are cut."""
+"""Smallest scale of the charts; if they do not fit then, the texture is too small."""
 
 _VISIBLE = 1e-3
-"""A surface may lie this share of the distance before a vertex and not hide it."""
+"""A surface hides a vertex only if it lies closer to the camera by more than this share of the distance."""
 
 
 class TextureAtlas(Stage):
-    """A texture cut out of the photographs, each triangle from the view that shows it best (Waechter et al. 2014).
+    """A texture atlas; each triangle is textured from the view that shows it best (Waechter et al. 2014).
 
     A view's score is the triangle's area in its image times the cosine to its normal; a triangle is seen if neither a
-    corner nor its middle is hidden. Then triangles follow their neighbours a few times where these agree on another
-    view that sees them too, so pieces grow large. Connected triangles of one view are a chart: a rectangle of the
-    photo as it is, so nothing is stretched and around a seam stands what the photo shows there. Exposure is not evened
-    out. Triangles in no photo have the mean colour of their corners.
+    corner nor its middle is hidden. In a few rounds triangles take the view on which two neighbors agree, if it sees
+    them too, which enlarges the charts. Connected triangles of one view are a chart: a rectangle of the photo, not
+    stretched, with a margin around its seams. Exposure is not adjusted. Triangles that no photo shows take the mean
+    color of their corners.
 
     Args:
-        size: the longest side of the texture in pixels; charts are shrunk, all alike, until they fit.
-        max_triangles: meshes with more are simplified first (Garland and Heckbert 1997); 0 for no limit. A texture
-            carries the detail that vertices then need not.
+        size: the longest side of the texture in pixels; all charts are shrunk by one factor until they fit.
+        max_triangles: larger meshes are simplified first (Garland and Heckbert 1997); 0 for no limit.
     """
 
     slot = "mesh"
@@ -64,14 +63,14 @@ class TextureAtlas(Stage):
         """
         if self.max_triangles and len(mesh.triangles) > self.max_triangles:
             mesh = _simplified(mesh, self.max_triangles)
-        projections, scores = _look(mesh, views)
+        projections, scores = _view_scores(mesh, views)
         neighbors = _neighbors(mesh.triangles)
-        best = _followed(scores, neighbors)
+        best = _smoothed(scores, neighbors)
         charts = _charts(mesh, best, neighbors, projections)
         place, size, shape = _packed(charts, self.size)
         texture = np.zeros((*shape, 3), np.uint8)
         for index in np.unique(charts.view[charts.view >= 0]):
-            _cut_out(texture, views[index].image, charts, place, size, index)
+            _copy_charts(texture, views[index].image, charts, place, size, index)
         swatches = np.rint(mesh.colors[mesh.triangles[best < 0]].mean(axis=1))
         for (x, y), color in zip(place[charts.of[best < 0]], swatches, strict=True):
             texture[y : y + _SWATCH, x : x + _SWATCH] = color
@@ -81,7 +80,7 @@ class TextureAtlas(Stage):
 
 
 def _simplified(mesh: Mesh, triangles: int) -> Mesh:
-    """About so many triangles, with the same shape as far as possible."""
+    """Simplify to about this number of triangles."""
     whole = open3d.geometry.TriangleMesh(
         open3d.utility.Vector3dVector(mesh.vertices.astype(np.float64)),
         open3d.utility.Vector3iVector(mesh.triangles.copy()),
@@ -93,8 +92,8 @@ def _simplified(mesh: Mesh, triangles: int) -> Mesh:
     return Mesh(vertices, corners, vertex_normals(vertices, corners), colors)
 
 
-def _look(mesh: Mesh, views: Sequence[View]) -> tuple[np.ndarray, np.ndarray]:
-    """The projection of each view (N, 3, 4), and how well it shows each triangle, 0 where not at all (N, F)."""
+def _view_scores(mesh: Mesh, views: Sequence[View]) -> tuple[np.ndarray, np.ndarray]:
+    """Projection of each view (N, 3, 4), and its score for each triangle, 0 where it is not visible (N, F)."""
     scene = open3d.t.geometry.RaycastingScene()
     scene.add_triangles(open3d.core.Tensor(mesh.vertices.copy()), open3d.core.Tensor(mesh.triangles.astype(np.uint32)))
     corners = mesh.vertices[mesh.triangles].astype(np.float64)
@@ -109,8 +108,8 @@ def _look(mesh: Mesh, views: Sequence[View]) -> tuple[np.ndarray, np.ndarray]:
             continue
         projections[index] = view.camera.matrix @ np.column_stack([view.rotation, view.translation])
         xy, depth = _project(projections[index], mesh.vertices)
-        seen = _inside(xy, depth, view.mask) & _unhidden(scene, view.center, mesh.vertices)
-        visible = seen[mesh.triangles].all(axis=1) & _unhidden(scene, view.center, middle)
+        seen = _inside(xy, depth, view.mask) & _visible_from(scene, view.center, mesh.vertices)
+        visible = seen[mesh.triangles].all(axis=1) & _visible_from(scene, view.center, middle)
         toward = view.center - middle
         cosine = np.einsum("fi,fi->f", normal, toward) / np.linalg.norm(toward, axis=1)
         a, b, c = np.moveaxis(xy[mesh.triangles], 1, 0)
@@ -120,7 +119,7 @@ def _look(mesh: Mesh, views: Sequence[View]) -> tuple[np.ndarray, np.ndarray]:
         raise StageFailure(
             "unseen-mesh",
             "No photo shows a triangle of the mesh.",
-            hint="Look whether mesh and views belong to the same model.",
+            hint="Check that mesh and views belong to the same model.",
             views=len(views),
         )
     return projections, scores
@@ -141,8 +140,8 @@ def _inside(xy: np.ndarray, depth: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return inside & mask[row, column]
 
 
-def _unhidden(scene: Any, center: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Whether nothing lies between a camera centre and points of the surface."""
+def _visible_from(scene: Any, center: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Whether points of the surface are not hidden from a camera center."""
     rays = np.concatenate([np.broadcast_to(center, points.shape), points - center], axis=1).astype(np.float32)
     return scene.cast_rays(open3d.core.Tensor(rays))["t_hit"].numpy() > 1 - _VISIBLE
 
@@ -160,8 +159,8 @@ def _neighbors(triangles: np.ndarray) -> np.ndarray:
     return across.reshape(-1, 3)
 
 
-def _followed(scores: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
-    """The view of each triangle, -1 for none: the best, or one that two neighbours take and that is half as good."""
+def _smoothed(scores: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
+    """View of each triangle, -1 for none: the best, or one that two neighbors have and that scores half as much."""
     every = np.arange(scores.shape[1])
     highest = scores.max(axis=0)
     best = np.where(highest > 0, scores.argmax(axis=0), -1)
@@ -175,12 +174,12 @@ def _followed(scores: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class _Charts:
-    """Pieces of photos.
+    """Rectangles of photos, each with the triangles that it textures.
 
     Attributes:
         of: the chart of each triangle, shape (F,).
         corners: of the triangles, in pixels of the view, shape (F, 3, 2).
-        view: from which view each chart is cut, -1 for a swatch of one colour, shape (C,).
+        view: from which view each chart is cut, -1 for a swatch of one color, shape (C,).
         origin, size: top-left pixel, width and height of each chart, shape (C, 2).
     """
 
@@ -192,7 +191,7 @@ class _Charts:
 
 
 def _charts(mesh: Mesh, best: np.ndarray, neighbors: np.ndarray, projections: np.ndarray) -> _Charts:
-    """Connected triangles of one view make a chart; those of none make one each."""
+    """Group connected triangles of one view into charts; a triangle without a view is a chart of its own."""
     here, side = np.nonzero((neighbors >= 0) & (best[neighbors] == best[:, None]) & (best >= 0)[:, None])
     links = coo_array((np.ones(len(here), bool), (here, neighbors[here, side])), shape=(len(best), len(best)))
     count, of = connected_components(links, directed=False)
@@ -231,7 +230,7 @@ def _packed(charts: _Charts, longest: int) -> tuple[np.ndarray, np.ndarray, tupl
 
 
 def _shelves(size: np.ndarray, width: int) -> tuple[np.ndarray, int]:
-    """Rectangles side by side on shelves, the highest first: the top-left pixel of each, and the height of all."""
+    """Pack rectangles in rows, the highest first: top-left pixel of each, and the total height."""
     place = np.zeros_like(size)
     x = y = shelf = 0
     for chart in np.argsort(-size[:, 1], kind="stable").tolist():
@@ -243,10 +242,10 @@ def _shelves(size: np.ndarray, width: int) -> tuple[np.ndarray, int]:
     return place, y + shelf
 
 
-def _cut_out(
+def _copy_charts(
     texture: np.ndarray, image: np.ndarray, charts: _Charts, place: np.ndarray, size: np.ndarray, view: int
 ) -> None:
-    """Copy the charts of a view into the texture; beyond its edge the photo goes on as it ends."""
+    """Copy the charts of a view into the texture; beyond the photo's edge its last pixels are repeated."""
     edge = _MARGIN + 1
     image = cv2.copyMakeBorder(image, edge, edge, edge, edge, cv2.BORDER_REPLICATE)
     for chart in np.flatnonzero(charts.view == view):

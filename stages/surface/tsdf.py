@@ -23,17 +23,17 @@ _PIXELS_PER_VOXEL = 2.0
 class Tsdf(Stage):
     """Truncated signed distances, averaged over the views, and their zero level (Curless and Levoy 1996).
 
-    Only blocks of voxels near a surface are kept (Nießner et al. 2013). A depth counts as it is, whatever the other
-    views say of it: outliers are removed by the number of views a voxel needs, not by consistency. Quick, and of a
-    fixed resolution; noise is averaged, not smoothed.
+    Only blocks of voxels near a surface are kept (Nießner et al. 2013). Depths are not checked against other views:
+    outliers are removed by the number of views a voxel needs. Fast, at a fixed resolution; noise is averaged, not
+    smoothed.
 
     Args:
         voxel: side of a voxel in units of the model. 0 takes twice the median ground resolution (depth / focal
             length) of a pixel, or more where that would need more than ``max_blocks``.
-        truncation: how far from a surface distances are kept, in voxels; it should exceed the noise.
-        min_views: how many views must have seen a voxel.
-        min_confidence: pixels with less are taken to have no depth.
-        min_component: connected pieces with fewer triangles are removed.
+        truncation: largest distance from a surface that is kept, in voxels; it should exceed the noise.
+        min_views: number of views that must see a voxel.
+        min_confidence: less confident pixels count as having no depth.
+        min_component: connected components with fewer triangles are removed.
         max_blocks: bounds the memory, about 25 kB for each block of 8 x 8 x 8 voxels.
     """
 
@@ -97,7 +97,7 @@ class Tsdf(Stage):
         return _PIXELS_PER_VOXEL * float(np.median(medians or [1.0]))
 
     def _count_blocks(self, views: Sequence[View], depths: Sequence[DepthMap], voxel: float) -> int:
-        """How many blocks lie near a surface that any view sees."""
+        """Number of blocks near a surface that any view sees."""
         grid, seen = _grid(voxel, 1), np.zeros((0, 3), np.int32)
         for frame in self._frames(views, depths):
             seen = np.unique(np.concatenate([seen, frame.blocks(grid, self.truncation).numpy()]), axis=0)
@@ -105,7 +105,7 @@ class Tsdf(Stage):
             raise StageFailure(
                 "no-depth",
                 "No view has a depth.",
-                hint="Look why in the depth maps, or lower min_confidence.",
+                hint="Check the reasons in the depth maps, or lower min_confidence.",
                 views=len(views),
             )
         return len(seen)
@@ -113,9 +113,9 @@ class Tsdf(Stage):
 
 @dataclass(frozen=True, eq=False)
 class _Frame:
-    """A view and its trusted depths as Open3D takes them.
+    """A view and its trusted depths in Open3D's types.
 
-    It reads the depth of the pixel that a voxel's centre falls into, so centres at halves are right as they are.
+    Open3D reads the pixel that a voxel's center falls into, so pixel centers at halves need no shift.
     """
 
     view: View
@@ -131,7 +131,7 @@ class _Frame:
 
     @property
     def geometry(self) -> tuple[Any, Any, float, float]:
-        """Intrinsics, extrinsics, the unit of depth, and the farthest there is."""
+        """Intrinsics, extrinsics, depth scale, and largest depth."""
         extrinsic = np.eye(4)
         extrinsic[:3, :3], extrinsic[:3, 3] = self.view.rotation, self.view.translation
         tensor = open3d.core.Tensor

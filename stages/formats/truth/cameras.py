@@ -1,8 +1,9 @@
-"""Ground truth in the files of the data sets' own authors, recognised by its layout.
+"""True cameras in the data sets' own file formats, recognized by their layout.
 
-Where the centre of the top-left pixel lies is seldom said. Middlebury's, Olsson's and the arrays are taken to count
-from 0; Olsson's own points lie within 0.001 px of SIFT keypoints counted so. Strecha's are taken to count from 0.5, as
-here: over the matches in fountain-P11 and Herz-Jesus-P8 the principal point that fits best is his own to 0.2 px.
+The formats seldom state where the center of the top-left pixel lies. Middlebury's, Olsson's and the arrays are taken to
+count from 0; Olsson's own points lie within 0.001 px of SIFT keypoints counted so. Strecha's are taken to count from
+0.5, as here: over the matches in fountain-P11 and Herz-Jesus-P8 the principal point that fits best is his own to 0.2
+px.
 """
 
 from __future__ import annotations
@@ -24,25 +25,25 @@ from ..nerfstudio import read_nerfstudio
 from ..photo_files import photo_size
 
 FOLDERS = (".", "gt", "truth", "dslr_calibration_undistorted", "dslr_calibration_jpg", "sparse", "sparse/0", "bundle")
-"""Where the truth may lie, seen from the folder that is named."""
+"""Subfolders in which the truth is looked for."""
 
 
 def read_truth(path: str | Path) -> Scene:
-    """Read the true cameras of a scene, and its points where the files state them as such.
+    """Read the true cameras of a scene, and its points if the files hold true points.
 
-    Known are Strecha's ``NNNN.jpg.camera`` (2008), Middlebury's ``*_par.txt`` (Seitz et al. 2006), Olsson's
+    Formats: Strecha's ``NNNN.jpg.camera`` (2008), Middlebury's ``*_par.txt`` (Seitz et al. 2006), Olsson's
     ``data.mat`` (2011), COLMAP models, among them ETH3D's (Schöps et al. 2017), nerfstudio's ``transforms.json``,
     arrays ``names``, ``K``, ``R`` and ``t`` in a ``.npz``, and Bundler files.
 
-    Photos go by their file names without folders where these are unambiguous. Sizes that are not stated are those of
-    the photos, if they lie near, else twice the principal point.
+    Photos are named by their file names without folders if these are unambiguous. A size that is not stated is that of
+    the photo, if it is nearby, else twice the principal point.
 
     Args:
         path: the folder of the scene, the folder in it that holds the truth, or the file itself.
 
     Raises:
-        StageFailure: ``unknown-truth`` if none of these is there, ``damaged-truth`` if it cannot be understood, and
-            the failures of the formats' own readers.
+        StageFailure: ``unknown-truth`` if none of these is there, ``damaged-truth`` if it cannot be parsed, and the
+            failures of the formats' own readers.
     """
     path = Path(path)
     for folder in (path / name for name in FOLDERS):
@@ -52,20 +53,20 @@ def read_truth(path: str | Path) -> Scene:
                 scene = read(files) if files else None
             except (ValueError, KeyError, IndexError, OSError) as error:
                 raise StageFailure(
-                    "damaged-truth", "The truth cannot be understood.", file=str(files[0]), reason=repr(error)
+                    "damaged-truth", "The ground truth cannot be read.", file=str(files[0]), reason=repr(error)
                 ) from error
             if scene is not None:
                 return _without_folders(scene)
     raise StageFailure(
         "unknown-truth",
-        "There is no truth in a known form.",
+        "There is no ground truth in a known format.",
         hint=f"Known are {', '.join(pattern for pattern, _ in LAYOUTS)}, there or in {', '.join(FOLDERS[1:])}.",
         path=str(path),
     )
 
 
 def _strecha(files: Sequence[Path]) -> Scene:
-    """K row by row, three zeros, R camera to world, camera centre, width and height."""
+    """K row by row, three zeros, R camera to world, camera center, width and height."""
     numbers = np.array([path.read_text().split() for path in files], np.float64)
     to_world, centers = numbers[:, 12:21].reshape(-1, 3, 3), numbers[:, 21:24]
     rotations = np.swapaxes(to_world, 1, 2)
@@ -138,7 +139,7 @@ LAYOUTS: tuple[tuple[str, Callable[[Sequence[Path]], Scene | None]], ...] = (
     ("*.npz", _arrays),
     ("*.out", _bundler),
 )
-"""Names of the files, and their readers, which return none if the files hold something else."""
+"""File names and their readers, which return None for files of another kind."""
 
 
 def decompose(projections: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -177,30 +178,15 @@ def _photographed(
     """A scene without points, of pinhole cameras; a slight skew is left out.
 
     Args:
-        first_pixel: both coordinates of the centre of the top-left pixel where the matrices come from.
+        first_pixel: both coordinates of the center of the top-left pixel where the matrices come from.
     """
     shift = 0.5 - first_pixel
     cameras = [
         Camera("PINHOLE", int(w), int(h), (k[0, 0], k[1, 1], k[0, 2] + shift, k[1, 2] + shift), "calibrated")
         for k, (w, h) in zip(calibrations, sizes, strict=True)
     ]
-    different = tuple(dict.fromkeys(cameras))
-    nothing = np.empty(0)
-    return Scene(
-        cameras=different,
-        names=tuple(names),
-        camera_of=np.array([different.index(camera) for camera in cameras]),
-        # Printed with six digits, a matrix is no rotation to the last bit.
-        rotations=nearest_rotation(rotations),
-        translations=translations,
-        points=nothing,
-        colors=nothing,
-        errors=nothing,
-        obs_photo=nothing,
-        obs_point=nothing,
-        obs_xy=nothing,
-        obs_keypoint=nothing,
-    )
+    # Printed with six digits, a matrix is no rotation to the last bit.
+    return Scene.of_cameras(cameras, names, nearest_rotation(rotations), translations)
 
 
 def _without_folders(scene: Scene) -> Scene:

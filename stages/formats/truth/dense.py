@@ -1,6 +1,6 @@
-"""True depth maps, masks and surfaces in the files of the data sets' own authors, recognised by their layout.
+"""True depth maps, masks and surfaces in the data sets' own file formats, recognized by their layout.
 
-Maps and surfaces are read when they are asked for; only cameras are read at once.
+Cameras are read at once, maps and surfaces on access.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from .eth3d import read_scans, undistorted_depth
 from .stereo import read_stereo
 
 FOLDERS = (".", "truth", "gt")
-"""Where the truth may lie, seen from the folder that is named."""
+"""Subfolders in which the truth is looked for."""
 
 _BROKEN = (ValueError, KeyError, IndexError, OSError)
 
 
 def read_dense_truth(path: str | Path) -> DepthTruth:
-    """Find what is known of the depth and the surfaces of a scene.
+    """Find the true depths and surfaces of a scene.
 
-    Known are the folders named in :data:`LAYOUTS`, and :data:`FOLDERS` in them. Depth is z, in the unit of the true
-    cameras: metres, but millimetres for DTU and the baseline for a Middlebury pair.
+    The folder has one of :data:`LAYOUTS`, or one of :data:`FOLDERS` in it has. Depth is z, in the unit of the true
+    cameras: meters, but millimeters for DTU and the baseline for a Middlebury pair.
 
     Raises:
-        StageFailure: ``unknown-truth`` where none of the known layouts is there, ``damaged-truth`` if it cannot be
-            understood; a map that is damaged shows when it is read.
+        StageFailure: ``unknown-truth`` if the folder has none of the layouts, ``damaged-truth`` if it cannot be parsed;
+            a damaged map is reported when it is read.
     """
     for folder in (Path(path) / name for name in FOLDERS):
         for _, read in LAYOUTS:
@@ -46,14 +46,14 @@ def read_dense_truth(path: str | Path) -> DepthTruth:
                 return truth
     raise StageFailure(
         "unknown-truth",
-        "There is no true depth in a known form.",
+        "There is no true depth in a known format.",
         hint=f"Known are {'; '.join(what for what, _ in LAYOUTS)}.",
         path=str(path),
     )
 
 
 def read_true_cameras(path: str | Path) -> Scene:
-    """The true cameras of a scene; those of a rectified pair are known without a file that states them.
+    """The true cameras of a scene; a rectified stereo pair needs no file for them.
 
     Raises:
         StageFailure: as :func:`diptych.stages.formats.truth.cameras.read_truth`.
@@ -102,7 +102,7 @@ def _hololens(folder: Path) -> DepthTruth | None:
     if not (folder / "cameras.npz").is_file() or not (folder / "depth").is_dir():
         return None
     scene = read_truth(folder / "cameras.npz")
-    return DepthTruth(_views(scene, depths=lambda name: folder / "depth" / f"{Path(name).stem}.png", read=_millimetres))
+    return DepthTruth(_views(scene, depths=lambda name: folder / "depth" / f"{Path(name).stem}.png", read=_millimeters))
 
 
 def _dtu(folder: Path) -> DepthTruth | None:
@@ -142,12 +142,12 @@ def _arrays(folder: Path) -> DepthTruth | None:
 LAYOUTS: tuple[tuple[str, Callable[[Path], DepthTruth | None]], ...] = (
     ("this project's samples: images.txt with depth/NAME.png and mesh.ply", _rendered),
     ("ETH3D: dslr_calibration_undistorted/ with ground_truth_depth/dslr_images/ and scan_alignment.mlp", _eth3d),
-    ("HoloLens: cameras.npz with depth/NAME.png in millimetres", _hololens),
+    ("HoloLens: cameras.npz with depth/NAME.png in millimeters", _hololens),
     ("DTU: cameras.npz with mask/NAME.png", _dtu),
     ("arrays: depth.npz by photo, with cameras.npz beside it or ../protocol/FOLDER.npz", _arrays),
     ("Middlebury stereo: im0/im1 with disp0.pfm, view1/view5 or im2/im6 with disp1.png or disp2.png", read_stereo),
 )
-"""What is known, in words, and its readers, which return none where the folder holds something else."""
+"""Layouts in words, and their readers, which return None for a folder of another layout."""
 
 
 def _views(
@@ -157,7 +157,7 @@ def _views(
     masks: Callable[[str], Path] | None = None,
     read: Callable[[Path], np.ndarray] | None = None,
 ) -> tuple[TrueView, ...]:
-    """Views of those photos of a scene that have a file of depth or a mask."""
+    """Views of the photos of a scene that have a depth map or a mask."""
     views = []
     for i, name in enumerate(scene.names):
         depth, mask = (of(name) if of else None for of in (depths, masks))
@@ -188,14 +188,14 @@ def _later(read: Callable[[Path], np.ndarray], file: Path) -> Callable[[], np.nd
 
 
 def _damaged(path: Path, error: Exception) -> StageFailure:
-    return StageFailure("damaged-truth", "The truth cannot be understood.", file=str(path), reason=repr(error))
+    return StageFailure("damaged-truth", "The ground truth cannot be read.", file=str(path), reason=repr(error))
 
 
 def _depth_png(file: Path) -> np.ndarray:
     return read_depth(file).astype(np.float32)
 
 
-def _millimetres(file: Path) -> np.ndarray:
+def _millimeters(file: Path) -> np.ndarray:
     with Image.open(file) as image:
         return np.asarray(image).astype(np.float32) / 1000
 
@@ -206,5 +206,5 @@ def _mask(file: Path) -> np.ndarray:
 
 
 def _positive(depth: np.ndarray) -> np.ndarray:
-    """Depth with 0 for everything that is none."""
+    """Depth with 0 where it is not finite and positive."""
     return np.where(np.isfinite(depth) & (depth > 0), depth, 0).astype(np.float32)

@@ -60,7 +60,7 @@ def thin_prism_fisheye(params: np.ndarray, rays: np.ndarray) -> np.ndarray:
 
 
 def read_scans(alignment: Path) -> np.ndarray:
-    """All points of the laser scans in the frame of the cameras, metres, float32, shape (P, 3).
+    """All points of the laser scans in the frame of the cameras, meters, float32, shape (P, 3).
 
     Args:
         alignment: ``scan_alignment.mlp``, a MeshLab project that names each PLY file and its transform.

@@ -21,10 +21,10 @@ FOCAL = 1.2
 
 @dataclass(frozen=True)
 class _Layout:
-    """Names of left and right photo and of their disparities, and what one step of the disparities' files is worth.
+    """File names of the photos and their disparities, and the scale of the disparities.
 
-    ``steps`` are (width from which it holds, steps a pixel), widest first: the files of 2003 to 2006 come in full,
-    half and third or quarter size, and only their width tells which.
+    ``steps`` are (least width, steps per pixel), widest first: the files of 2003 to 2006 come in full, half and third
+    or quarter size, which only their width tells.
     """
 
     left: str
@@ -45,15 +45,15 @@ LAYOUTS = (
 
 
 def read_stereo(folder: Path) -> DepthTruth | None:
-    """A pair as two views: the left one in the origin, the right one at x = 1, both looking along z.
+    """Read a pair as two views: the left one at the origin, the right one at x = 1, both looking along z.
 
     Depth is ``f / (d + doffs)`` in units of the baseline, for the left view and, where its disparity is there, the
     right one. ``f`` and the principal points are those of ``calib.txt`` if there is one, ``doffs`` their difference.
-    Otherwise f is :data:`FOCAL` times the longer side and the principal point the centre of both photos, which changes
+    Otherwise f is :data:`FOCAL` times the longer side and the principal point the center of both photos, which changes
     no disparity and no epipolar line.
 
     Returns:
-        None where the folder holds no such pair.
+        None if the folder holds no such pair.
 
     Raises:
         StageFailure: ``damaged-truth``, when a disparity is read that is not of the photo's size.
@@ -84,13 +84,13 @@ def read_stereo(folder: Path) -> DepthTruth | None:
 
 
 def _only(folder: Path, pattern: str) -> Path | None:
-    """The one file of this name, if it is there."""
+    """The only file that matches, or None."""
     found = sorted(folder.glob(pattern)) if pattern and folder.is_dir() else []
     return found[0] if len(found) == 1 else None
 
 
 def _cameras(calibration: Path, width: int, height: int) -> tuple[Camera, Camera]:
-    """Both cameras; the file counts pixels from 0 at their centres, here they are counted from 0.5."""
+    """Both cameras; the file counts pixels from 0 at their centers, here they are counted from 0.5."""
     if not calibration.is_file():
         focal = FOCAL * max(width, height)
         camera = Camera("PINHOLE", width, height, (focal, focal, width / 2, height / 2), "guess")
@@ -112,7 +112,7 @@ def _reader(file: Path, step: int, focal: float, offset: float) -> Callable[[], 
             disparity = _disparity(file) / step
         except (ValueError, KeyError, OSError) as error:
             raise StageFailure(
-                "damaged-truth", "The truth cannot be understood.", file=str(file), reason=repr(error)
+                "damaged-truth", "The ground truth cannot be read.", file=str(file), reason=repr(error)
             ) from error
         known = np.isfinite(disparity) & (disparity > 0) & (disparity + offset > 0)
         return np.where(known, focal / np.where(known, disparity + offset, 1), 0).astype(np.float32)
@@ -121,7 +121,7 @@ def _reader(file: Path, step: int, focal: float, offset: float) -> Callable[[], 
 
 
 def _disparity(file: Path) -> np.ndarray:
-    """In the file's own steps, 0 or infinite where it is unknown, shape (H, W)."""
+    """Disparity in the file's steps, 0 or infinite where unknown, shape (H, W)."""
     if file.suffix == ".pfm":
         return read_pfm(file).astype(np.float64)
     if file.suffix == ".npz":

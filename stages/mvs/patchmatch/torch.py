@@ -1,10 +1,11 @@
-"""PatchMatch by torch: many pixels at once, as graphics cards want it.
+"""PatchMatch by torch: many pixels at once, for graphics cards.
 
-Functions do what their namesakes in :mod:`diptych.stages.mvs.patchmatch.kernels` do, with the same random numbers and
-the same hypotheses in the same order. Results differ by rounding, and where rounding decides between two hypotheses.
+The functions do what those of :mod:`diptych.stages.mvs.patchmatch.sweep` and
+:mod:`diptych.stages.mvs.patchmatch.matching_cost` do, with the same random numbers and the same hypotheses in the same
+order. Results differ by rounding, and where rounding decides between two hypotheses.
 
-While one colour is searched the other stands still, so pixels can be taken in slabs, which bounds memory. Shapes are
-of P pixels of a slab, N sources and T trials; a trial is a pixel, a plane through it and a source to look from.
+While one color is searched the other stands still, so pixels are taken in slabs, which bounds memory. Shapes are
+of P pixels of a slab, N sources and T trials; a trial is a pixel, a plane through it and a source.
 """
 
 from __future__ import annotations
@@ -17,25 +18,25 @@ import torch
 from torch import Tensor
 
 from ...geometry.slanted_planes import parts
-from ..pyramid import Level
-from .confidence import Judgement
-from .kernels import CANDIDATES, COUNTS, PLACES, RARELY, VARIATIONS, WORST, Field, Patch, Search, Sources
+from .arrays import CANDIDATES, COUNTS, MAX_COST, PERTURBATIONS, PLACES, RETRY_PERIOD, Field, Patch, Search, Sources
+from .confidence import PlaneScores
+from .pyramid import Level
 
 _SLAB = 1 << 16
 """Pixels that are searched at once."""
 
 _TRIALS = 1 << 17
-"""Trials whose patches are compared at once; they make most of a peak of less than 1 GiB."""
+"""Trials whose patches are compared at once; they take most of a peak memory of less than 1 GiB."""
 
-_BESIDE = (-1, 0), (1, 0), (0, -1), (0, 1)
+_NEIGHBORS = (-1, 0), (1, 0), (0, -1), (0, 1)
 
 
 class OnDevice:
-    """The hypotheses of all pixels on a torch device. They stay there until they are asked for.
+    """The hypotheses of all pixels, kept on a torch device.
 
     Args:
-        field: where the search begins.
-        level: the size to begin at.
+        field: the initial planes.
+        level: the first level.
         patch: the pixels that are compared.
         device: a torch device.
     """
@@ -46,10 +47,10 @@ class OnDevice:
         self._cost = self._put(field.cost).view(-1)
         self._visible = self._put(field.visible).flatten(0, 1)
         self._patch = _Patch(*(self._put(np.asarray(each, np.float32)) for each in patch))
-        self._take(level)
+        self._set_level(level)
 
     def enlarge(self, level: Level) -> None:
-        """Go on at the next size: each pixel takes what was found for the pixel it is a part of."""
+        """Go on at the next finer level: each pixel takes the plane of the coarser pixel that it lies in."""
         fine, coarse = level.gray.shape, self._shape
         rows, columns = (parts(*sides) for sides in zip(fine, coarse, strict=True))
         of = self._put(rows[:, None] * coarse[1] + columns).view(-1)
@@ -61,36 +62,34 @@ class OnDevice:
         w = planes[:, :1] + (planes[:, 1:] * shift).sum(1, keepdim=True)
         slopes = planes[:, 1:] * self._put(np.array([across, down], np.float32))
         self._planes, self._cost, self._visible = torch.cat([w, slopes], 1), self._cost[of], self._visible[of]
-        self._take(level)
+        self._set_level(level)
         self._cost[~self._mask] = torch.inf
 
     def sweep(self, parity: int, search: Search) -> None:
-        """Search once at every pixel of one colour."""
+        """Search once at every pixel of one color."""
         pixels = self._wanted()
         x, y = self._xy(pixels)
         for pixel in pixels[(x + y) % 2 == parity].split(_SLAB):
-            parallax = _parallax(self._sources, self._xy(pixel).float(), self._planes[pixel, 0])
+            parallax = _parallax_at(self._sources, self._xy(pixel).float(), self._planes[pixel, 0])
             seen = parallax > 0
             self._search(pixel[seen], parallax[seen], search)
 
-    def judge(self, search: Search) -> Judgement:
-        """What each source says of the hypothesis at every pixel."""
+    def scores(self, search: Search) -> PlaneScores:
+        """Compare the plane of every pixel with each source."""
         size, count = len(self._planes), self._visible.shape[1]
         with_depth = count if len(self._sources.inverse) else 0
         texture, parallax = torch.zeros(2, size, device=self._device)
-        mismatch = torch.full((size, count), WORST, device=self._device)
-        miss = torch.full((size, with_depth), float(search.farthest_miss), device=self._device)
+        cost = torch.full((size, count), MAX_COST, device=self._device)
+        round_trip = torch.full((size, with_depth), float(search.max_round_trip), device=self._device)
         for pixel in self._wanted().split(_SLAB):
-            looks, planes = self._look(pixel), self._planes[pixel]
-            texture[pixel] = looks.variance
-            parallax[pixel] = _parallax(self._sources, looks.xy, planes[:, 0])
+            windows, planes = self._windows(pixel), self._planes[pixel]
+            texture[pixel] = windows.variance
+            parallax[pixel] = _parallax_at(self._sources, windows.xy, planes[:, 0])
             everywhere = torch.ones(len(pixel), 1, count, dtype=torch.bool, device=self._device)
-            mismatches, misses = self._compare(looks, planes[:, None], everywhere, search)
-            mismatch[pixel], miss[pixel] = mismatches[:, 0], misses[:, 0, :with_depth]
-        texture, parallax, mismatch, miss = (
-            each.view(*self._shape, *each.shape[1:]).cpu().numpy() for each in (texture, parallax, mismatch, miss)
-        )
-        return Judgement(texture, parallax, mismatch, miss if with_depth else None)
+            costs, round_trips = self._compare(windows, planes[:, None], everywhere, search)
+            cost[pixel], round_trip[pixel] = costs[:, 0], round_trips[:, 0, :with_depth]
+        arrays = (each.view(*self._shape, *each.shape[1:]).cpu() for each in (texture, parallax, cost, round_trip))
+        return PlaneScores(*(each.numpy() for each in arrays))
 
     def planes(self) -> np.ndarray:
         """The planes that were found, shape (H, W, 3)."""
@@ -99,7 +98,7 @@ class OnDevice:
     def _put(self, array: np.ndarray) -> Tensor:
         return torch.tensor(array, device=self._device)
 
-    def _take(self, level: Level) -> None:
+    def _set_level(self, level: Level) -> None:
         self.level, self._shape = level, level.gray.shape
         self._gray, self._mask = self._put(level.gray).view(-1), self._put(level.mask).view(-1)
         self._sources = _Sources.of(level.sources, self._device)
@@ -111,33 +110,33 @@ class OnDevice:
         return torch.stack([pixel % self._shape[1], pixel // self._shape[1]])
 
     def _moved(self, pixel: Tensor, by: Tensor) -> tuple[Tensor, Tensor]:
-        """The pixels at places (K, 2) relative to each, and whether there is one, else it is 0; shapes (P, K)."""
+        """The pixels at offsets (K, 2) from each, 0 outside the image, and whether they lie inside; shapes (P, K)."""
         height, width = self._shape
         x, y = self._xy(pixel)[..., None] + by.T[:, None]
         inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
         return torch.where(inside, y * width + x, 0), inside
 
     def _search(self, pixel: Tensor, parallax: Tensor, search: Search) -> None:
-        """Search at some pixels of one colour."""
-        looks, consistency = self._look(pixel), float(search.consistency)
+        """Search at some pixels of one color."""
+        windows, consistency = self._windows(pixel), float(search.consistency)
         candidates, known = self._gather(pixel, search, parallax)
-        tried, nearby = self._try_views(pixel, search)
-        mismatches, misses = self._compare(looks, candidates, known[..., None] & tried[:, None], search)
-        visible, share = _choose_views(mismatches, known, tried, nearby, float(search.strict))
-        costs = (share[:, None] * (mismatches + consistency * misses)).sum(2)
+        tried, neighbors = self._views_to_try(pixel, search)
+        costs, round_trips = self._compare(windows, candidates, known[..., None] & tried[:, None], search)
+        visible, share = _choose_views(costs, known, tried, neighbors, float(search.good_cost))
+        costs = (share[:, None] * (costs + consistency * round_trips)).sum(2)
         least, best = torch.where(known, costs, torch.inf).min(1)
         planes = candidates.take_along_dim(best[:, None, None], 1)[:, 0]
-        for attempt in range(VARIATIONS if search.roam else VARIATIONS - 1):
-            varied = self._vary(pixel, planes, attempt, search, parallax)
-            valid = (varied[:, 0] >= float(search.farthest)) & (varied[:, 0] <= float(search.nearest))
+        for attempt in range(PERTURBATIONS if search.sample_full_range else PERTURBATIONS - 1):
+            perturbed = self._perturb(pixel, planes, attempt, search, parallax)
+            valid = (perturbed[:, 0] >= float(search.min_inverse)) & (perturbed[:, 0] <= float(search.max_inverse))
             wanted = valid[:, None, None] & (share > 0)[:, None]
-            mismatches, misses = self._compare(looks, varied[:, None], wanted, search)
-            cost = (share * (mismatches + consistency * misses)[:, 0]).sum(1)
+            costs, round_trips = self._compare(windows, perturbed[:, None], wanted, search)
+            cost = (share * (costs + consistency * round_trips)[:, 0]).sum(1)
             better = valid & (cost < least)
-            least, planes = torch.where(better, cost, least), torch.where(better[:, None], varied, planes)
+            least, planes = torch.where(better, cost, least), torch.where(better[:, None], perturbed, planes)
         self._planes[pixel], self._cost[pixel], self._visible[pixel] = planes, least, visible
 
-    def _look(self, pixel: Tensor) -> _Looks:
+    def _windows(self, pixel: Tensor) -> _Windows:
         height, width = self._shape
         patch, xy = self._patch, self._xy(pixel)
         column = (xy[0, :, None] + patch.dx.long()).clamp(0, width - 1)
@@ -146,10 +145,10 @@ class OnDevice:
         weight = patch.weight * torch.exp(-(value - self._gray[pixel, None]).abs() / patch.contrast)
         weight /= weight.sum(1, keepdim=True)
         deviation = value - (weight * value).sum(1, keepdim=True)
-        return _Looks(xy.float(), weight, weight * deviation, (weight * deviation**2).sum(1))
+        return _Windows(xy.float(), weight, weight * deviation, (weight * deviation**2).sum(1))
 
     def _gather(self, pixel: Tensor, search: Search, parallax: Tensor) -> tuple[Tensor, Tensor]:
-        """Hypotheses from around, shape (P, CANDIDATES, 3), and which of them count, shape (P, CANDIDATES)."""
+        """Candidates, shape (P, CANDIDATES, 3), and which of them are new and in range, shape (P, CANDIDATES)."""
         candidates = self._planes[pixel, None].repeat(1, CANDIDATES, 1)
         known = torch.zeros(candidates.shape[:2], dtype=torch.bool, device=self._device)
         known[:, 0] = True
@@ -162,58 +161,60 @@ class OnDevice:
             difference = (candidates[:, :q] - plane[:, None]).abs()
             difference = difference[..., 0] + (difference[..., 1] + difference[..., 2]) * self._patch.radius
             again = (known[:, :q] & (difference < float(search.same) / parallax[:, None])).any(1)
-            within = (plane[:, 0] >= float(search.farthest)) & (plane[:, 0] <= float(search.nearest))
+            within = (plane[:, 0] >= float(search.min_inverse)) & (plane[:, 0] <= float(search.max_inverse))
             candidates[:, q], known[:, q] = plane, (least < torch.inf) & within & ~again
         return candidates, known
 
-    def _try_views(self, pixel: Tensor, search: Search) -> tuple[Tensor, Tensor]:
-        """Whether to try each source, and how much the pixels beside use it, both of shape (P, N)."""
-        beside, inside = self._moved(pixel, torch.tensor(_BESIDE, device=self._device))
-        nearby = torch.where(inside[..., None], self._visible[beside], 0).sum(1)
-        nearby /= inside.sum(1, keepdim=True).clamp(min=1)
-        draws = 1000 + torch.arange(nearby.shape[1], device=self._device)
-        rarely = random(search.seed, pixel[:, None], draws) < 1 / RARELY
-        tried = rarely | (nearby + self._visible[pixel] > 0.05) | search.everywhere
-        return tried | ~tried.any(dim=1, keepdim=True), nearby
+    def _views_to_try(self, pixel: Tensor, search: Search) -> tuple[Tensor, Tensor]:
+        """Whether to try each source, and its mean visibility over the four neighbors, both of shape (P, N)."""
+        beside, inside = self._moved(pixel, torch.tensor(_NEIGHBORS, device=self._device))
+        neighbors = torch.where(inside[..., None], self._visible[beside], 0).sum(1)
+        neighbors /= inside.sum(1, keepdim=True).clamp(min=1)
+        draws = 1000 + torch.arange(neighbors.shape[1], device=self._device)
+        retry = random(search.seed, pixel[:, None], draws) < 1 / RETRY_PERIOD
+        tried = retry | (neighbors + self._visible[pixel] > 0.05) | search.all_sources
+        return tried | ~tried.any(dim=1, keepdim=True), neighbors
 
-    def _vary(self, pixel: Tensor, planes: Tensor, attempt: int, search: Search, parallax: Tensor) -> Tensor:
+    def _perturb(self, pixel: Tensor, planes: Tensor, attempt: int, search: Search, parallax: Tensor) -> Tensor:
         drawn = random(search.seed, pixel[:, None], 4 * attempt + torch.arange(4, device=self._device))
         a, b, c = (2 * drawn[:, :3] - 1).T
         w, wx, wy = planes.T
         step = float(search.step) / parallax
         tilt = step / self._patch.radius
         if attempt == 0:
-            varied = w + a * step, wx, wy
+            perturbed = w + a * step, wx, wy
         elif attempt == 1:
-            varied = w, wx + b * tilt, wy + c * tilt
+            perturbed = w, wx + b * tilt, wy + c * tilt
         elif attempt == 2:
-            varied = w + 0.5 * a * step, wx + 0.5 * b * tilt, wy + 0.5 * c * tilt
+            perturbed = w + 0.5 * a * step, wx + 0.5 * b * tilt, wy + 0.5 * c * tilt
         elif attempt == 3:
-            beside, inside = self._moved(pixel, torch.tensor(_BESIDE, device=self._device))
+            beside, inside = self._moved(pixel, torch.tensor(_NEIGHBORS, device=self._device))
             left, right, above, below = self._planes[beside, 0].T
-            varied = torch.where(inside.all(1), w, 0), 0.5 * (right - left), 0.5 * (below - above)
+            perturbed = torch.where(inside.all(1), w, 0), 0.5 * (right - left), 0.5 * (below - above)
         else:
-            anew = float(search.farthest) + float(search.nearest - search.farthest) * drawn[:, 3]
-            varied = anew, wx * anew / w, wy * anew / w
-        return torch.stack(varied, 1)
+            anew = float(search.min_inverse) + float(search.max_inverse - search.min_inverse) * drawn[:, 3]
+            perturbed = anew, wx * anew / w, wy * anew / w
+        return torch.stack(perturbed, 1)
 
-    def _compare(self, looks: _Looks, planes: Tensor, wanted: Tensor, search: Search) -> tuple[Tensor, Tensor]:
-        """Mismatch of planes (P, Q, 3) with sources that are wanted (P, Q, N), and pixels of the way there and back.
+    def _compare(self, windows: _Windows, planes: Tensor, wanted: Tensor, search: Search) -> tuple[Tensor, Tensor]:
+        """Matching costs of planes (P, Q, 3) in the sources that are wanted (P, Q, N), and round-trip errors in pixels.
 
-        Both are 0 elsewhere; the second is everywhere where the sources have no depth.
+        Both are 0 elsewhere; the second is 0 everywhere if the sources have no depth maps.
         """
-        mismatches, misses = torch.zeros(2, *wanted.shape, device=self._device)
+        costs, round_trips = torch.zeros(2, *wanted.shape, device=self._device)
         for trial in wanted.nonzero().split(_TRIALS):
             of, q, j = trial.T
-            mismatches[of, q, j] = _mismatch(self._sources, j, looks, of, planes[of, q], self._patch)
+            costs[of, q, j] = _matching_cost(self._sources, j, windows, of, planes[of, q], self._patch)
             if len(self._sources.inverse):
-                farthest = float(search.farthest_miss)
-                misses[of, q, j] = _round_trip(self._sources, j, looks.xy[:, of], planes[of, q, 0], farthest)
-        return mismatches, misses
+                largest = float(search.max_round_trip)
+                round_trips[of, q, j] = _round_trip_error(
+                    self._sources, j, windows.xy[:, of], planes[of, q, 0], largest
+                )
+        return costs, round_trips
 
 
 class _Patch(NamedTuple):
-    """:class:`~diptych.stages.mvs.patchmatch.kernels.Patch` on a device."""
+    """:class:`~diptych.stages.mvs.patchmatch.arrays.Patch` on a device."""
 
     dx: Tensor
     dy: Tensor
@@ -223,11 +224,11 @@ class _Patch(NamedTuple):
     noise: Tensor
 
 
-class _Looks(NamedTuple):
-    """Where pixels are, and what the patch around each looks like.
+class _Windows(NamedTuple):
+    """Pixels and the patch around each.
 
     Attributes:
-        xy: shape (2, P).
+        xy: position, shape (2, P).
         weight, deviation: of each pixel of the patch, shape (P, SAMPLES).
         variance: shape (P,).
     """
@@ -239,7 +240,7 @@ class _Looks(NamedTuple):
 
 
 class _Sources(NamedTuple):
-    """:class:`~diptych.stages.mvs.patchmatch.kernels.Sources` on a device, with N as the last axis of all.
+    """:class:`~diptych.stages.mvs.patchmatch.arrays.Sources` on a device, with N as the last axis of all.
 
     Attributes:
         last: column and row of the last pixel, shape (2, N).
@@ -276,7 +277,7 @@ class _Sources(NamedTuple):
 
 
 def random(seed: np.uint32, pixel: Tensor, draw: Tensor) -> Tensor:
-    """The numbers that the compiled kernels draw; the arguments are broadcast."""
+    """The random numbers of the compiled kernels; the arguments are broadcast."""
     x = _cut(pixel.new_tensor(int(seed)) * 0x9E3779B1 + pixel * 0x85EBCA77 + draw * 0xC2B2AE3D)
     x = _cut((x ^ x >> 16) * 0x7FEB352D)
     x = _cut((x ^ x >> 15) * 0x846CA68B)
@@ -293,16 +294,18 @@ def _project(a: Tensor, b: Tensor, xy: Tensor, w: Tensor) -> Tensor:
     return a[:, 0] * xy[0] + a[:, 1] * xy[1] + a[:, 2] + b * w
 
 
-def _mismatch(sources: _Sources, j: Tensor, looks: _Looks, of: Tensor, planes: Tensor, patch: _Patch) -> Tensor:
-    """1 - weighted normalised cross-correlation of each trial, shape (T,).
+def _matching_cost(
+    sources: _Sources, j: Tensor, windows: _Windows, of: Tensor, planes: Tensor, patch: _Patch
+) -> Tensor:
+    """1 - weighted normalized cross-correlation of each trial, shape (T,).
 
     Args:
         j: the source of each trial, shape (T,).
-        of: its pixel, as an index into ``looks``, shape (T,).
+        of: its pixel, as an index into ``windows``, shape (T,).
         planes: its plane, shape (T, 3).
     """
     a, b, last, first = sources.there[..., j], sources.there_shift[:, j], sources.last[:, j], sources.start[j]
-    middle = _project(a, b, looks.xy[:, of], planes[:, 0])
+    middle = _project(a, b, windows.xy[:, of], planes[:, 0])
     across, down = a[:, 0] + b * planes[:, 1], a[:, 1] + b * planes[:, 2]
     z, place = middle[2], middle[:2] / middle[2]
     inside = (z > 0) & (z - (across[2].abs() + down[2].abs()) * patch.radius > 0.2 * z)
@@ -327,29 +330,29 @@ def _mismatch(sources: _Sources, j: Tensor, looks: _Looks, of: Tensor, planes: T
     value = torch.lerp(upper, torch.lerp(lower_left, lower_right, column), row)
 
     of = of[seen]
-    weighted = looks.weight[of] * value
+    weighted = windows.weight[of] * value
     mean, square = weighted.sum(1), (weighted * value).sum(1)
-    product = (looks.deviation[of] * value).sum(1)
+    product = (windows.deviation[of] * value).sum(1)
     spread = (square - mean * mean).clamp(min=0)
-    correlation = product / torch.sqrt((spread + patch.noise) * (looks.variance[of] + patch.noise))
-    cost = torch.full_like(place[0], WORST)
-    cost[seen] = (1 - correlation).clamp(max=WORST)
+    correlation = product / torch.sqrt((spread + patch.noise) * (windows.variance[of] + patch.noise))
+    cost = torch.full_like(place[0], MAX_COST)
+    cost[seen] = (1 - correlation).clamp(max=MAX_COST)
     return cost
 
 
-def _round_trip(sources: _Sources, j: Tensor, xy: Tensor, w: Tensor, farthest: float) -> Tensor:
-    """Pixels between each of (2, T) and where its source's own depth sends it back to, shape (T,)."""
+def _round_trip_error(sources: _Sources, j: Tensor, xy: Tensor, w: Tensor, largest: float) -> Tensor:
+    """Pixels between each of (2, T) and where the depth map of its source projects it back to, shape (T,)."""
     place = _project(sources.there[..., j], sources.there_shift[:, j], xy, w)
     z, place = place[2], place[:2] / place[2]
     inside = (z > 0) & ((place > -0.5) & (place < sources.last[:, j] + 0.5)).all(0)
     column, row = torch.where(inside, place + 0.5, 0).long()
     there = sources.inverse[sources.start[j] + row * sources.width[j] + column]
     back = _project(sources.back[..., j], sources.back_shift[:, j], place, there)
-    miss = ((back[:2] / back[2] - xy) ** 2).sum(0).sqrt().clamp(max=farthest)
-    return torch.where(inside & (there > 0) & (back[2] > 0), miss, farthest)
+    error = ((back[:2] / back[2] - xy) ** 2).sum(0).sqrt().clamp(max=largest)
+    return torch.where(inside & (there > 0) & (back[2] > 0), error, largest)
 
 
-def _parallax(sources: _Sources, xy: Tensor, w: Tensor) -> Tensor:
+def _parallax_at(sources: _Sources, xy: Tensor, w: Tensor) -> Tensor:
     """Pixels that each of (2, P) moves in a source per unit of inverse depth, the largest over all sources."""
     shift = sources.there_shift[:, None]
     place = _project(sources.there[:, :, None], shift, xy[..., None], w[:, None])
@@ -357,9 +360,11 @@ def _parallax(sources: _Sources, xy: Tensor, w: Tensor) -> Tensor:
     return torch.where(place[2] > 0, (moved**2).sum(0), 0).amax(1).sqrt()
 
 
-def _choose_views(costs: Tensor, known: Tensor, tried: Tensor, nearby: Tensor, strict: float) -> tuple[Tensor, Tensor]:
-    """How much each source is trusted, and its share of 1 in the cost, both of shape (P, N)."""
-    share = _trust(costs, known, strict) * (0.1 + nearby) * tried
+def _choose_views(
+    costs: Tensor, known: Tensor, tried: Tensor, neighbors: Tensor, good_cost: float
+) -> tuple[Tensor, Tensor]:
+    """Visibility of each source, and its weight in the cost, both of shape (P, N)."""
+    share = _visibility(costs, known, good_cost) * (0.1 + neighbors) * tried
     most = share.amax(1, keepdim=True)
     share = torch.where(most > 1e-6, share, tried.float())
     share = torch.where(share >= 0.1 * most, share, 0)
@@ -367,11 +372,11 @@ def _choose_views(costs: Tensor, known: Tensor, tried: Tensor, nearby: Tensor, s
     return visible, share / share.sum(1, keepdim=True).clamp(min=1e-30)
 
 
-def _trust(costs: Tensor, known: Tensor, strict: float) -> Tensor:
-    """How likely each source sees each pixel, from costs (P, CANDIDATES, N) of what is known (P, CANDIDATES)."""
+def _visibility(costs: Tensor, known: Tensor, good_cost: float) -> Tensor:
+    """How likely each source sees each pixel, from the costs (P, CANDIDATES, N) of known candidates (P, CANDIDATES)."""
     likely = torch.exp(-(costs**2) / 0.18)
-    good, bad = known[..., None] & (costs < strict), known[..., None] & (costs >= strict) & (costs > 1.2)
+    good, bad = known[..., None] & (costs < good_cost), known[..., None] & (costs >= good_cost) & (costs > 1.2)
     good_count, bad_count, count = good.sum(1), bad.sum(1), known.sum(1, keepdim=True)
     seen = torch.where(good, likely, 0).sum(1) / good_count.clamp(min=1)
-    doubtful = torch.where(2 * bad_count <= count, 0.05 * math.exp(-(strict**2) / 0.18), 0)
+    doubtful = torch.where(2 * bad_count <= count, 0.05 * math.exp(-(good_cost**2) / 0.18), 0)
     return torch.where((good_count > 0) & (3 * bad_count <= count), seen, doubtful)

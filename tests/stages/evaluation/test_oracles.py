@@ -130,7 +130,7 @@ def seen_points(count: int = 400) -> tuple[Pair[TrueDepth], Pair[np.ndarray], np
     views, exact = synthetic_views(2, (320, 240), baseline=1.5)
     first, second = views
     cells = np.random.default_rng(0).permutation(80 * 60)[:count]
-    # Pixel centres a few pixels apart, where the depth is known without interpolation.
+    # Pixel centers a few pixels apart, where the depth is known without interpolation.
     pixels = np.column_stack([cells % 80, cells // 80]) * 4 + 2
     depth = exact[0][pixels[:, 1], pixels[:, 0]]
     xy = pixels + 0.5

@@ -40,7 +40,7 @@ def test_a_point_up_and_right_of_the_axis_is_seen_up_and_right(bundle: Path) -> 
     np.testing.assert_array_equal(scene.obs_point, [0, 0, 1])
     np.testing.assert_array_equal(scene.obs_keypoint, [7, 8, 4])
     np.testing.assert_allclose(scene.obs_xy, [[100 + 56.5625, 80 - 56.5625], [40, 60], [20, 30]])
-    # r2 is 0.5: 50 px times 1 + 0.1 / 2 + 0.01 / 4, up and right of the centre.
+    # r2 is 0.5: 50 px times 1 + 0.1 / 2 + 0.01 / 4, up and right of the center.
     in_camera = scene.points[:1] @ scene.rotations[0].T + scene.translations[0]
     np.testing.assert_allclose(project(scene.cameras[0], in_camera), [[100 + 52.625, 80 - 52.625]])
 

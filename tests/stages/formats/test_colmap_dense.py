@@ -127,7 +127,7 @@ def test_folder_holds_what_can_be_gone_on_from(tmp_path: Path) -> None:
         *(f"stereo/{kind}_maps/{n}.geometric.bin" for kind in ("depth", "normal") for n in ("a.png", "left/b.jpg")),
     }
     assert (tmp_path / "dense/stereo/fusion.cfg").read_text() == "a.png\nleft/b.jpg\n"
-    # The neighbour that is missing is not looked for.
+    # The neighbor that is missing is not looked for.
     told = (tmp_path / "dense/stereo/patch-match.cfg").read_text()
     assert told == "a.png\nleft/b.jpg\nleft/b.jpg\nd.png, a.png\nd.png\na.png\n"
     model = read_colmap(tmp_path / "dense/sparse")

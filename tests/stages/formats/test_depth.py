@@ -62,6 +62,6 @@ def test_nonsense_is_refused(tmp_path: Path, depth: np.ndarray) -> None:
 
 
 def test_another_png_is_refused(tmp_path: Path) -> None:
-    Image.new("L", (4, 3)).save(tmp_path / "grey.png")
+    Image.new("L", (4, 3)).save(tmp_path / "gray.png")
     with pytest.raises(ValueError, match="16-bit PNG"):
-        read_depth(tmp_path / "grey.png")
+        read_depth(tmp_path / "gray.png")

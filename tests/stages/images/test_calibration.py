@@ -144,7 +144,7 @@ def test_a_file_per_photo_and_folder(tmp_path: Path) -> None:
     assert camera_of == [0, 0, 1, 2, 3]
     assert [camera.focal_lengths[0] for camera in cameras] == pytest.approx([3000, 3100, 3236, 3200], rel=1e-3)
     assert [camera.focal for camera in cameras] == ["calibrated", "calibrated", "exif", "calibrated"]
-    assert warnings == ["1 of 5 photos have no calibration; theirs comes from EXIF or is guessed."]
+    assert warnings == ["1 of 5 photos has no calibration; theirs comes from EXIF or is guessed."]
     file.write_text(file.read_text("utf-8") + ".,OPENCV,3300,3300,2000,1500,0,0,0,0\nattic,PINHOLE,1,1,1,1\n", "utf-8")
     cameras, camera_of, warnings = priors(sources, camera=str(file))
     assert camera_of == [0, 0, 1, 2, 3] and cameras[2].model == "OPENCV"

@@ -103,7 +103,7 @@ def test_alpha(mode: str, alpha: bool) -> None:
 
 
 def test_float_and_cmyk_tiffs_are_refused() -> None:
-    for mode, why in (("F", "integers"), ("CMYK", "colours")):
+    for mode, why in (("F", "integers"), ("CMYK", "colors")):
         file = BytesIO()
         Image.new(mode, (5, 4)).save(file, "TIFF")
         with pytest.raises(ValueError, match=why):

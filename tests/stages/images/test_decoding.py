@@ -1,4 +1,4 @@
-"""Decoding: one policy for orientation, bit depth, grey and alpha in every format."""
+"""Decoding: one policy for orientation, bit depth, gray and alpha in every format."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def photo(image: Image.Image, form: str, mask: bytes = b"", **options: Any) -> P
 
 
 def written(array: np.ndarray, suffix: str, *params: int) -> Photo:
-    """Encode with OpenCV, which takes 16 bit colours."""
+    """Encode with OpenCV, which takes 16 bit colors."""
     good, encoded = cv2.imencode(suffix, array, params)
     assert good
     return Photo(encoded)
@@ -68,14 +68,14 @@ def test_sixteen_bits_are_scaled_by_the_range_in_use(suffix: str, bits: int) -> 
     np.testing.assert_array_equal(gray, eight[..., 2])
 
 
-def test_the_range_in_use_is_that_of_the_colours() -> None:
+def test_the_range_in_use_is_that_of_the_colors() -> None:
     eight = scene()
     eight[0, 0] = 255
     wide = np.dstack([eight[..., ::-1].astype(np.uint16) << 4, np.full((48, 64), 65535, np.uint16)])
     np.testing.assert_array_equal(decode(written(wide, ".png")), eight)
 
 
-def test_a_grey_photo_has_three_equal_colours() -> None:
+def test_a_gray_photo_has_three_equal_colors() -> None:
     gray = scene()[..., 0]
     pixels = decode(photo(Image.fromarray(gray), "PNG"))
     assert pixels.shape == (48, 64, 3)
@@ -91,11 +91,11 @@ def test_shapes_and_types(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["PNG", "TIFF"])
-def test_alpha_is_a_mask_and_not_a_colour(form: str) -> None:
+def test_alpha_is_a_mask_and_not_a_color(form: str) -> None:
     alpha = np.full((48, 64), 255, np.uint8)
     alpha[:, 40:] = 0
     stored = photo(Image.fromarray(np.dstack([scene(), alpha])), form)
-    # OpenCV multiplies the colours of a TIFF by its alpha: what is transparent turns black.
+    # OpenCV multiplies the colors of a TIFF by its alpha: what is transparent turns black.
     np.testing.assert_array_equal(decode(stored)[:, :40], scene()[:, :40])
     mask = decode_mask(stored)
     assert mask is not None and mask.dtype == bool

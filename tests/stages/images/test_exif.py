@@ -45,9 +45,9 @@ def test_the_35mm_equivalent_goes_by_the_diagonal() -> None:
     assert focal({FOCAL_35MM: 50, FOCAL: 25.0}, 4000, 3000) == pytest.approx(25 / 17.3 * 4000, rel=0.005)
 
 
-@pytest.mark.parametrize(("unit", "millimetres"), [(2, 25.4), (3, 10.0), (4, 1.0), (5, 1e-3), (None, 25.4)])
-def test_focal_plane_resolution_in_every_unit(unit: int | None, millimetres: float) -> None:
-    details = {FOCAL: 10.0, PLANE_X: TiffImagePlugin.IFDRational(round(500 * millimetres * 1000), 1000)}
+@pytest.mark.parametrize(("unit", "millimeters"), [(2, 25.4), (3, 10.0), (4, 1.0), (5, 1e-3), (None, 25.4)])
+def test_focal_plane_resolution_in_every_unit(unit: int | None, millimeters: float) -> None:
+    details = {FOCAL: 10.0, PLANE_X: TiffImagePlugin.IFDRational(round(500 * millimeters * 1000), 1000)}
     assert focal(details | ({UNIT: unit} if unit else {})) == pytest.approx(5000, rel=1e-3)
 
 

@@ -132,9 +132,9 @@ def test_copies_are_left_out(tmp_path: Path) -> None:
         ({}, "no-photos", "holds no photos"),
         ({".a.jpg": GOOD["a.jpg"]}, "no-photos", "holds no photos"),
         ({"a.jpg": GOOD["a.jpg"]}, "too-few-photos", "Of 1 files"),
-        ({"a.jpg": GOOD["a.jpg"], "b.jpg": b""}, "too-few-photos", "1 are no whole image"),
-        ({"a.jpg": GOOD["a.jpg"], "b.jpg": GOOD["a.jpg"]}, "too-few-photos", "1 are copies of another"),
-        ({"a.txt": b"x", "b.txt": b"y"}, "too-few-photos", "0 can be used: 2 are no whole image"),
+        ({"a.jpg": GOOD["a.jpg"], "b.jpg": b""}, "too-few-photos", "1 is no complete image"),
+        ({"a.jpg": GOOD["a.jpg"], "b.jpg": GOOD["a.jpg"]}, "too-few-photos", "1 is a copy of another"),
+        ({"a.txt": b"x", "b.txt": b"y"}, "too-few-photos", "0 can be used: 2 are no complete image"),
     ],
 )
 def test_too_few_photos(tmp_path: Path, files: dict[str, bytes], code: str, told: str) -> None:

@@ -31,7 +31,7 @@ every_camera = pytest.mark.parametrize("camera", CAMERAS, ids=lambda camera: cam
 
 
 def inputs(camera: Camera, *, missing: str = "", registered: bool = True) -> tuple[str, Photos, Sparse, Neighbors]:
-    """Name, collection, model and neighbours of photo b, which stands beside an a."""
+    """Name, collection, model and neighbors of photo b, which stands beside an a."""
     photos = Photos(
         ("a.png", "b.png"), (dataclasses.replace(camera, focal="exif"),), np.zeros(2), np.full((2, 3), np.nan)
     )
@@ -57,7 +57,7 @@ def inputs(camera: Camera, *, missing: str = "", registered: bool = True) -> tup
 
 
 def spots(image: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """Centres of brightness of the spots about the expected pixels, shape (N, 2)."""
+    """Centers of brightness of the spots about the expected pixels, shape (N, 2)."""
     gray = np.maximum(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(float) - 62, 0)
     found = np.empty_like(expected)
     for at, (x, y) in zip(found, expected, strict=True):
@@ -77,7 +77,7 @@ def test_points_land_where_the_pinhole_says(camera: Camera, max_size: int) -> No
     assert not view.missing
     assert max_size == 0 or max(view.mask.shape) == max_size
     expected = project(view.camera, unproject(camera, drawn))
-    # The blob itself is bent: its centre of brightness moves a little where the lens stretches it.
+    # The blob itself is bent: its center of brightness moves a little where the lens stretches it.
     assert np.linalg.norm(spots(view.image, expected) - expected, axis=1).max() < 0.2
 
 
@@ -119,7 +119,7 @@ def test_without_distortion_shrinking_is_area_averaging() -> None:
     assert whole.camera.params == camera.params
 
 
-def test_a_fine_pattern_turns_grey_not_into_another_pattern() -> None:
+def test_a_fine_pattern_turns_gray_not_into_another_pattern() -> None:
     stripes = np.tile(np.array([0, 255], np.uint8), (SIZE[1], SIZE[0] // 2))
     for camera in CAMERAS:
         view = Undistort(max_size=120).run(png(stripes), *inputs(camera))

@@ -160,7 +160,7 @@ def test_photos_without_depth_say_why() -> None:
     assert missing[7] == "is not registered"
 
 
-def test_photos_from_one_place_have_no_neighbours() -> None:
+def test_photos_from_one_place_have_no_neighbors() -> None:
     photos, sparse = model([0.0, 0.001, 0.002])
     neighbors = SharedPoints().run(photos, sparse)
     assert set(neighbors.missing) == {"shares no 10 points with another photo at an angle of at least 1 degrees"}

@@ -11,11 +11,13 @@ import torch
 from diptych.stages.dense import Around, DepthMap
 from diptych.stages.mvs.patchmatch import stage as patchmatch
 from diptych.stages.mvs.patchmatch import torch as patchmatch_torch
-from diptych.stages.mvs.patchmatch.confidence import Judgement
-from diptych.stages.mvs.patchmatch.kernels import Field, Patch, Search, _random, judge, sweep
+from diptych.stages.mvs.patchmatch.arrays import Field, Patch, Search
+from diptych.stages.mvs.patchmatch.confidence import PlaneScores
+from diptych.stages.mvs.patchmatch.matching_cost import score_planes
+from diptych.stages.mvs.patchmatch.pyramid import Level
 from diptych.stages.mvs.patchmatch.stage import PatchMatch
+from diptych.stages.mvs.patchmatch.sweep import _random, sweep
 from diptych.stages.mvs.patchmatch.torch import OnDevice, random
-from diptych.stages.mvs.pyramid import Level
 from diptych.stages.stage import Context
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -58,19 +60,19 @@ def patch() -> Patch:
     return Patch(dx, dy, np.exp(-(dx**2 + dy**2) / 18), np.float32(3), np.float32(18), np.float32(1))
 
 
-def search(roam: bool = False) -> Search:
+def search(sample_full_range: bool = False) -> Search:
     view = world()[0].reference
     return Search(
         seed=np.uint32(4_000_000_007),
-        strict=np.float32(0.5),
+        good_cost=np.float32(0.5),
         step=np.float32(4),
-        roam=roam,
-        nearest=np.float32(1 / view.near),
-        farthest=np.float32(1 / view.far),
+        sample_full_range=sample_full_range,
+        min_inverse=np.float32(1 / view.far),
+        max_inverse=np.float32(1 / view.near),
         same=np.float32(0.1),
         consistency=np.float32(0.2),
-        farthest_miss=np.float32(3),
-        everywhere=roam,
+        max_round_trip=np.float32(3),
+        all_sources=sample_full_range,
     )
 
 
@@ -78,7 +80,7 @@ def field(depths: bool) -> Field:
     """Planes half of which are about right, as in the middle of a search; the lower left corner is masked."""
     here, rng = level(depths), np.random.default_rng(1)
     shape = here.gray.shape
-    right, anywhere = 1 / world()[1][0], rng.uniform(search().farthest, search().nearest, shape)
+    right, anywhere = 1 / world()[1][0], rng.uniform(search().min_inverse, search().max_inverse, shape)
     planes = np.zeros((*shape, 3), np.float32)
     planes[..., 0] = np.where(rng.random(shape) < 0.5, right * rng.normal(1, 0.005, shape), anywhere)
     planes[..., 1:] = planes[..., :1] * rng.normal(0, 0.001, (*shape, 2))
@@ -87,15 +89,16 @@ def field(depths: bool) -> Field:
     return Field(here.gray, mask, planes, np.where(mask, rng.uniform(0, 2, shape), np.inf).astype(np.float32), visible)
 
 
-def judged(start: Field, depths: bool) -> Judgement:
+def scored(start: Field, depths: bool) -> PlaneScores:
     """By the compiled kernel."""
     here, size = level(depths), start.mask.shape
     count = len(here.sources.start)
     texture, parallax = np.zeros(size, np.float32), np.zeros(size, np.float32)
-    mismatch, miss = np.full((*size, count), 2, np.float32), np.full((*size, count), 3, np.float32)
-    edges = np.array([0, size[0]])
-    judge(0, 1, edges, start, here.sources, patch(), search(), texture, parallax, mismatch, miss)
-    return Judgement(texture, parallax, mismatch, miss if depths else None)
+    cost = np.full((*size, count), 2, np.float32)
+    round_trip = np.full((*size, count if depths else 0), 3, np.float32)
+    scores = PlaneScores(texture, parallax, cost, round_trip)
+    score_planes(0, 1, np.array([0, size[0]]), start, here.sources, patch(), search(), scores)
+    return scores
 
 
 def on_device(start: Field, depths: bool) -> OnDevice:
@@ -113,26 +116,28 @@ def test_random_numbers_are_the_same(seed: int, pixel: int, draw: int) -> None:
 
 
 @with_or_without_depths
-def test_planes_are_judged_the_same(depths: bool) -> None:
+def test_planes_are_scored_the_same(depths: bool) -> None:
     start = field(depths)
-    expected, found = judged(start, depths), on_device(start, depths).judge(search())
+    expected, found = scored(start, depths), on_device(start, depths).scores(search())
     np.testing.assert_allclose(found.texture, expected.texture, rtol=1e-4, atol=1e-3)
     np.testing.assert_allclose(found.parallax, expected.parallax, rtol=1e-5)
     # At the very edge of a source, or of a mask, rounding decides whether it is seen.
-    assert np.mean(np.abs(found.mismatch - expected.mismatch) < 1e-3) > 0.9995
-    assert (expected.miss is None) == (found.miss is None) == (not depths)
-    if expected.miss is not None and found.miss is not None:
-        assert np.mean(np.abs(found.miss - expected.miss) < 1e-3) > 0.9995
-        assert 0.2 < np.mean(expected.miss < 2) < 0.9
+    assert np.mean(np.abs(found.cost - expected.cost) < 1e-3) > 0.9995
+    assert found.round_trip.shape == expected.round_trip.shape == (*start.mask.shape, found.cost.shape[2] * depths)
+    if depths:
+        assert np.mean(np.abs(found.round_trip - expected.round_trip) < 1e-3) > 0.9995
+        assert 0.2 < np.mean(expected.round_trip < 2) < 0.9
 
 
-@pytest.mark.parametrize(("depths", "roam", "parity"), [(False, False, 0), (False, True, 1), (True, False, 1)])
-def test_one_sweep_finds_the_same_planes(depths: bool, roam: bool, parity: int) -> None:
+@pytest.mark.parametrize(
+    ("depths", "full_range", "parity"), [(False, False, 0), (False, True, 1), (True, False, 1)]
+)
+def test_one_sweep_finds_the_same_planes(depths: bool, full_range: bool, parity: int) -> None:
     start = field(depths)
     device = on_device(start, depths)
-    device.sweep(parity, search(roam))
+    device.sweep(parity, search(full_range))
     planes, edges = start.planes.copy(), np.array([0, len(start.gray)])
-    sweep(0, 1, edges, parity, start, level(depths).sources, patch(), search(roam))
+    sweep(0, 1, edges, parity, start, level(depths).sources, patch(), search(full_range))
 
     changed = (start.planes != planes).any(axis=2)
     searched = start.mask & (np.add.outer(*map(np.arange, start.mask.shape)) % 2 == parity)

@@ -104,7 +104,7 @@ def test_outliers_are_removed_and_the_rest_stays() -> None:
 
 def test_the_mean_is_less_noisy_than_one_view_and_the_spread_says_how_noisy_that_was() -> None:
     views, truth = scene()
-    # On the wall, where neighbouring pixels do not differ but by noise; all views are about 7 units away.
+    # On the wall, where neighboring pixels do not differ but by noise; all views are about 7 units away.
     cloud = fuse_all(views, maps(truth))
     wall = np.array([0.25, 0.0, -1.0]) / np.hypot(0.25, 1.0)
     from_wall = cloud.points @ wall + 7.5 / np.hypot(0.25, 1.0)
@@ -180,7 +180,7 @@ def test_views_that_are_missing_are_passed_over() -> None:
     same = fuse(*without, 1)
     for damaged, found in (
         ([views[0], lost, *views[2:]], depths),
-        (views, [depths[0], DepthMap.empty(views[1], "no neighbours"), *depths[2:]]),
+        (views, [depths[0], DepthMap.empty(views[1], "no neighbors"), *depths[2:]]),
     ):
         assert fuse(damaged, found, 2).points.tobytes() == same.points.tobytes()
         assert len(fuse(damaged, found, 1)) == 0

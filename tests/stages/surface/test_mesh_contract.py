@@ -1,4 +1,4 @@
-"""Every way to a mesh finds a known ball: where it is, which side is out, its colours, and no more than was seen."""
+"""Every way to a mesh finds a known ball: where it is, which side is out, its colors, and no more than was seen."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_poisson_thins_points_it_cannot_tell_apart() -> None:
 
 def test_tsdf_says_that_there_is_no_depth_and_passes_over_views_without() -> None:
     views, depths = around_a_ball(noise=NOISE)
-    empty = [DepthMap.empty(view, "no neighbours") for view in views]
+    empty = [DepthMap.empty(view, "no neighbors") for view in views]
     with pytest.raises(StageFailure) as failure:
         Tsdf().run(views, empty)
     assert failure.value.code == "no-depth"

@@ -1,4 +1,4 @@
-"""The texture of a known ball: every point of the surface has the colour that the ball has there."""
+"""The texture of a known ball: every point of the surface has the color that the ball has there."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from diptych.stages.surface.texturing import TextureAtlas
 
 from tests.ball import around_a_ball, color_of
 
-GREY = 99
+GRAY = 99
 
 
 def ball(divisions: int = 12) -> Mesh:
-    """A ball of triangles whose vertices are all grey."""
+    """A ball of triangles whose vertices are all gray."""
     made = open3d.geometry.TriangleMesh.create_sphere(1.0, divisions)
     vertices, triangles = np.asarray(made.vertices), np.array(made.triangles)
-    return Mesh(vertices, triangles, vertex_normals(vertices, triangles), np.full(vertices.shape, GREY))
+    return Mesh(vertices, triangles, vertex_normals(vertices, triangles), np.full(vertices.shape, GRAY))
 
 
 def painted(mesh: Mesh, weights: np.ndarray) -> np.ndarray:
-    """The colour of the texture inside every triangle, by barycentric weights (3,), shape (F, 3)."""
+    """The color of the texture inside every triangle, by barycentric weights (3,), shape (F, 3)."""
     height, width = mesh.texture.shape[:2]
     xy = np.einsum("c,fci->fi", weights, mesh.uv) * [width, height]
     column, row = np.floor(xy).astype(int).T
@@ -42,7 +42,7 @@ def views(front: bool = False) -> list[View]:
 
 
 @pytest.mark.parametrize("size", [4096, 96])
-def test_every_point_has_its_colour(size: int) -> None:
+def test_every_point_has_its_color(size: int) -> None:
     mesh = TextureAtlas(size=size).run(ball(), views())
     assert mesh.is_textured and max(mesh.texture.shape) <= size
     assert (mesh.uv >= 0).all() and (mesh.uv <= 1).all()
@@ -67,12 +67,12 @@ def test_the_view_from_ahead_is_taken_and_charts_are_few() -> None:
     assert (cosine > best - 0.25).all() and np.median(best - cosine) < 0.02
 
 
-def test_what_no_photo_shows_keeps_the_colour_of_its_vertices() -> None:
+def test_what_no_photo_shows_keeps_the_color_of_its_vertices() -> None:
     mesh = TextureAtlas().run(ball(), views(front=True))
     middle = np.full(3, 1 / 3)
     colors, z = painted(mesh, middle), surface(mesh, middle)[:, 2]
-    assert (colors[z > 0.7] == GREY).all()
-    assert (np.abs(colors[z < -0.7] - GREY).max(axis=1) > 5).all()
+    assert (colors[z > 0.7] == GRAY).all()
+    assert (np.abs(colors[z < -0.7] - GRAY).max(axis=1) > 5).all()
 
 
 def test_hidden_triangles_are_not_painted_with_what_hides_them() -> None:
@@ -87,7 +87,7 @@ def test_hidden_triangles_are_not_painted_with_what_hides_them() -> None:
     mesh = TextureAtlas().run(both, views())
     colors = painted(mesh, np.full(3, 1 / 3))
     faces = len(inner.triangles)
-    assert (colors[:faces] == GREY).all() and (np.abs(colors[faces:] - GREY).max(axis=1) > 5).all()
+    assert (colors[:faces] == GRAY).all() and (np.abs(colors[faces:] - GRAY).max(axis=1) > 5).all()
 
 
 def test_masked_pixels_paint_nothing() -> None:

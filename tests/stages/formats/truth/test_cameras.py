@@ -167,7 +167,7 @@ def test_projection_matrices_of_any_scale_and_sign_are_taken_apart() -> None:
 
 
 def sift(path: Path, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """Keypoints in pixels of the whole photo, centres at 0.5, and RootSIFT descriptors."""
+    """Keypoints in pixels of the whole photo, centers at 0.5, and RootSIFT descriptors."""
     image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     assert image is not None
     image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -178,7 +178,7 @@ def sift(path: Path, scale: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def matched(paths: list[Path], scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """Mutual nearest neighbours between two photos that pass the ratio test, in homogeneous pixels (M, 3)."""
+    """Mutual nearest neighbors between two photos that pass the ratio test, in homogeneous pixels (M, 3)."""
     (xy, descriptors), (xy2, descriptors2) = (sift(path, scale) for path in paths)
     similarity = descriptors @ descriptors2.T
     best, back = similarity.argmax(axis=1), similarity.argmax(axis=0)

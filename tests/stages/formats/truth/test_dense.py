@@ -43,7 +43,7 @@ def test_a_rendered_sample(path: Path) -> None:
     assert view.mask is None and truth.baseline == 0
 
 
-def test_depth_in_millimetres(tmp_path: Path) -> None:
+def test_depth_in_millimeters(tmp_path: Path) -> None:
     cameras(tmp_path, ["a.png", "b.png"])
     (tmp_path / "depth").mkdir()
     depth = np.arange(96, dtype=np.uint16).reshape(8, 12) * 13
@@ -51,7 +51,7 @@ def test_depth_in_millimetres(tmp_path: Path) -> None:
     (view,) = read_dense_truth(tmp_path).views
     assert view.name == "b.png" and view.depth.dtype == np.float32
     np.testing.assert_allclose(view.depth, depth / 1000, rtol=1e-6)
-    # The arrays count pixels from 0 at their centres.
+    # The arrays count pixels from 0 at their centers.
     assert view.camera.principal_point == (6.0, 4.0)
     np.testing.assert_array_equal(view.translation, [3, 4, 5])
 

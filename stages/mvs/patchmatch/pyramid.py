@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..dense import View
-from ..scene import Camera
-from .patchmatch.kernels import Sources
+from ...dense import View
+from ...scene import Camera
+from .arrays import Sources
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _shrunk_mask(view: View, camera: Camera) -> np.ndarray:
 
 
 def _texels(gray: np.ndarray) -> np.ndarray:
-    """The grey values of a pixel and of those to its right, below and both in one number, shape (H * W,)."""
+    """The gray values of a pixel and of those to its right, below and both in one number, shape (H * W,)."""
     value = np.pad(gray.astype(np.uint32), ((0, 1), (0, 1)), mode="edge")
     packed = value[:-1, :-1] | value[:-1, 1:] << 8 | value[1:, :-1] << 16 | value[1:, 1:] << 24
     return packed.ravel()
@@ -90,7 +90,7 @@ def _warp(view: View, camera: Camera, other: View, other_camera: Camera) -> tupl
     """A (3, 3) and b (3,): pixel (x, y) of inverse depth w lies in the other view at A (x, y, 1) + b w."""
     rotation = other.rotation @ view.rotation.T
     translation = other.translation - rotation @ view.translation
-    # Kernels count pixels from 0 at the centre of the first.
+    # Kernels count pixels from 0 at the center of the first.
     to_centers = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
     first, second = to_centers @ camera.matrix, to_centers @ other_camera.matrix
     return second @ rotation @ np.linalg.inv(first), second @ translation
