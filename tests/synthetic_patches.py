@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -32,6 +33,7 @@ class Seen:
     exact: np.ndarray
 
 
+@cache
 def seen_twice(noise: float, *, seed: int = 0, brightness: tuple[float, float] = (0.8, 20.0), false: int = 0) -> Seen:
     """A plane seen twice, a quarter larger and turned by 20 degrees in the second photo.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from diptych.stages.dense import Around, View
@@ -42,8 +43,23 @@ def synthetic_views(
         seed: of the texture and of the noise.
 
     Returns:
-        The views, whose range holds every depth, and for each its depth, float64, shape (H, W), nowhere 0.
+        The views, whose range holds every depth, and for each its depth, float64, shape (H, W), nowhere 0; read-only.
     """
+    views, depths = _rendered(count, size, baseline, along, contrast, noise, seed)
+    return list(views), list(depths)
+
+
+@cache
+def _rendered(
+    count: int,
+    size: tuple[int, int],
+    baseline: float,
+    along: tuple[float, float, float],
+    contrast: float,
+    noise: float,
+    seed: int,
+) -> tuple[tuple[View, ...], tuple[np.ndarray, ...]]:
+    """Render once what several tests ask for."""
     rng = np.random.default_rng(seed)
     lattice = rng.uniform(-1.0, 1.0, (3, 32, 32, 32))
     width, height = size
@@ -70,8 +86,9 @@ def synthetic_views(
                 far=1.25 * float(depth.max()),
             )
         )
+        depth.flags.writeable = False
         depths.append(depth)
-    return views, depths
+    return tuple(views), tuple(depths)
 
 
 def around(views: list[View], reference: int) -> Around[View]:

@@ -42,6 +42,17 @@ def fails(*arguments: object, code: str) -> str:
     return said
 
 
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(autouse=True)
+def _one_store(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All runs share a store: what earlier tests made of the same photos is read, not made again."""
+    monkeypatch.setenv("DIPTYCH_STORE", str(store))
+
+
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     """Five neighbouring sample photos at half size, without EXIF."""
@@ -211,11 +222,12 @@ def test_masks_are_honoured(photos: Path, tmp_path: Path) -> None:
 
 def test_a_damaged_artifact_is_made_again_and_said(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    diptych("run", photos, "--out", out, *QUICK)
+    own = (*QUICK, "--store", out / "store")
+    diptych("run", photos, "--out", out, *own)
     before = {path.name: path.read_bytes() for path in (out / "sparse").iterdir()}
     largest = max((out / "store").rglob("*"), key=lambda path: path.stat().st_size if path.is_file() else 0)
     largest.write_bytes(largest.read_bytes()[:-100] + bytes(100))
-    said = diptych("run", photos, "--out", out, *QUICK)
+    said = diptych("run", photos, "--out", out, *own)
     assert "damaged" in said
     assert {path.name: path.read_bytes() for path in (out / "sparse").iterdir()} == before
 

@@ -44,6 +44,15 @@ def learned() -> MonoWeights:
     return learn(MonoLearning(weights=weights(), size=96, steps=120, learning_rate=4e-3, photometric=0.0))
 
 
+def short() -> MonoLearning:
+    return MonoLearning(weights=weights(), size=64, steps=20, learning_rate=4e-3)
+
+
+@functools.cache
+def learned_shortly() -> MonoWeights:
+    return learn(short())
+
+
 def test_learning_beats_what_it_began_with_and_a_constant_on_photos_held_out() -> None:
     result = learned()
     for part in ("validation", "test"):
@@ -87,23 +96,20 @@ def test_what_is_held_out_is_not_learned_from() -> None:
     """Other pixels in the test photos and other points in their depths change neither the network nor the split."""
     base, held_out = scene(), {int(name.partition(".")[0]) for name in learned().test}
     views = [replace(view, image=255 - view.image) if i in held_out else view for i, view in enumerate(base.views)]
-    stage = MonoLearning(weights=weights(), size=64, steps=20, learning_rate=4e-3)
-    changed = learn(stage, replace(base, views=views))
-    assert changed.parameters.tobytes() == learn(stage, base).parameters.tobytes()
-    assert changed.error("learned", "test") != learn(stage, base).error("learned", "test")
+    changed = learn(short(), replace(base, views=views))
+    assert changed.parameters.tobytes() == learned_shortly().parameters.tobytes()
+    assert changed.error("learned", "test") != learned_shortly().error("learned", "test")
 
 
 def test_another_split_tests_other_photos() -> None:
-    stages = [MonoLearning(weights=weights(), size=64, steps=1, split=split) for split in (0, 1)]
-    first, other = (learn(stage) for stage in stages)
-    assert not {*first.test} & {*other.test}
+    other = learn(MonoLearning(weights=weights(), size=64, steps=1, split=1))
+    assert not {*learned_shortly().test} & {*other.test}
 
 
 def test_same_bytes_again_and_with_more_threads() -> None:
-    stage = MonoLearning(weights=weights(), size=64, steps=20, learning_rate=4e-3)
-    once = encode(learn(stage))
-    assert once == encode(learn(stage)) == encode(learn(stage, threads=3))
-    assert once != encode(learn(replace(stage, steps=21)))
+    once = encode(learned_shortly())
+    assert once == encode(learn(short())) == encode(learn(short(), threads=3))
+    assert once != encode(learn(replace(short(), steps=21)))
 
 
 def test_without_a_step_only_the_three_numbers_are_found(tmp_path: Path) -> None:
