@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from ...stages.arrays import check_arrays
+from ...stages.slots import Slot
 
 Part = Literal["train", "validation", "test"]
 Predictor = Literal["constant", "plane", "pretrained", "learned"]
@@ -66,3 +67,7 @@ class MonoWeights:
     def error(self, predictor: Predictor, part: Part) -> PointErrors:
         """The errors of one predictor on one part of the photos."""
         return next(each for each in self.errors if (each.predictor, each.part) == (predictor, part))
+
+
+MONO = Slot("mono", MonoWeights, per="run", after="views")
+"""The slot of such a network; an entry point of this package offers it."""

@@ -129,9 +129,7 @@ def test_planes_are_scored_the_same(depths: bool) -> None:
         assert 0.2 < np.mean(expected.round_trip < 2) < 0.9
 
 
-@pytest.mark.parametrize(
-    ("depths", "full_range", "parity"), [(False, False, 0), (False, True, 1), (True, False, 1)]
-)
+@pytest.mark.parametrize(("depths", "full_range", "parity"), [(False, False, 0), (False, True, 1), (True, False, 1)])
 def test_one_sweep_finds_the_same_planes(depths: bool, full_range: bool, parity: int) -> None:
     start = field(depths)
     device = on_device(start, depths)
