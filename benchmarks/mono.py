@@ -31,9 +31,9 @@ from diptych.learned.mono.evaluation import (
     plane_baseline,
     point_errors,
 )
-from diptych.learned.mono.learning import MonoLearning, sparse_views
+from diptych.learned.mono.learning import MonoLearning
 from diptych.learned.mono.network import MonoDepth
-from diptych.learned.mono.views import ScaledImage, SparseView
+from diptych.learned.mono.views import ScaledImage, SparseView, sparse_views
 from diptych.learned.mono.weights import MonoWeights, Part, PointErrors, Predictor
 from diptych.learned.weights.files import load
 from diptych.stages.dense import View

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from diptych.pipeline.engine import registry
+from diptych.pipeline.engine.built_in import BUILT_IN
 from diptych.stages.slots import SLOTS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,7 +37,7 @@ def test_every_stage_stands_under_its_slot() -> None:
         for slot, text in zip(parts[1::2], parts[2::2], strict=True)
         if slot in SLOTS
     }
-    stages = [registry.find(name) for name in registry.BUILT_IN]
+    stages = [registry.find(name) for name in BUILT_IN]
     assert shown == {
         slot.name: sorted(f"{cls.__module__}.{cls.__name__}" for cls in stages if cls.slot == slot.name)
         for slot in SLOTS.values()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import toys
 from diptych.pipeline.engine import registry
+from diptych.pipeline.engine.built_in import BUILT_IN
 from diptych.pipeline.engine.graph import Graph
 from diptych.pipeline.engine.parameters import convert
 from diptych.pipeline.engine.recipe import Node, Recipe
@@ -70,7 +71,7 @@ MONO = ["neighbors", "views", "mono", "depths"]
 def test_a_built_in_recipe_names_known_stages_that_fit(name: str, nodes: list[str]) -> None:
     recipe = Recipe.load(name)
     assert [node.name for node in recipe.nodes] == nodes
-    assert all(type(node.stage).__name__ in registry.BUILT_IN for node in recipe.nodes)
+    assert all(type(node.stage).__name__ in BUILT_IN for node in recipe.nodes)
     assert [vertex.name for vertex in Graph.of(recipe).vertices] == nodes
 
 
@@ -194,7 +195,7 @@ def test_values_of_another_type_are_refused(value: object, kind: object) -> None
         convert(value, kind)
 
 
-@pytest.mark.parametrize("name", list(registry.BUILT_IN))
+@pytest.mark.parametrize("name", list(BUILT_IN))
 def test_built_in_stages_are_what_they_say(name: str) -> None:
     """Found by name, named again, documented, and whole after pickling."""
     cls = registry.find(name)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from diptych import Recipe
+from diptych import Recipe, moved
 from diptych.learned.depth.stage import DepthNet
 from diptych.learned.mono.learning import MonoLearning
 from diptych.learned.mono.stage import MonoNet
@@ -159,7 +159,7 @@ def test_any_parameter_survives(tmp_path: Path) -> None:
 
 
 def test_a_stage_is_found_by_its_old_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(registry.RENAMED, "Sifter", "Sift")
+    monkeypatch.setitem(moved.RENAMED, "Sifter", "Sift")
     with pytest.warns(DeprecationWarning, match="Sifter is Sift now"):
         assert registry.find("Sifter") is Sift
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import diptych as dp
 import pytest
 from diptych.moved import _MOVED, _NOW_PACKAGES, RENAMED
-from diptych.pipeline.engine import registry
+from diptych.pipeline.engine.built_in import BUILT_IN
 
 
 def test_every_name_leads_somewhere_and_is_listed() -> None:
@@ -36,7 +36,7 @@ def test_every_name_leads_somewhere_and_is_listed() -> None:
         "run",
         "__version__",
     ]
-    assert {*named, *registry.BUILT_IN} <= {*dir(dp)}
+    assert {*named, *BUILT_IN} <= {*dir(dp)}
     assert all(getattr(dp, name) is not None for name in dp.__all__)
     with pytest.raises(AttributeError, match="Shift"):
         _ = dp.Shift  # type: ignore[attr-defined]
@@ -50,6 +50,7 @@ def test_a_type_checker_sees_the_same_names() -> None:
         for node in checked.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
+        if alias.asname
     }
     lazy = {name for name in dp.__all__ if name != "__version__"}
     assert set(imported) == lazy

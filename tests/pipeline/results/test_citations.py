@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from diptych.pipeline.cli import app
 from diptych.pipeline.engine import registry
+from diptych.pipeline.engine.built_in import BUILT_IN
 from diptych.pipeline.results.citations import citations, read_entries
 from diptych.stages.failure import StageFailure
 from diptych.stages.scene import Features
@@ -25,7 +26,7 @@ BIB = Path(diptych.stages.__file__).with_name("references.bib")  # type: ignore[
 def available() -> list[type[Stage]]:
     """Diptych's own stages whose packages are installed."""
     found = []
-    for name in registry.BUILT_IN:
+    for name in BUILT_IN:
         try:
             found.append(registry.find(name))
         except StageFailure:

@@ -6,10 +6,10 @@ import dataclasses
 import pickle
 from functools import cache
 
-import diptych.stages.fusion as fusion
 import numpy as np
 import pytest
 from diptych.stages.dense import Around, Cloud, DepthMap, Reason, View
+from diptych.stages.surface import fusion
 from diptych.stages.surface.cloud import MergedCloud
 from diptych.stages.surface.fusion import ConsistentPoints
 from scipy.spatial import KDTree
