@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def disturbed(scene: Scene, degrees: float = 0.2, fraction: float = 0.01, seed: int = 0) -> Scene:
-    """The scene with its rotations, camera centres and points moved at random by so much (root mean square)."""
+    """The scene with its rotations, camera centers and points moved at random by so much (root mean square)."""
     rng = np.random.default_rng(seed)
     turns = np.radians(degrees) / np.sqrt(3) * rng.normal(size=scene.translations.shape)
     rotations = matrix_from_vector(turns) @ scene.rotations

@@ -4,7 +4,7 @@
 
 A SCENE is a folder with ``photos`` and ``truth`` as ``data_samples/render.py`` writes it. For each the expected
 calibration error of the present weights is printed, and that of weights fitted by logistic regression to the other
-scenes; then the weights that fit all. Once for depth maps found alone, and once for those held to the neighbours'.
+scenes; then the weights that fit all. Once for depth maps found alone, and once for those held to the neighbors'.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from scipy.special import expit
 
 BINS = 10
 WELL_APART = 6.0
-"""Degrees between neighbours that are best."""
+"""Degrees between neighbors that are best."""
 
 Samples = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Features (M, 6), whether the depth is right within 1 % (M,), and the present confidence (M,)."""
@@ -81,7 +81,7 @@ def measure(scene: Path, width: int, sources: int) -> tuple[Samples, Samples]:
 def read_scene(
     scene: Path, width: int, sources: int
 ) -> tuple[tuple[View, ...], tuple[np.ndarray, ...], list[list[int]]]:
-    """The views of a scene, their true depth, and for each at most so many neighbours."""
+    """The views of a scene, their true depth, and for each at most so many neighbors."""
     truth = sorted(read_dense_truth(scene / "truth").views, key=lambda view: view.name)
     views, depths = zip(*(_view(scene / "photos" / true.name, true, width) for true in truth), strict=True)
     return views, depths, _neighbors(views, depths, sources)

@@ -1,4 +1,4 @@
-"""Which pixels of a depth map come back to where they started through the depth maps of neighbours."""
+"""Which pixels of a depth map come back to where they started through the depth maps of neighbors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from diptych.stages.dense import DepthMap, View
 def agreeing(
     found: DepthMap, view: View, neighbors: Iterable[tuple[View, DepthMap]], pixels: float, relative: float
 ) -> np.ndarray:
-    """How many neighbours lead a pixel back to within so many pixels and such a share of its depth, shape (H, W)."""
+    """How many neighbors lead a pixel back to within so many pixels and such a share of its depth, shape (H, W)."""
     height, width = found.depth.shape
     y, x = np.mgrid[:height, :width] + 0.5
     here = np.stack([x, y], -1)

@@ -62,7 +62,7 @@ def _depths_of(recipe: str, weights: str) -> Iterator[Depths]:
 WORKERS = 2
 
 CONFIRMING = 8
-"""Neighbours, best first, that may confirm a pixel."""
+"""Neighbors, best first, that may confirm a pixel."""
 
 
 def main() -> None:
@@ -130,7 +130,7 @@ def score(scorer: Path | None, name: str, folder: Path, maps: tuple[DepthMap, ..
 
 
 def on_the_object(data: ProtocolSet, maps: tuple[DepthMap, ...], masks: Path) -> str:
-    """How much of an object two neighbours confirm, and how many of the fused points lie beside it."""
+    """How much of an object two neighbors confirm, and how many of the fused points lie beside it."""
     confirmed, of, clouds = 0, 0, []
     truth = [_masked(view, masks / f"{name}.png") for name, view in zip(data.names, data.views, strict=True)]
     for i, true in enumerate(truth):

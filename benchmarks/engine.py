@@ -192,7 +192,7 @@ def adds_a_photo(bench: Bench, whole: Run) -> Row:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         if name != late:
             shutil.copy(bench.photos / name, folder / name)
-    sparse = ("--until", "sparse")  # Beyond, a photo more may be a neighbour of every other.
+    sparse = ("--until", "sparse")  # Beyond, a photo more may be a neighbor of every other.
     bench.run("grown", *sparse, photos=folder)
     shutil.copy(bench.photos / late, folder / late)
     grown = bench.run("grown", *sparse, photos=folder)

@@ -1,4 +1,4 @@
-"""A picture of a run's mesh from one of its photos' places: coloured at the left, bare at the right.
+"""A picture of a run's mesh from one of its photos' places: colored at the left, bare at the right.
 
     python benchmarks/mesh_picture.py OUT PHOTO PICTURE [--width 900] [--back 0.1] [--aside 0.1]
 

@@ -1,4 +1,4 @@
-"""Images from files, in the order of colours that Diptych uses."""
+"""Images from files, in the order of colors that Diptych uses."""
 
 from __future__ import annotations
 

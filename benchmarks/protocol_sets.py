@@ -1,4 +1,4 @@
-"""Sets of photos with true cameras, depth ranges and neighbours, as views for the depth stages."""
+"""Sets of photos with true cameras, depth ranges and neighbors, as views for the depth stages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NEIGHBORS = 10
 
 @dataclass(frozen=True)
 class ProtocolSet:
-    """The views of a set, and for each its neighbours, best first."""
+    """The views of a set, and for each its neighbors, best first."""
 
     names: tuple[str, ...]
     views: tuple[View, ...]
@@ -36,7 +36,7 @@ class ProtocolSet:
     def read(data: Path, name: str) -> ProtocolSet:
         """Read a set of the folder that holds the data.
 
-        Its cameras count pixels from 0 at the centre of the first one; photos are resized to its size by area.
+        Its cameras count pixels from 0 at the center of the first one; photos are resized to its size by area.
         """
         protocol = np.load(data / "protocol" / f"{name}.npz")
         names = tuple(str(each) for each in protocol["names"])

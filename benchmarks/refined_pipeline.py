@@ -3,12 +3,12 @@
     python benchmarks/refined_pipeline.py DATA [--sets fountain herz-jesus] [--detectors Sift Aliked] [--seeds N]
 
 The recipe ``learned`` up to its cameras, with known intrinsics, once for each detector and refiner. Camera errors are
-the mean distance from the true positions after the least-squares alignment, in millimetres, over the seeds. Time is
+the mean distance from the true positions after the least-squares alignment, in millimeters, over the seeds. Time is
 what the nodes ``patches`` and ``refined`` take, and what that is of all that comes before and after them; tasks say
 themselves how long they took, and those that runs share are counted with each. Loading torch is not counted: a process
 does that once, in 1.5 CPU seconds, whatever it needs it for.
 
-Expect millimetres, for the fountain and for Herz-Jesu:
+Expect millimeters, for the fountain and for Herz-Jesu:
 
     Sift      raw 2.37 3.44    least squares 2.35 3.34    network 2.34 3.37
     Aliked    raw 2.11 3.91    least squares 2.13 3.32    network 1.96 3.59

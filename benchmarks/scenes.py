@@ -138,7 +138,7 @@ def write(path: Path, view: View, true: np.ndarray, found: dict[str, np.ndarray]
         *(
             (
                 labelled(drawn(depth, near, far), method),
-                labelled(drawn_error(depth, true), f"error, {100 * LEAST:g} % to {100 * MOST:g} %, grey: no depth"),
+                labelled(drawn_error(depth, true), f"error, {100 * LEAST:g} % to {100 * MOST:g} %, gray: no depth"),
             )
             for method, depth in found.items()
         ),
@@ -148,14 +148,14 @@ def write(path: Path, view: View, true: np.ndarray, found: dict[str, np.ndarray]
 
 
 def drawn(depth: np.ndarray, near: float, far: float) -> np.ndarray:
-    """Depth in colours, by its inverse from that of the nearest to that of the farthest; BGR."""
+    """Depth in colors, by its inverse from that of the nearest to that of the farthest; BGR."""
     inverse = np.divide(1, depth, out=np.zeros_like(depth), where=depth > 0)
     shade = (255 * np.clip((inverse - far) / (near - far), 0, 1)).astype(np.uint8)
     return np.where(depth[..., None] > 0, cv2.applyColorMap(shade, cv2.COLORMAP_TURBO), 0)
 
 
 def drawn_error(depth: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Relative errors in colours, by their logarithm; grey where there is no depth, black without a true one; BGR."""
+    """Relative errors in colors, by their logarithm; gray where there is no depth, black without a true one; BGR."""
     error = np.zeros(true.shape)
     error[true > 0] = error_of(depth, true)
     place = np.log(np.maximum(error, LEAST) / LEAST) / np.log(MOST / LEAST)

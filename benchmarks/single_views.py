@@ -2,9 +2,9 @@
 
     python benchmarks/single_views.py DATA [--methods depthnet patchmatch sgm hybrid] [--weights FILE] [--pictures DIR]
 
-The photos are scaled by the larger ratio and cropped about their middle; the reference is seen from four neighbours.
+The photos are scaled by the larger ratio and cropped about their middle; the reference is seen from four neighbors.
 Check points were triangulated from SIFT matches with the true cameras. Consistent is a pixel that comes back to within
-half a pixel and 0.3 % of its depth through the depth maps of at least two neighbours, which see it from their own.
+half a pixel and 0.3 % of its depth through the depth maps of at least two neighbors, which see it from their own.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def depth_of(
 
 
 def score(depth: np.ndarray, xy: np.ndarray, z: np.ndarray) -> str:
-    """Errors at check points, whose pixels count from 0 at the centre of the first one."""
+    """Errors at check points, whose pixels count from 0 at the center of the first one."""
     x = np.clip(np.round(xy[:, 0]).astype(int), 0, WIDTH - 1)
     y = np.clip(np.round(xy[:, 1]).astype(int), 0, HEIGHT - 1)
     given = depth[y, x]
