@@ -14,3 +14,8 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the shared data sets are not here")
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the tutorials, which take minutes, so that two processes end at about the same time."""
+    items.sort(key=lambda item: item.path.name != "test_docs.py")
