@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -32,7 +32,7 @@ def _release_control() -> None:
 
 
 @contextmanager
-def one_blas_thread() -> Iterator[None]:
+def one_blas_thread() -> Generator[None]:
     """Limit BLAS to one thread within the context, because a sum over several threads is rounded differently.
 
     The limit is that of the process: threads within the context share it, and the last to leave removes it. Some

@@ -74,6 +74,9 @@ _MIN_AREA, _MAX_CHANGE = 0.3, 0.5
 _CONVERGED = 0.01
 """Length of a step, in pixels of the patch, below which the iteration has converged."""
 
+_Matrix = tuple[float, float, float, float]
+"""A matrix (2, 2) by rows."""
+
 
 def _window(side: int) -> tuple[np.ndarray, np.ndarray]:
     """Offsets from the center, x and y, (2, K), and the square roots of their Gaussian weights of sum 1, (K,)."""
@@ -84,7 +87,16 @@ def _window(side: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @njit(**FAST)
-def _match(fixed, moving, affines, starts, place, root, iterations, max_shift):
+def _match(
+    fixed: np.ndarray,
+    moving: np.ndarray,
+    affines: np.ndarray,
+    starts: np.ndarray,
+    place: np.ndarray,
+    root: np.ndarray,
+    iterations: int,
+    max_shift: float,
+) -> np.ndarray:
     """Shift (2), correlation before and after, and standard deviation (infinite if not converged), shape (M, 5)."""
     found = np.zeros((len(fixed), 5))
     found[:, 4] = np.inf
@@ -139,7 +151,9 @@ def _match(fixed, moving, affines, starts, place, root, iterations, max_shift):
 
 
 @njit(**FAST)
-def _linearize(patch, place, root, template, slopes):
+def _linearize(
+    patch: np.ndarray, place: np.ndarray, root: np.ndarray, template: np.ndarray, slopes: np.ndarray
+) -> np.float32:
     """Fill in the patch without its mean, and its derivatives by shift and affine change; returns its variance.
 
     All are times the roots of the weights. The derivatives are made orthogonal to gain and offset, which eliminates
@@ -163,7 +177,9 @@ def _linearize(patch, place, root, template, slopes):
 
 
 @njit(**FAST)
-def _sample(patch, place, root, affine, x, y, sampled):
+def _sample(
+    patch: np.ndarray, place: np.ndarray, root: np.ndarray, affine: _Matrix, x: float, y: float, sampled: np.ndarray
+) -> np.float32:
     """Fill in the patch at shifted and affinely changed positions, like the template; returns its variance."""
     middle = patch.shape[0] // 2
     a, b, c, d = affine
@@ -175,7 +191,15 @@ def _sample(patch, place, root, affine, x, y, sampled):
 
 
 @njit(**FAST)
-def _solve(inverse, slopes, sampled, gain, prior, change, step):
+def _solve(
+    inverse: np.ndarray,
+    slopes: np.ndarray,
+    sampled: np.ndarray,
+    gain: np.float32,
+    prior: float,
+    change: _Matrix,
+    step: np.ndarray,
+) -> None:
     """Fill in the Gauss-Newton step: shift and affine change, the latter with its prior."""
     step[:] = 0.0
     a, b, c, d = change
@@ -187,7 +211,7 @@ def _solve(inverse, slopes, sampled, gain, prior, change, step):
 
 
 @njit(**FAST)
-def _dot(one, other):
+def _dot(one: np.ndarray, other: np.ndarray) -> np.float32:
     total = np.float32(0.0)
     for k in range(len(one)):
         total += one[k] * other[k]
@@ -195,21 +219,21 @@ def _dot(one, other):
 
 
 @njit(**FAST)
-def _subtract(share, of, what):
+def _subtract(share: np.float32, of: np.ndarray, what: np.ndarray) -> None:
     for k in range(len(what)):
         what[k] -= share * of[k]
 
 
 @njit(**FAST)
-def _product(one, other):
-    """Of two matrices (2, 2), each given by rows as four numbers."""
+def _product(one: _Matrix, other: _Matrix) -> _Matrix:
+    """Of two matrices."""
     a, b, c, d = one
     e, f, g, h = other
     return a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h
 
 
 @njit(**FAST)
-def _inverse(of):
+def _inverse(of: _Matrix) -> _Matrix:
     a, b, c, d = of
     area = a * d - b * c
     return d / area, -b / area, -c / area, a / area

@@ -226,6 +226,8 @@ def _header(data: bytes) -> tuple[str, list[_Element], int]:
                 length, kind = (SCALARS[kinds[1]], kinds[2]) if kinds[0] == "list" else (None, kinds[0])
                 last = elements[-1]
                 elements[-1] = _Element(last.name, last.count, (*last.properties, (name, SCALARS[kind], length)))
+            case _:  # comments
+                pass
     return encoding, elements, start
 
 

@@ -16,6 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from .reprojection import Jacobian, Observations
+
 
 class Columns(NamedTuple):
     """Where the unknowns of photos and cameras stand in S; -1 where nothing is refined.
@@ -51,7 +53,19 @@ class PointFactors(NamedTuple):
 
 
 @njit(nogil=True, cache=True)
-def eliminate(first, last, observations, rotations, free, columns, damping, jacobian, factors, reduced, diagonal):
+def eliminate(
+    first: int,
+    last: int,
+    observations: Observations,
+    rotations: np.ndarray,
+    free: np.ndarray,
+    columns: Columns,
+    damping: float,
+    jacobian: Jacobian,
+    factors: PointFactors,
+    reduced: np.ndarray,
+    diagonal: np.ndarray,
+) -> None:
     """Factor the points' blocks, and sum up S = U - W V^-1 W' of the photos and cameras over chunks of points.
 
     Args:
@@ -85,7 +99,17 @@ def eliminate(first, last, observations, rotations, free, columns, damping, jaco
 
 
 @njit(nogil=True, cache=True)
-def _factor_point(begin, end, photo, rotations, free, damping, jx, q, chol):
+def _factor_point(
+    begin: int,
+    end: int,
+    photo: np.ndarray,
+    rotations: np.ndarray,
+    free: bool,
+    damping: float,
+    jx: np.ndarray,
+    q: np.ndarray,
+    chol: np.ndarray,
+) -> None:
     """Cholesky factor of one point's V, and Q of its observations."""
     v00, v10, v11, v20, v21, v22 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(begin, end):
@@ -115,7 +139,7 @@ def _factor_point(begin, end, photo, rotations, free, damping, jx, q, chol):
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _pivot(value, full):
+def _pivot(value: float, full: float) -> float:
     """Square root of a Cholesky pivot, held away from zero where rounding has eaten it."""
     if value > 1e-14 * full:
         return math.sqrt(value)
@@ -123,7 +147,19 @@ def _pivot(value, full):
 
 
 @njit(nogil=True, cache=True)
-def _gather(begin, end, observations, columns, jacobian, q, jc, rows, segments, s, d):
+def _gather(
+    begin: int,
+    end: int,
+    observations: Observations,
+    columns: Columns,
+    jacobian: Jacobian,
+    q: np.ndarray,
+    jc: np.ndarray,
+    rows: np.ndarray,
+    segments: np.ndarray,
+    s: np.ndarray,
+    d: np.ndarray,
+) -> int:
     """Add one point's observations to U, and lay out its rows of E; returns how many segments they have."""
     photo, camera_of = observations.photo, observations.camera_of
     width, _, _, photo_block, camera_block, offset, stride = columns
@@ -178,7 +214,9 @@ def _gather(begin, end, observations, columns, jacobian, q, jc, rows, segments, 
 
 
 @njit(nogil=True, cache=True)
-def _subtract_products(s, offset, stride, rows, segments, count):
+def _subtract_products(
+    s: np.ndarray, offset: np.ndarray, stride: np.ndarray, rows: np.ndarray, segments: np.ndarray, count: int
+) -> None:
     """Subtract ``E E'`` of one point from S, block by block of the lower triangle."""
     for one in range(count):
         for two in range(one + 1):
@@ -209,7 +247,18 @@ def _subtract_products(s, offset, stride, rows, segments, count):
 
 
 @njit(nogil=True, cache=True)
-def multiply(first, last, observations, columns, jacobian, factors, z, step, product, moves):
+def multiply(
+    first: int,
+    last: int,
+    observations: Observations,
+    columns: Columns,
+    jacobian: Jacobian,
+    factors: PointFactors,
+    z: np.ndarray,
+    step: np.ndarray,
+    product: np.ndarray,
+    moves: np.ndarray,
+) -> None:
     """``product = J L^-T z`` for whitened points ``z`` (P, 3) and plain photos and cameras ``step`` (n,).
 
     ``moves`` (P, 3) gets the points' own part of ``L^-T z``: by how much each point moves.
@@ -251,7 +300,17 @@ def multiply(first, last, observations, columns, jacobian, factors, z, step, pro
 
 
 @njit(nogil=True, cache=True)
-def multiply_transposed(first, last, observations, columns, jacobian, q, u, z, partial):
+def multiply_transposed(
+    first: int,
+    last: int,
+    observations: Observations,
+    columns: Columns,
+    jacobian: Jacobian,
+    q: np.ndarray,
+    u: np.ndarray,
+    z: np.ndarray,
+    partial: np.ndarray,
+) -> None:
     """The points' part (P, 3) of ``L^-1 J' u``, and what it leaves for photos and cameras, one row per chunk (Q, n)."""
     bounds, start, photo, _, camera_of = observations
     width, photo_column, camera_column, _, _, _, _ = columns
@@ -290,7 +349,14 @@ def multiply_transposed(first, last, observations, columns, jacobian, q, u, z, p
 
 
 @njit(nogil=True, cache=True)
-def couple(observations, columns, jacobian, q, inverse, coupled):
+def couple(
+    observations: Observations,
+    columns: Columns,
+    jacobian: Jacobian,
+    q: np.ndarray,
+    inverse: np.ndarray,
+    coupled: np.ndarray,
+) -> None:
     """``E' S^-1 E`` of every point, with ``inverse`` = S^-1 (n, n); ``coupled`` is the output, shape (P, 3, 3)."""
     _, start, photo, _, camera_of = observations
     width, photo_column, camera_column, _, _, _, _ = columns

@@ -11,7 +11,21 @@ from numba import njit
 
 
 @njit(nogil=True, cache=True)
-def fit_planes(first, last, rows, inverse, weight, unit, radius, stride, tolerance, slope, fitted, gradient, support):
+def fit_planes(
+    first: int,
+    last: int,
+    rows: int,
+    inverse: np.ndarray,
+    weight: np.ndarray,
+    unit: np.ndarray,
+    radius: int,
+    stride: int,
+    tolerance: np.float32,
+    slope: np.float32,
+    fitted: np.ndarray,
+    gradient: np.ndarray,
+    support: np.ndarray,
+) -> None:
     """Fit a plane about every pixel to the inverse depths that may belong to its surface.
 
     Args:

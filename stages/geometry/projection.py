@@ -115,8 +115,14 @@ def _floats(array: np.ndarray) -> np.ndarray:
     return np.require(array, np.float64, ["C", "W"])
 
 
+_Three = tuple[float, float, float]
+_Four = tuple[float, float, float, float]
+_Eight = tuple[float, float, float, float, float, float, float, float]
+_Distorted = tuple[float, float, float, float, float, _Four, _Four]
+
+
 @njit(nogil=True, cache=True, inline="always")
-def _radial_tangential(d1, d2, d3, d4, a, b):
+def _radial_tangential(d1: float, d2: float, d3: float, d4: float, a: float, b: float) -> _Distorted:
     """Distorted (a, b), its derivative by (a, b), and by (d1, d2, d3, d4): ``(x, y, xa, xb, yb, x1..x4, y1..y4)``.
 
     The derivative by (a, b) is symmetric.
@@ -137,7 +143,7 @@ def _radial_tangential(d1, d2, d3, d4, a, b):
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _fisheye(d1, d2, d3, d4, a, b):
+def _fisheye(d1: float, d2: float, d3: float, d4: float, a: float, b: float) -> _Distorted:
     """The same as :func:`_radial_tangential` for the equidistant fisheye."""
     r2 = a * a + b * b
     if r2 < 1e-8:
@@ -164,7 +170,7 @@ def _fisheye(d1, d2, d3, d4, a, b):
 
 
 @njit(nogil=True, cache=True)
-def distort(fisheye, c, a, b):
+def distort(fisheye: bool, c: np.ndarray, a: float, b: float) -> _Distorted:
     """Distort normalized coordinates with canonical parameters ``c``; results as :func:`_radial_tangential`."""
     if fisheye:
         return _fisheye(c[4], c[5], c[6], c[7], a, b)
@@ -172,7 +178,9 @@ def distort(fisheye, c, a, b):
 
 
 @njit(nogil=True, cache=True)
-def pixel_derivatives(c, a, b, w, distorted):
+def pixel_derivatives(
+    c: np.ndarray, a: float, b: float, w: float, distorted: _Distorted
+) -> tuple[_Three, _Three, _Eight, _Eight]:
     """Derivatives of a pixel by the point and by the canonical parameters.
 
     Args:
@@ -195,7 +203,7 @@ def pixel_derivatives(c, a, b, w, distorted):
 
 
 @njit(nogil=True, cache=True)
-def _project(fisheye, c, points, xy):
+def _project(fisheye: bool, c: np.ndarray, points: np.ndarray, xy: np.ndarray) -> None:
     for i in range(len(points)):
         z = points[i, 2]
         if z > 0.0:
@@ -208,7 +216,9 @@ def _project(fisheye, c, points, xy):
 
 
 @njit(nogil=True, cache=True)
-def _project_with_jacobians(fisheye, c, points, xy, by_point, by_canonical):
+def _project_with_jacobians(
+    fisheye: bool, c: np.ndarray, points: np.ndarray, xy: np.ndarray, by_point: np.ndarray, by_canonical: np.ndarray
+) -> None:
     for i in range(len(points)):
         z = points[i, 2]
         if z > 0.0:
@@ -229,7 +239,7 @@ def _project_with_jacobians(fisheye, c, points, xy, by_point, by_canonical):
 
 
 @njit(nogil=True, cache=True)
-def _undistort(fisheye, c, fold, xy, normalized):
+def _undistort(fisheye: bool, c: np.ndarray, fold: float, xy: np.ndarray, normalized: np.ndarray) -> None:
     for i in range(len(xy)):
         x, y = (xy[i, 0] - c[2]) / c[0], (xy[i, 1] - c[3]) / c[1]
         radius = math.sqrt(x * x + y * y)
@@ -248,7 +258,7 @@ def _undistort(fisheye, c, fold, xy, normalized):
 
 
 @njit(nogil=True, cache=True)
-def _invert_radial(d1, d2, d3, d4, fold, radius):
+def _invert_radial(d1: float, d2: float, d3: float, d4: float, fold: float, radius: float) -> float:
     """The r at or below the fold whose polynomial comes closest to a radius: Newton's method between two bounds."""
     low, high = 0.0, fold
     r = min(radius, fold)
@@ -270,7 +280,7 @@ def _invert_radial(d1, d2, d3, d4, fold, radius):
 
 
 @njit(nogil=True, cache=True)
-def _invert_tangential(c, x, y, a, b):
+def _invert_tangential(c: np.ndarray, x: float, y: float, a: float, b: float) -> tuple[float, float]:
     """Newton's method from where the radial part alone lies, with steps halved until they help.
 
     It stays on this side of the fold, where the determinant is positive; the start is moved there first.
@@ -302,6 +312,6 @@ def _invert_tangential(c, x, y, a, b):
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _determinant(distorted):
+def _determinant(distorted: _Distorted) -> float:
     """Of the derivative of distorted by undistorted coordinates: negative beyond the fold."""
     return distorted[2] * distorted[4] - distorted[3] * distorted[3]

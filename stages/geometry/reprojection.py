@@ -83,7 +83,7 @@ class Jacobian(NamedTuple):
 
 
 @njit(nogil=True, cache=True)
-def _robust(loss, s):
+def _robust(loss: int, s: float) -> tuple[float, float]:
     """rho'(s) and ``rho(s) - s rho'(s)``, without cancellation, for the loss of that index in :data:`LOSSES`."""
     if loss == 1:
         v = math.sqrt(1.0 + s)
@@ -97,14 +97,25 @@ def _robust(loss, s):
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _away_from_zero(x0, x1, x2):
+def _away_from_zero(x0: float, x1: float, x2: float) -> float:
     """Behind the camera the projection goes on smoothly; only the plane z = 0 itself is kept away from."""
     least = _MIN_DEPTH * (abs(x0) + abs(x1)) + 1e-300
     return x2 if abs(x2) >= least else math.copysign(least, x2)
 
 
 @njit(nogil=True, cache=True)
-def linearize(first, last, observations, parameters, cameras, loss, scale, residuals, jacobian, slack):
+def linearize(
+    first: int,
+    last: int,
+    observations: Observations,
+    parameters: Parameters,
+    cameras: CameraModels,
+    loss: int,
+    scale: float,
+    residuals: np.ndarray,
+    jacobian: Jacobian,
+    slack: np.ndarray,
+) -> None:
     """Residuals and derivatives of the observations of chunks ``first`` to ``last``.
 
     With a robust loss rho of the residuals' lengths, residuals and derivatives are scaled by ``sqrt(rho')``. Then J'r
@@ -159,7 +170,16 @@ def linearize(first, last, observations, parameters, cameras, loss, scale, resid
 
 
 @njit(nogil=True, cache=True)
-def reprojection_lengths(photo, point, xy, camera_of, parameters, fisheye, infinite_behind, lengths):
+def reprojection_lengths(
+    photo: np.ndarray,
+    point: np.ndarray,
+    xy: np.ndarray,
+    camera_of: np.ndarray,
+    parameters: Parameters,
+    fisheye: np.ndarray,
+    infinite_behind: bool,
+    lengths: np.ndarray,
+) -> None:
     """Distance in pixels of each observation from its projection, shape (M,).
 
     Args:

@@ -65,7 +65,7 @@ def _unused(found: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 @njit(nogil=True, cache=True)
-def _exclude_far_from_lines(products, lines, positions, limit):
+def _exclude_far_from_lines(products: np.ndarray, lines: np.ndarray, positions: np.ndarray, limit: float) -> None:
     """Exclude pairs farther than ``limit`` pixels from the row's line; lines have normals of length 1."""
     for r in range(len(products)):
         a, b, c = lines[r]

@@ -229,7 +229,18 @@ def _as_floats(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 @njit(nogil=True, cache=True, fastmath={"nnan", "nsz"})
-def _sweep(products, squares_a, squares_b, left, far, nearest, row, row_2, column, column_2):
+def _sweep(
+    products: np.ndarray,
+    squares_a: np.ndarray,
+    squares_b: np.ndarray,
+    left: int,
+    far: int | np.float32,
+    nearest: np.ndarray,
+    row: np.ndarray,
+    row_2: np.ndarray,
+    column: np.ndarray,
+    column_2: np.ndarray,
+) -> None:
     """Update the least (row, column) and second least squared distances (row_2, column_2) with a tile of products a b.
 
     |a - b|^2 = |a|^2 + |b|^2 - 2 a b. Each inner loop is one that the compiler turns into vector instructions.

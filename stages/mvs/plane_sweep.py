@@ -63,7 +63,7 @@ def parallax(projection: np.ndarray, size: tuple[int, int], near: float, far: fl
 
 
 @njit(nogil=True, cache=True)
-def warp(source, projection, first, inverse, warped):
+def warp(source: np.ndarray, projection: np.ndarray, first: int, inverse: np.ndarray, warped: np.ndarray) -> None:
     """Rows of a source as the reference would see them, bilinear; -1 where the source shows nothing.
 
     Args:
@@ -100,7 +100,7 @@ def warp(source, projection, first, inverse, warped):
 
 
 @njit(nogil=True, cache=True)
-def _census(image, row, padded, bits):
+def _census(image: np.ndarray, row: int, padded: np.ndarray, bits: np.ndarray) -> None:
     """Which of its 24 neighbors are darker, for every pixel of one row (Zabih and Woodfill 1994).
 
     The image goes on beyond its border as it is there. ``padded`` is room for a row and two pixels at either end.
@@ -120,7 +120,16 @@ def _census(image, row, padded, bits):
 
 
 @njit(nogil=True, cache=True)
-def census_costs(first, last, rows, reference, sources, projections, inverse_depths, costs):
+def census_costs(
+    first: int,
+    last: int,
+    rows: int,
+    reference: np.ndarray,
+    sources: np.ndarray,
+    projections: np.ndarray,
+    inverse_depths: np.ndarray,
+    costs: np.ndarray,
+) -> None:
     """Cost of every plane at every pixel of some chunks of rows: differing census bits, mean of the two best sources.
 
     Occlusion seldom spoils the two best, whereas a third or fourth often sees another surface (after Kang et al. 2001).
@@ -173,7 +182,9 @@ def census_costs(first, last, rows, reference, sources, projections, inverse_dep
 
 
 @njit(nogil=True, cache=True)
-def _correlations(reference, warped, above, row, radius, result):
+def _correlations(
+    reference: np.ndarray, warped: np.ndarray, above: int, row: int, radius: int, result: np.ndarray
+) -> None:
     """ZNCC of square windows about one row; -2 where the source does not show the pixel.
 
     Sums run down the columns first and then along the row, so every pixel costs 2 (2 radius + 1) additions and the
@@ -214,7 +225,20 @@ def _correlations(reference, warped, above, row, radius, result):
 
 
 @njit(nogil=True, cache=True)
-def refine(first, last, rows, reference, sources, projections, radius, step, reach, inverse, refined, score):
+def refine(
+    first: int,
+    last: int,
+    rows: int,
+    reference: np.ndarray,
+    sources: np.ndarray,
+    projections: np.ndarray,
+    radius: int,
+    step: float,
+    reach: int,
+    inverse: np.ndarray,
+    refined: np.ndarray,
+    score: np.ndarray,
+) -> None:
     """Move every pixel to the inverse depth near its own at which the windows correlate best, to a fraction of a step.
 
     Every pixel of a window is warped at its own depth plus the offset tried, so the window follows the surface. The

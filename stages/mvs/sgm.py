@@ -236,7 +236,15 @@ def _over_rows(kernel: Callable[..., None], threads: int, *arguments: Any) -> No
 
 
 @njit(nogil=True, cache=True)
-def _extend(cost, before, least, small, large, after, total):
+def _extend(
+    cost: np.ndarray,
+    before: np.ndarray,
+    least: np.uint8,
+    small: np.uint8,
+    large: np.uint8,
+    after: np.ndarray,
+    total: np.ndarray,
+) -> np.uint8:
     """One step of one path: L(d) = C(d) + min(L'(d), L'(d ± 1) + P1, min L' + P2) - min L'; returns min L.
 
     ``before`` and ``after`` are L' and L with a plane more at either end. L is added to ``total``.
@@ -252,13 +260,13 @@ def _extend(cost, before, least, small, large, after, total):
 
 
 @njit(nogil=True, cache=True)
-def _penalty(here, there):
+def _penalty(here: np.float32, there: np.float32) -> np.uint8:
     """P2 between two pixels of this brightness."""
     return np.uint8(max(_SMALL + 1, _LARGE - _SOFT * abs(here - there)))
 
 
 @njit(nogil=True, cache=True)
-def _aggregate(first, last, costs, image, sums):
+def _aggregate(first: int, last: int, costs: np.ndarray, image: np.ndarray, sums: np.ndarray) -> None:
     """Sum the costs along four paths from above (0) and four from below (1), each of four a quarter of a turn apart.
 
     A path's cost is at most 24 + P2, so four of them fit into a byte.
@@ -299,7 +307,7 @@ def _aggregate(first, last, costs, image, sums):
 
 
 @njit(nogil=True, cache=True)
-def _winners(first, last, rows, sums, winner, ratio):
+def _winners(first: int, last: int, rows: int, sums: np.ndarray, winner: np.ndarray, ratio: np.ndarray) -> None:
     """The plane of least cost, a parabola through it and its two neighbors, and its cost over the best other one's."""
     _, height, width, planes = sums.shape
     cost = np.empty(planes, np.int32)

@@ -55,7 +55,9 @@ class SparseFactor:
         positive: whether S is positive definite; else there is no factor.
     """
 
-    def __init__(self, lower: tuple, extra: np.ndarray, held: np.ndarray) -> None:
+    def __init__(
+        self, lower: tuple[np.ndarray, tuple[np.ndarray, np.ndarray]], extra: np.ndarray, held: np.ndarray
+    ) -> None:
         size = len(extra)
         matrix = scipy.sparse.csc_array(lower, shape=(size, size))
         kept = np.ones(size)
@@ -93,7 +95,9 @@ class SparseFactor:
 
 
 @njit(nogil=True, cache=True)
-def _solve_unit_lower(pointers, rows, values, x, transposed):
+def _solve_unit_lower(
+    pointers: np.ndarray, rows: np.ndarray, values: np.ndarray, x: np.ndarray, transposed: bool
+) -> None:
     """Solve ``M x = b`` or ``M' x = b`` in place for a unit lower triangular M in columns."""
     n = len(x)
     for step in range(n):

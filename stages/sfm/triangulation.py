@@ -65,7 +65,7 @@ _MAX_PAIRS = 24
 
 
 @njit(cache=True, nogil=True)
-def _squared_error(R, t, X, u, v):
+def _squared_error(R: np.ndarray, t: np.ndarray, X: np.ndarray, u: float, v: float) -> float:
     """Squared error of a point in one photo; infinite behind the camera."""
     z = R[2, 0] * X[0] + R[2, 1] * X[1] + R[2, 2] * X[2] + t[2]
     if z <= 1e-9:
@@ -76,7 +76,9 @@ def _squared_error(R, t, X, u, v):
 
 
 @njit(cache=True, nogil=True)
-def _gauss_newton(X, inlier, photo, rays, R, t):
+def _gauss_newton(
+    X: np.ndarray, inlier: np.ndarray, photo: np.ndarray, rays: np.ndarray, R: np.ndarray, t: np.ndarray
+) -> None:
     """Move X, in place, to the least squares of its inliers; it stays where the normal matrix is singular."""
     for _ in range(4):
         H = np.zeros((3, 3))
@@ -118,7 +120,15 @@ def _gauss_newton(X, inlier, photo, rays, R, t):
 
 
 @njit(cache=True, nogil=True)
-def _inliers(X, photo, rays, tolerance, R, t, inlier):
+def _inliers(
+    X: np.ndarray,
+    photo: np.ndarray,
+    rays: np.ndarray,
+    tolerance: np.ndarray,
+    R: np.ndarray,
+    t: np.ndarray,
+    inlier: np.ndarray,
+) -> int:
     count = 0
     for k in range(len(photo)):
         error = _squared_error(R[photo[k]], t[photo[k]], X, rays[k, 0], rays[k, 1])
@@ -128,7 +138,15 @@ def _inliers(X, photo, rays, tolerance, R, t, inlier):
 
 
 @njit(cache=True, nogil=True)
-def _triangulate(start, photo, rays, tolerance, R, t, max_cosine):
+def _triangulate(
+    start: np.ndarray,
+    photo: np.ndarray,
+    rays: np.ndarray,
+    tolerance: np.ndarray,
+    R: np.ndarray,
+    t: np.ndarray,
+    max_cosine: float,
+) -> tuple[np.ndarray, np.ndarray]:
     tracks = len(start) - 1
     points = np.full((tracks, 3), np.nan)
     inlier = np.zeros(len(photo), np.bool_)
@@ -207,7 +225,7 @@ def _triangulate(start, photo, rays, tolerance, R, t, max_cosine):
 
 
 @njit(cache=True, nogil=True)
-def _smallest_cosine(start, photo, points, centers):
+def _smallest_cosine(start: np.ndarray, photo: np.ndarray, points: np.ndarray, centers: np.ndarray) -> np.ndarray:
     result = np.ones(len(points))
     for p in range(len(points)):
         for a in range(start[p], start[p + 1]):

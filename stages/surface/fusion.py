@@ -229,7 +229,7 @@ class _Sums(NamedTuple):
 
 
 @njit(nogil=True, cache=True)
-def _add(pixel, surface, view, half, sums):
+def _add(pixel: np.ndarray, surface: np.ndarray, view: _Arrays, half: np.ndarray, sums: _Sums) -> None:
     """Add a view to the sums, by its pixel (-1 for none) and its surface at each point."""
     rotation, normals = view.rotation, view.normals
     for i in range(len(pixel)):
@@ -249,7 +249,16 @@ def _add(pixel, surface, view, half, sums):
 
 
 @njit(nogil=True, cache=True)
-def _agree(points, normals, observer, view, limits, half, pixel, surface):
+def _agree(
+    points: np.ndarray,
+    normals: np.ndarray,
+    observer: np.ndarray,
+    view: _Arrays,
+    limits: _Limits,
+    half: np.ndarray,
+    pixel: np.ndarray,
+    surface: np.ndarray,
+) -> None:
     """Project points (N, 3) of an observer into a view, and the view's surface there back into the observer.
 
     Between the centers of four pixels inverse depth is interpolated, which is exact on planes; across a depth

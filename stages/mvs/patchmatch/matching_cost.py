@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
-from .arrays import MAX_COST, SAMPLES, Window
+from .arrays import MAX_COST, SAMPLES, Field, Patch, Search, Sources, Window
+from .confidence import PlaneScores
 
 _f = np.float32
 
-FAST = {"nogil": True, "cache": True, "fastmath": True, "error_model": "numpy"}
+FAST: dict[str, Any] = {"nogil": True, "cache": True, "fastmath": True, "error_model": "numpy"}
 _INLINE = {**FAST, "forceinline": True}
 """For functions that run for every pixel, hypothesis and source: a real call would count references to every array. It
 also keeps the bits: ``fastmath`` leaves the order of additions to the compiler, which chooses it anew where a call is
@@ -17,7 +20,7 @@ inlined or not. So compare results to the byte after a change of these functions
 
 
 @njit(**_INLINE)
-def fill_window(gray, x, y, window):
+def fill_window(gray: np.ndarray, x: int, y: int, window: Window) -> np.float32:
     """Fill the window with bilateral weights and weighted deviations around a pixel; returns the variance."""
     height, width = gray.shape
     patch, weight, deviation = window.patch, window.weight, window.deviation
@@ -43,7 +46,9 @@ def fill_window(gray, x, y, window):
 
 
 @njit(**_INLINE)
-def _project(a, b, j, x, y, w):
+def _project(
+    a: np.ndarray, b: np.ndarray, j: int, x: np.float32, y: np.float32, w: np.float32
+) -> tuple[np.float32, np.float32, np.float32]:
     """A (x, y, 1) + b w for source j."""
     return (
         a[j, 0] * x + a[j, 1] * y + a[j, 2] + b[j, 0] * w,
@@ -53,7 +58,15 @@ def _project(a, b, j, x, y, w):
 
 
 @njit(**_INLINE)
-def matching_cost(sources, j, x, y, plane, window, variance):
+def matching_cost(
+    sources: Sources,
+    j: int,
+    x: np.float32,
+    y: np.float32,
+    plane: tuple[np.float32, np.float32, np.float32],
+    window: Window,
+    variance: np.float32,
+) -> np.float32:
     """1 - weighted normalized cross-correlation of the window with source j, seen through a plane (w, wx, wy)."""
     a, b, patch = sources.there, sources.there_shift, window.patch
     w, wx, wy = plane
@@ -93,7 +106,9 @@ def matching_cost(sources, j, x, y, plane, window, variance):
 
 
 @njit(**_INLINE)
-def round_trip_error(sources, j, x, y, w, largest):
+def round_trip_error(
+    sources: Sources, j: int, x: np.float32, y: np.float32, w: np.float32, largest: np.float32
+) -> np.float32:
     """Pixels between (x, y) and where the depth map of source j projects it back to, at most ``largest``."""
     a, b, error = sources.there, sources.there_shift, largest
     z = a[j, 6] * x + a[j, 7] * y + a[j, 8] + b[j, 2] * w
@@ -112,7 +127,7 @@ def round_trip_error(sources, j, x, y, w, largest):
 
 
 @njit(**FAST)
-def parallax_at(sources, x, y, w):
+def parallax_at(sources: Sources, x: np.float32, y: np.float32, w: np.float32) -> np.float32:
     """Pixels that the point moves in a source per unit of inverse depth, the largest over all sources."""
     largest = _f(0)
     for j in range(sources.start.shape[0]):
@@ -127,7 +142,16 @@ def parallax_at(sources, x, y, w):
 
 
 @njit(**FAST)
-def score_planes(first, last, edges, field, sources, patch, search, scores):
+def score_planes(
+    first: int,
+    last: int,
+    edges: np.ndarray,
+    field: Field,
+    sources: Sources,
+    patch: Patch,
+    search: Search,
+    scores: PlaneScores,
+) -> None:
     """Compare the plane of every pixel with each source, in the bands of rows from ``first`` to ``last``.
 
     Args:

@@ -11,7 +11,19 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from .arrays import CANDIDATES, COUNTS, PERTURBATIONS, PLACES, RETRY_PERIOD, SAMPLES, Window
+from .arrays import (
+    CANDIDATES,
+    COUNTS,
+    PERTURBATIONS,
+    PLACES,
+    RETRY_PERIOD,
+    SAMPLES,
+    Field,
+    Patch,
+    Search,
+    Sources,
+    Window,
+)
 from .matching_cost import FAST, fill_window, matching_cost, parallax_at, round_trip_error
 
 _f = np.float32
@@ -38,7 +50,7 @@ class _Workspace(NamedTuple):
 
 
 @njit(**FAST)
-def _random(seed, pixel, draw):
+def _random(seed: np.uint32, pixel: int, draw: int) -> np.float32:
     """A number from 0 to 1 that depends on nothing but its arguments."""
     # Numba widens products of 32 bits to 64; each is cut again.
     x = np.uint32(seed) * np.uint32(0x9E3779B1) + np.uint32(pixel) * np.uint32(0x85EBCA77)
@@ -50,7 +62,9 @@ def _random(seed, pixel, draw):
 
 
 @njit(**FAST)
-def _gather(field, x, y, search, radius, parallax, candidates):
+def _gather(
+    field: Field, x: int, y: int, search: Search, radius: np.float32, parallax: np.float32, candidates: np.ndarray
+) -> int:
     """Collect the pixel's own hypothesis and the cheapest of each region around it, each once; returns their number."""
     height, width = field.cost.shape
     candidates[0] = field.planes[y, x]
@@ -77,7 +91,7 @@ def _gather(field, x, y, search, radius, parallax, candidates):
 
 
 @njit(**FAST)
-def _neighbor_visibility(visible, x, y, j):
+def _neighbor_visibility(visible: np.ndarray, x: int, y: int, j: int) -> np.float32:
     """Mean visibility of source j over the four neighbors of a pixel."""
     height, width, _ = visible.shape
     total, count = _f(0), _f(0)
@@ -93,7 +107,7 @@ def _neighbor_visibility(visible, x, y, j):
 
 
 @njit(**FAST)
-def _visibility(costs, good_cost):
+def _visibility(costs: np.ndarray, good_cost: np.float32) -> np.float32:
     """How likely a source sees the pixel, from its costs of the candidates (Xu and Tao 2019)."""
     good, bad, likely = 0, 0, _f(0)
     for c in costs:
@@ -108,7 +122,7 @@ def _visibility(costs, good_cost):
 
 
 @njit(**FAST)
-def _views_to_try(visible, x, y, search, work):
+def _views_to_try(visible: np.ndarray, x: int, y: int, search: Search, work: _Workspace) -> int:
     """List the sources to try at a pixel in ``work.used``, and the neighbors' visibility; returns how many to try."""
     count, sources = 0, len(work.neighbors)
     for j in range(sources):
@@ -125,7 +139,7 @@ def _views_to_try(visible, x, y, search, work):
 
 
 @njit(**FAST)
-def _choose_views(candidates, tried, visible, search, work):
+def _choose_views(candidates: int, tried: int, visible: np.ndarray, search: Search, work: _Workspace) -> int:
     """Keep of the sources tried those that likely see the pixel, with their visibility and weights; returns how many.
 
     Args:
@@ -155,7 +169,7 @@ def _choose_views(candidates, tried, visible, search, work):
 
 
 @njit(**FAST)
-def _cheapest(candidates, count, work):
+def _cheapest(candidates: int, count: int, work: _Workspace) -> tuple[int, np.float32]:
     """The candidate of least cost over the first ``count`` used sources, and that cost."""
     least, best = _f(np.inf), 0
     for q in range(candidates):
@@ -168,7 +182,16 @@ def _cheapest(candidates, count, work):
 
 
 @njit(**FAST)
-def _perturb(field, x, y, plane, attempt, search, radius, parallax):
+def _perturb(
+    field: Field,
+    x: int,
+    y: int,
+    plane: tuple[np.float32, np.float32, np.float32],
+    attempt: int,
+    search: Search,
+    radius: np.float32,
+    parallax: np.float32,
+) -> tuple[np.float32, np.float32, np.float32]:
     """A plane near the given one; ``w`` is 0 where this attempt gives none.
 
     Attempt 0 changes the depth, 1 the slopes, 2 both by half, 3 takes the slopes from the neighbors' depths, 4 draws a
@@ -201,7 +224,9 @@ def _perturb(field, x, y, plane, attempt, search, radius, parallax):
 
 
 @njit(**FAST)
-def sweep(first, last, edges, parity, field, sources, patch, search):
+def sweep(
+    first: int, last: int, edges: np.ndarray, parity: int, field: Field, sources: Sources, patch: Patch, search: Search
+) -> None:
     """Search once at every pixel of one color, in the bands of rows from ``first`` to ``last``.
 
     Args:
