@@ -105,7 +105,7 @@ def view(out: str | Path, *, port: int = 8080, block: bool = True, say: Callable
 def page(result: Result, names: tuple[str, ...]) -> str:
     """The page of a run with more of its points and triangles, and the names of the photos that have a depth map."""
     from .report.document import data_script
-    from .report.viewer import pack
+    from .report.viewer.packing import pack
 
     file = result.out / "report.html"
     if not file.is_file():
@@ -123,8 +123,8 @@ def page(result: Result, names: tuple[str, ...]) -> str:
 
 def packed_depth(result: Result, dense: Dense, name: str) -> dict[str, object]:
     """The depth map of a photo as the page's viewer draws a cloud."""
-    from .report.surfaces import pack_cloud
-    from .report.viewer import Frame
+    from .report.viewer.packing import Frame
+    from .report.viewer.surfaces import pack_cloud
 
     frame = Frame.of(result.scene)
     return pack_cloud(depth_points(dense, name), frame.middle, frame.unit, MOST[1])

@@ -34,7 +34,7 @@ def write_page(path: Path, *, title: str, body: Sequence[str], scripts: Sequence
 
 
 def _read(name: str) -> str:
-    return (Path(__file__).parent / name).read_text(encoding="utf-8")
+    return (Path(__file__).parent / "assets" / name).read_text(encoding="utf-8")
 
 
 def data_script(name: str, value: object) -> str:
