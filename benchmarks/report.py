@@ -17,8 +17,8 @@ from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
-from diptych.pipeline.report.matching import Found
-from diptych.pipeline.report.page import write_report
+from diptych.pipeline.report.run.matching import Found
+from diptych.pipeline.report.run.page import write_report
 from diptych.pipeline.results.values import Dense
 from diptych.stages.dense import Cloud, DepthMap, Mesh, View
 from diptych.stages.images.photos import read_photos

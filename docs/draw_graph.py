@@ -6,7 +6,7 @@ from pathlib import Path
 
 from diptych.pipeline.engine.graph import Graph, Vertex
 from diptych.pipeline.engine.recipe import Recipe
-from diptych.pipeline.report.flow import Box, flow_picture
+from diptych.pipeline.report.charts.flow import FlowBox, flow_picture
 
 PICTURE = Path(__file__).with_name("graph.svg")
 
@@ -25,16 +25,16 @@ polygon { fill: #8a9a94; }
 def picture(recipe: str = "classical") -> str:
     """The graph of a recipe as an SVG that stands alone."""
     graph = Graph.of(Recipe.load(recipe))
-    boxes = [Box("photographs", "with their names and cameras", "", (), "ran"), *map(_box, graph.vertices)]
+    boxes = [FlowBox("photographs", "with their names and cameras", "", (), "ran"), *map(_box, graph.vertices)]
     drawn = flow_picture(boxes).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
     return drawn.replace(">", f"><style>{_STYLE}</style>", 1) + "\n"
 
 
-def _box(vertex: Vertex) -> Box:
+def _box(vertex: Vertex) -> FlowBox:
     """A vertex below all that it reads, and below what says which pairs or neighbours it is run for."""
     sources = ["photographs" if edge.slot.source else edge.source for edge in vertex.inputs]
     about = f"{type(vertex.stage).__name__}, {_OFTEN[vertex.per]}"
-    return Box(vertex.name, about, vertex.slot.type.__name__, [*sources, *vertex.choices], "ran")
+    return FlowBox(vertex.name, about, vertex.slot.type.__name__, [*sources, *vertex.choices], "ran")
 
 
 if __name__ == "__main__":

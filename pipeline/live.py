@@ -104,8 +104,8 @@ def view(out: str | Path, *, port: int = 8080, block: bool = True, say: Callable
 
 def page(result: Result, names: tuple[str, ...]) -> str:
     """The page of a run with more of its points and triangles, and the names of the photos that have a depth map."""
-    from .report.document import data_script
-    from .report.viewer import pack
+    from .report.document import asset, data_script
+    from .report.viewer.packing import pack
 
     file = result.out / "report.html"
     if not file.is_file():
@@ -118,13 +118,16 @@ def page(result: Result, names: tuple[str, ...]) -> str:
     packed = [pack(model, photo_of, *each, most=MOST) for model, each in zip(models, surfaces, strict=True)]
     packed[0]["depths"] = names
     text = _LEFT_OUT.sub("", file.read_text("utf-8"))
-    return _MODELS.sub(lambda _: data_script("models", packed), text, count=1)
+    # The page in the file may fetch nothing; the served one may fetch depth maps, from here.
+    text = text.replace("default-src 'none'", "default-src 'none'; connect-src 'self'", 1)
+    data = f"{data_script('models', packed)}<script>{asset('served.js')}</script>"
+    return _MODELS.sub(lambda _: data, text, count=1)
 
 
 def packed_depth(result: Result, dense: Dense, name: str) -> dict[str, object]:
     """The depth map of a photo as the page's viewer draws a cloud."""
-    from .report.surfaces import pack_cloud
-    from .report.viewer import Frame
+    from .report.viewer.packing import Frame
+    from .report.viewer.surfaces import pack_cloud
 
     frame = Frame.of(result.scene)
     return pack_cloud(depth_points(dense, name), frame.middle, frame.unit, MOST[1])

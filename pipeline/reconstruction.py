@@ -91,8 +91,8 @@ def _results(graph: Graph, execution: Execution, store: Store) -> Results:
 
 
 def _write_report(out: Path, collection: Collection, results: Results, record: dict[str, Any]) -> None:
-    from .report.matching import Found
-    from .report.page import write_report
+    from .report.run.matching import Found
+    from .report.run.page import write_report
 
     write_report(
         out / "report.html",

@@ -56,8 +56,10 @@ class Browser:
         self._commands.close()
         self._answers.close()
 
-    def open(self, page: Path, width: int = 1280, height: int = 900, scheme: str = "light", scale: float = 1) -> float:
-        """Load a page and wait until it has drawn its second frame.
+    def open(
+        self, page: Path | str, width: int = 1280, height: int = 900, scheme: str = "light", scale: float = 1
+    ) -> float:
+        """Load a file or an address and wait until it has drawn its second frame.
 
         Returns:
             Seconds since the browser was asked.
@@ -72,7 +74,7 @@ class Browser:
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.send("Emulation.setEmulatedMedia", media="screen", features=features)
         began = time.perf_counter()
-        self.send("Page.navigate", url=page.as_uri())
+        self.send("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         self._until("Page.loadEventFired")
         self.settle()
         return time.perf_counter() - began

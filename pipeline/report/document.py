@@ -24,17 +24,18 @@ def write_page(path: Path, *, title: str, body: Sequence[str], scripts: Sequence
         body: sections as HTML; empty ones are left out.
         scripts: names of files beside this one, in the order in which they run.
     """
-    page = Template(_read("page.html")).substitute(
+    page = Template(asset("page.html")).substitute(
         title=escape(title),
-        style=_read("page.css"),
+        style=asset("page.css"),
         body="\n".join(filter(None, body)),
-        script="".join(map(_read, scripts)),
+        script="".join(map(asset, scripts)),
     )
     path.write_text(page, encoding="utf-8")
 
 
-def _read(name: str) -> str:
-    return (Path(__file__).parent / name).read_text(encoding="utf-8")
+def asset(name: str) -> str:
+    """The text of a script or style sheet."""
+    return (Path(__file__).parent / "assets" / name).read_text(encoding="utf-8")
 
 
 def data_script(name: str, value: object) -> str:

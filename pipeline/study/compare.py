@@ -268,7 +268,7 @@ def file_name(name: str) -> str:
 
 
 def _write(comparison: Comparison, folder: Path) -> None:
-    from ..report.study import write_study
+    from ..report.study.page import write_study
 
     with writing(folder):
         comparison.table().to_csv(folder / "table.csv", index=False)

@@ -11,9 +11,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from diptych.pipeline.report import depth, surfaces
-from diptych.pipeline.report.page import write_report
-from diptych.pipeline.report.surfaces import pack_cloud, pack_mesh, simplify
+from diptych.pipeline.report.run import depth
+from diptych.pipeline.report.run.page import write_report
+from diptych.pipeline.report.viewer import surfaces
+from diptych.pipeline.report.viewer.surfaces import pack_cloud, pack_mesh, simplify
 from diptych.pipeline.results.values import Dense
 from diptych.stages.dense import Cloud
 from diptych.stages.images.photos import read_photos
@@ -208,7 +209,7 @@ def test_triangles_of_no_area_do_not_keep_the_simplification_from_its_end() -> N
 
 def test_what_the_viewer_leaves_out_is_said(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(surfaces, "MOST_TRIANGLES", 500)
-    monkeypatch.setattr("diptych.pipeline.report.page.MOST_TRIANGLES", 500)
+    monkeypatch.setattr("diptych.pipeline.report.run.page.MOST_TRIANGLES", 500)
     page = Page(write(dense_half(SPARSE.scene, "b.jpg")))
     assert f"The mesh is simplified from {len(sphere(24).triangles):,} triangles to at most 500." in page.text
     assert len(base64.b64decode(page.models[0]["mesh"]["triangles"])) <= 500 * 12

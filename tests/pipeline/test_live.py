@@ -17,6 +17,7 @@ from diptych.pipeline.live import Live, depth_points
 from diptych.pipeline.results.values import Dense
 from diptych.stages.failure import StageFailure
 
+from tests.browser import CHROMIUM, browser
 from tests.pipeline.dense import dense_half
 from tests.pipeline.pages import model
 from tests.pipeline.test_cli import diptych
@@ -79,6 +80,26 @@ def test_other_hosts_and_methods_are_refused(live: Live) -> None:
     assert ask(live, host="evil.example:18100")[0] == 403
     assert ask(live, host="localhost:1")[0] == 200
     assert ask(live, method="POST")[0] == 501
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+def test_a_browser_draws_the_chosen_depth_map(live: Live) -> None:
+    with browser() as window:
+        window.open(live.address, 1200, 1000)
+        before = window.screenshot()
+        window.evaluate("""new Promise((done) => {
+            const choice = document.querySelector("[name=depth]");
+            choice.value = "2";
+            choice.dispatchEvent(new Event("change"));
+            const wait = () => document.querySelector("[name=layer]:checked") ? setTimeout(wait, 20) : done(0);
+            wait();
+        })""")
+        window.settle()
+        assert (np.abs(before.astype(int) - window.screenshot()).max(axis=-1) > 30).sum() > 500
+        assert window.evaluate("document.querySelector('[name=depth]').value") == "2"
+        window.evaluate("document.querySelector('[value=mesh]').click()")
+        assert window.evaluate("document.querySelector('[name=depth]').value") == ""
+        assert not window.problems
 
 
 def test_it_takes_the_next_port(live: Live, out: Path) -> None:

@@ -14,13 +14,14 @@ import cv2
 import diptych as dp
 import numpy as np
 import pytest
-from diptych.pipeline.report import gallery, matching, viewer
-from diptych.pipeline.report.charts import histogram
-from diptych.pipeline.report.lens import lens_charts
-from diptych.pipeline.report.matching import Found
-from diptych.pipeline.report.measures import measure
-from diptych.pipeline.report.page import write_report
-from diptych.pipeline.report.viewer import pack
+from diptych.pipeline.report.charts.bars import histogram
+from diptych.pipeline.report.charts.lens import lens_charts
+from diptych.pipeline.report.run import gallery, matching
+from diptych.pipeline.report.run.matching import Found
+from diptych.pipeline.report.run.measures import measure
+from diptych.pipeline.report.run.page import write_report
+from diptych.pipeline.report.viewer import packing
+from diptych.pipeline.report.viewer.packing import pack
 from diptych.pipeline.report.words import seconds
 from diptych.stages.images.photos import PhotoFile, read_photos
 from diptych.stages.scene import Features, Matches, Photos, Sparse, TwoView
@@ -231,7 +232,7 @@ def test_many_photos_get_smaller_pictures(
 
 
 def test_points_are_thinned_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(viewer, "MOST_POINTS", 100)
+    monkeypatch.setattr(packing, "MOST_POINTS", 100)
     scene = model(("a", "b"), points=1000)
     colors = np.zeros((1000, 3), np.uint8)
     colors[:, 0] = np.arange(1000) // 4

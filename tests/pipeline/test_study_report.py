@@ -12,11 +12,11 @@ from typing import Any
 import diptych as dp
 import numpy as np
 import pytest
-from diptych.pipeline.report import diptych
-from diptych.pipeline.report.charts import Dot, scatter
-from diptych.pipeline.report.diptych import make_diptych, seen_by
-from diptych.pipeline.report.study import write_study
-from diptych.pipeline.report.surfaces import moved_cloud, moved_mesh
+from diptych.pipeline.report.charts.bars import Dot, scatter
+from diptych.pipeline.report.study import side_by_side
+from diptych.pipeline.report.study.page import write_study
+from diptych.pipeline.report.study.side_by_side import make_diptych, seen_by
+from diptych.pipeline.report.viewer.surfaces import moved_cloud, moved_mesh
 from diptych.pipeline.results.values import Dense
 from diptych.pipeline.study.comparison import Comparison, Trial
 from diptych.pipeline.study.sharing import Sharing
@@ -119,7 +119,7 @@ def test_all_variants_lie_in_one_world(page: Path) -> None:
 
 def test_depths_are_in_one_scale(page: Path) -> None:
     photos = scene_data(page)["depths"]
-    assert 1 <= len(photos) <= diptych.MOST_DEPTH_PHOTOS and "b.jpg" not in {photo["name"] for photo in photos}
+    assert 1 <= len(photos) <= side_by_side.MOST_DEPTH_PHOTOS and "b.jpg" not in {photo["name"] for photo in photos}
     for photo in photos:
         first, second = depth_of(photo, "0"), depth_of(photo, "1")
         known = first > 0
@@ -174,8 +174,8 @@ def test_it_needs_nothing_else_and_names_stay_text(page: Path) -> None:
 
 
 def test_models_are_thinned_to_their_share(comparison: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diptych, "MODEL_BYTES", 30_000)
-    monkeypatch.setattr(diptych, "DEPTH_BYTES", 60_000)
+    monkeypatch.setattr(side_by_side, "MODEL_BYTES", 30_000)
+    monkeypatch.setattr(side_by_side, "DEPTH_BYTES", 60_000)
     data = make_diptych(comparison).data["scenes"][0]
     for packed in data["models"].values():
         assert len(packed["points"]) + len(packed["colors"]) <= 2100

@@ -428,24 +428,19 @@ function makeViewer(root) {
   return viewer;
 }
 
-/* The choice of a depth map to draw as points. `diptych view` serves them one by one; a page in a file has none. */
-
-function depthChoice(root) {
-  const choice = document.createElement("select");
-  choice.name = "depth";
-  choice.autocomplete = "off";
-  choice.setAttribute("aria-label", "Depth map to draw as points");
-  root.querySelector("[name=reset]").before(choice);
-  return choice;
-}
-
 /* The controls of one viewer, or of several at once. `refresh` is to be called when another model is shown. */
 
 function makeControls(root, viewers) {
   const layers = [...root.querySelectorAll("[name=layer]")], shading = root.querySelector("[name=shading]");
   const sliders = { points: root.querySelector("[name=points]"), cameras: root.querySelector("[name=cameras]") };
   const models = () => viewers.map((viewer) => viewer.model).filter(Boolean);
-  const depths = depthChoice(root);
+  const depths = globalThis.makeDepthChoice?.(root, (packed) => {
+    if (!packed) return refresh();
+    const [model] = models();
+    model.depth = packed;
+    delete model.surfaces.depth;
+    showLayer("depth");
+  });
   let layer = null;
 
   function restyle() {
@@ -456,7 +451,7 @@ function makeControls(root, viewers) {
 
   function showLayer(name) {
     layer = name;
-    if (layer !== "depth") depths.value = "";
+    if (depths && layer !== "depth") depths.value = "";
     for (const choice of layers) choice.checked = choice.value === layer;
     if (shading) shading.disabled = layer === "points";
     sliders.points.disabled = layer === "mesh";
@@ -468,23 +463,12 @@ function makeControls(root, viewers) {
   function refresh() {
     const has = (name) => models().some((model) => model[name]);
     for (const choice of layers) choice.parentElement.hidden = !has(choice.value);
-    const named = models()[0]?.depths ?? [];
-    depths.hidden = !named.length;
-    depths.replaceChildren(new Option("Depth map of …", ""), ...named.map((name, i) => new Option(name, i)));
+    depths?.list(models()[0]?.depths ?? []);
     for (const part of root.querySelectorAll(".layers, .shading")) part.hidden = !(has("cloud") || has("mesh"));
     showLayer(layer && has(layer) ? layer : ["mesh", "cloud"].find(has) ?? "points");
   }
 
   for (const slider of Object.values(sliders)) slider.addEventListener("input", restyle);
-  depths.addEventListener("change", async () => {
-    const [model] = models(), wanted = depths.value;
-    if (!wanted) return refresh();
-    const packed = await (await fetch(`depth/${wanted}`)).json();
-    if (depths.value !== wanted) return;
-    model.depth = packed;
-    delete model.surfaces.depth;
-    showLayer("depth");
-  });
   shading?.addEventListener("change", restyle);
   for (const choice of layers) choice.addEventListener("change", () => showLayer(choice.value));
   root.querySelector("[name=reset]").addEventListener("click", () => {

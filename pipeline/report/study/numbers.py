@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from ..study.metrics import COSTS, METRICS, Metric
-from .charts import Dot, interval, scatter
+from ...study.metrics import COSTS, METRICS, Metric
+from ..charts.bars import Dot, interval, scatter
 
 if TYPE_CHECKING:
-    from ..study.comparison import Comparison
+    from ...study.comparison import Comparison
 
 _BUDGETS = ("keypoints", "pixels", "pairs", "seconds", "cpu_seconds", "peak_memory")
 

@@ -7,12 +7,12 @@ from html import escape
 import cv2
 import numpy as np
 
-from ...stages.dense import Cloud, DepthMap, Mesh, Neighbors, Reason, View
-from ...stages.scene import Photos
-from ..results.values import Dense
-from .charts import histogram
-from .document import picture
-from .words import plural
+from ....stages.dense import Cloud, DepthMap, Mesh, Neighbors, Reason, View
+from ....stages.scene import Photos
+from ...results.values import Dense
+from ..charts.bars import histogram
+from ..document import picture
+from ..words import plural
 
 MANY_VIEWS = 60
 """With more views than this their pictures are half as wide."""

@@ -9,22 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from ...stages.images.photos import PhotoFile
-from ...stages.scene import Photos, Scene, Sparse
-from ..results.values import Dense
-from .citations import citation_section
+from ....stages.images.photos import PhotoFile
+from ....stages.scene import Photos, Scene, Sparse
+from ...results.values import Dense
+from ..citations import citation_section
+from ..document import data_script, failure_notice, warnings_notice, write_page
+from ..viewer.packing import CANVAS, MOST_POINTS, pack, viewer_controls
+from ..viewer.surfaces import MOST_POINTS as MOST_SURFACE_POINTS
+from ..viewer.surfaces import MOST_TRIANGLES
+from ..words import plural, seconds
 from .depth import depth_section, surface_section
-from .document import data_script, failure_notice, warnings_notice, write_page
 from .gallery import gallery_section
 from .matching import Found, matching_section, survey
 from .measures import Measures, measure
 from .one_photo import one_photo_section
 from .quality import quality_section
 from .steps import record_section, steps_section
-from .surfaces import MOST_POINTS as MOST_SURFACE_POINTS
-from .surfaces import MOST_TRIANGLES
-from .viewer import CANVAS, MOST_POINTS, pack, viewer_controls
-from .words import plural, seconds
 
 _NO_DENSE = Dense()
 _NOTHING_FOUND = Found()

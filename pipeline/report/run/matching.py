@@ -8,10 +8,10 @@ from typing import get_args
 
 import numpy as np
 
-from ...stages.scene import Features, Matches, Photos, Sparse, TwoView, TwoViewKind
-from .charts import histogram
-from .document import data_script, packed_array
-from .words import plural
+from ....stages.scene import Features, Matches, Photos, Sparse, TwoView, TwoViewKind
+from ..charts.bars import histogram
+from ..document import data_script, packed_array
+from ..words import plural
 
 MOST_KEYPOINTS = 1_000_000
 """No more keypoints are drawn over all photos together."""

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from ...stages.failure import StageFailure
-from ..engine.registry import find
-from .flow import Box, State, flow_picture
-from .words import plural, seconds
+from ....stages.failure import StageFailure
+from ...engine.registry import find
+from ..charts.flow import FlowBox, State, flow_picture
+from ..words import plural, seconds
 
 _PHOTOS = "photos"
 
@@ -73,10 +73,10 @@ def steps_section(record: Mapping[str, Any]) -> str:
 <div class="columns parameters">{"".join(_explained(node) for node in nodes)}</div></div></section>"""
 
 
-def _boxes(record: Mapping[str, Any], nodes: Sequence[Node], work: Mapping[str, _Work]) -> list[Box]:
+def _boxes(record: Mapping[str, Any], nodes: Sequence[Node], work: Mapping[str, _Work]) -> list[FlowBox]:
     files = (record.get("photos") or {}).get("files") or ()
     longest = max(one.seconds + one.stored_seconds for one in work.values()) or 1.0
-    boxes, pairs = [Box(_PHOTOS, plural(len(files), "file") if files else "", "", (), "stored")], None
+    boxes, pairs = [FlowBox(_PHOTOS, plural(len(files), "file") if files else "", "", (), "stored")], None
     for node in nodes:
         done, known = work[node["name"]], {box.name for box in boxes}
         taken = seconds(done.seconds + done.stored_seconds) if done.ran + done.stored else ""
@@ -84,7 +84,7 @@ def _boxes(record: Mapping[str, Any], nodes: Sequence[Node], work: Mapping[str, 
         # What runs once a pair also needs to know the pairs.
         inputs += [pairs] if pairs and node.get("extent") == "pair" else []
         boxes.append(
-            Box(
+            FlowBox(
                 node["name"],
                 f"{_stage(node)} · {done.told}",
                 taken,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...stages.dense import Cloud, Mesh
-from ...stages.scene import Camera, Scene
-from .document import packed_array
+from ....stages.dense import Cloud, Mesh
+from ....stages.scene import Camera, Scene
+from ..document import packed_array
 from .surfaces import pack_cloud, pack_mesh
 
 MOST_POINTS = 1_000_000

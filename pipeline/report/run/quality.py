@@ -7,11 +7,11 @@ from html import escape
 
 import numpy as np
 
-from ...stages.scene import CAMERA_MODELS, Camera, Photos, Scene
-from .charts import bar, histogram, spread_bar
-from .lens import lens_charts
+from ....stages.scene import CAMERA_MODELS, Camera, Photos, Scene
+from ..charts.bars import bar, histogram, spread_bar
+from ..charts.lens import lens_charts
+from ..words import plural
 from .measures import Measures
-from .words import plural
 
 MOST_LENSES = 12
 """The lenses of so many cameras of a model are drawn."""

@@ -6,9 +6,9 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from ...stages.dense import Cloud, Mesh
-from ...stages.geometry.alignment import Similarity
-from .document import packed_array
+from ....stages.dense import Cloud, Mesh
+from ....stages.geometry.alignment import Similarity
+from ..document import packed_array
 
 MOST_POINTS = 300_000
 MOST_TRIANGLES = 200_000

@@ -15,7 +15,7 @@ State = Literal["ran", "stored", "failed", "waiting"]
 
 
 @dataclass(frozen=True)
-class Box:
+class FlowBox:
     """A node of the picture.
 
     Attributes:
@@ -35,7 +35,7 @@ class Box:
     pale: float = 0.0
 
 
-def flow_picture(boxes: Sequence[Box]) -> str:
+def flow_picture(boxes: Sequence[FlowBox]) -> str:
     """The boxes, each below all that lead to it; an edge that skips layers swings out to the left."""
     cell = _cells(boxes)
     edges = [(source, box.name) for box in boxes for source in dict.fromkeys(box.inputs)]
@@ -56,7 +56,7 @@ def flow_picture(boxes: Sequence[Box]) -> str:
     )
 
 
-def _cells(boxes: Sequence[Box]) -> Mapping[str, tuple[int, int]]:
+def _cells(boxes: Sequence[FlowBox]) -> Mapping[str, tuple[int, int]]:
     """Column and layer of each box: a layer below the lowest that leads to it, beside those that are there already."""
     layer: dict[str, int] = {}
     for box in boxes:
@@ -93,7 +93,7 @@ def _edge(first: tuple[float, float], last: tuple[float, float], reach: float) -
     return f'<path d="{path}"/><polygon points="{head}"/>'
 
 
-def _box(box: Box, x: float, y: float) -> str:
+def _box(box: FlowBox, x: float, y: float) -> str:
     length = _WIDTH - 20
     bars = "".join(
         f'<rect class="{kind}" x="{10 + length * start:.1f}" y="39" width="{max(length * share, 1.5):.1f}" height="3"/>'

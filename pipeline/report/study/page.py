@@ -7,23 +7,16 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .citations import citation_section
-from .diptych import Diptych, make_diptych
-from .document import data_script, failure_notice, write_page
-from .steps import record_section
-from .study_numbers import (
-    differences_section,
-    effects_section,
-    means_section,
-    summary_rows,
-    time_section,
-    trials_section,
-)
-from .viewer import CANVAS, viewer_controls
-from .words import plural
+from ..citations import citation_section
+from ..document import data_script, failure_notice, write_page
+from ..run.steps import record_section
+from ..viewer.packing import CANVAS, viewer_controls
+from ..words import plural
+from .numbers import differences_section, effects_section, means_section, summary_rows, time_section, trials_section
+from .side_by_side import Diptych, make_diptych
 
 if TYPE_CHECKING:
-    from ..study.comparison import Comparison, Trial
+    from ...study.comparison import Comparison, Trial
 
 
 def write_study(path: Path, comparison: Comparison) -> None:

@@ -8,13 +8,13 @@ from html import escape
 
 import numpy as np
 
-from ...stages.failure import StageFailure
-from ...stages.images.photos import PhotoFile, decode
-from ...stages.scene import Photos, Sparse
-from .document import picture
+from ....stages.failure import StageFailure
+from ....stages.images.photos import PhotoFile, decode
+from ....stages.scene import Photos, Sparse
+from ..document import picture
+from ..words import plural
 from .matching import Found, Matching, keypoint_data
 from .measures import Measures
-from .words import plural
 
 WIDTHS = ((60, 640), (200, 320), (1_000_000, 160))
 """Up to how many photos, and how wide their pictures then are."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...stages.scene import Scene
-from ...stages.sfm.bundle import reprojection_errors
-from ...stages.sfm.triangulation import widest_angles
+from ....stages.scene import Scene
+from ....stages.sfm.bundle import reprojection_errors
+from ....stages.sfm.triangulation import widest_angles
 
 
 @dataclass(frozen=True, eq=False)

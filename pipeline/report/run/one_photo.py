@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...learned.mono.weights import MonoWeights, Part, PointErrors, Predictor
-from .charts import bar
-from .words import plural
+from ....learned.mono.weights import MonoWeights, Part, PointErrors, Predictor
+from ..charts.bars import bar
+from ..words import plural
 
 _PREDICTORS: dict[Predictor, str] = {
     "constant": "One depth",

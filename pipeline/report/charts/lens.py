@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...stages.geometry.projection import project
-from ...stages.scene import Camera, Scene
-from .charts import number
+from ....stages.geometry.projection import project
+from ....stages.scene import Camera, Scene
+from .bars import number
 
 _WIDTH, _HEIGHT, _AXIS = 320, 110, 18
 _CELLS = 14

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...stages.dense import DepthMap, View
-from ...stages.failure import StageFailure
-from ...stages.geometry.alignment import Similarity, align_cameras_robustly, transform_scene
-from ...stages.scene import Camera, Scene
-from .depth import DEPTHS
-from .document import image_source, packed_array, picture, shrunk
-from .surfaces import moved_cloud, moved_mesh, thinned
-from .viewer import Frame, pack
-from .words import plural
+from ....stages.dense import DepthMap, View
+from ....stages.failure import StageFailure
+from ....stages.geometry.alignment import Similarity, align_cameras_robustly, transform_scene
+from ....stages.scene import Camera, Scene
+from ..document import image_source, packed_array, picture, shrunk
+from ..run.depth import DEPTHS
+from ..viewer.packing import Frame, pack
+from ..viewer.surfaces import moved_cloud, moved_mesh, thinned
+from ..words import plural
 
 if TYPE_CHECKING:
-    from ..api import Result
-    from ..study.comparison import Comparison, Trial
+    from ...api import Result
+    from ...study.comparison import Comparison, Trial
 
 MODEL_BYTES, MOST_MODEL_BYTES = 14_000_000, 2_000_000
 """What all models of a page, and what one of them may take."""
@@ -60,7 +60,7 @@ class Diptych:
 
 
 @dataclass(frozen=True)
-class _Panel:
+class _Model:
     """A variant on a scene: the trial that is shown, its model in the scene's gauge, and how it got there."""
 
     variant: int
@@ -117,9 +117,9 @@ def make_diptych(comparison: Comparison) -> Diptych:
     return Diptych({"variants": variants, "colors": colors, "scenes": scenes}, photos, list(notes))
 
 
-def _panels(comparison: Comparison, scene: str, notes: dict[str, None]) -> list[_Panel]:
+def _panels(comparison: Comparison, scene: str, notes: dict[str, None]) -> list[_Model]:
     """A trial of every variant that has a model, moved into the world of the first of them."""
-    panels: list[_Panel] = []
+    panels: list[_Model] = []
     for index, variant in enumerate(comparison.study.variants):
         done = [t for t in comparison.trials if t.scene == scene and t.variant == variant.name and not t.failure]
         model = _model_of(done[0]) if done else None
@@ -132,7 +132,7 @@ def _panels(comparison: Comparison, scene: str, notes: dict[str, None]) -> list[
             except StageFailure as why:
                 notes[f"{variant.name} on {scene} cannot be laid over the others: {why}"] = None
                 continue
-        panels.append(_Panel(index, done[0], done[0].result, transform_scene(model, similarity), similarity))
+        panels.append(_Model(index, done[0], done[0].result, transform_scene(model, similarity), similarity))
     return panels
 
 
@@ -168,7 +168,7 @@ def _aligned(model: Scene, reference: Scene) -> Similarity:
     )
 
 
-def _model(panel: _Panel, photo_of: dict[str, int], frame: Frame, room: int) -> dict[str, object]:
+def _model(panel: _Model, photo_of: dict[str, int], frame: Frame, room: int) -> dict[str, object]:
     """A fifth of the room is for points (20 bytes each), a third for the cloud (16), the rest for the mesh (24)."""
     dense = panel.result.dense
     most = _, most_of_cloud, _ = room // 100, room // 48, room // 52
@@ -185,7 +185,7 @@ def _pictures(views: Mapping[str, View], notes: dict[str, None]) -> list[tuple[s
     return [(name, picture(views[name].image, 240, "", 55)) for name in names]
 
 
-def _depths(panels: Sequence[_Panel], room: int) -> list[dict[str, Any]]:
+def _depths(panels: Sequence[_Model], room: int) -> list[dict[str, Any]]:
     """Depth maps of a few photos evenly spread over those of which most variants have one."""
     having: dict[str, int] = {}
     for panel in panels:
@@ -200,7 +200,7 @@ def _depths(panels: Sequence[_Panel], room: int) -> list[dict[str, Any]]:
     return [one for one in packed if one is not None]
 
 
-def _depth_photo(name: str, panels: Sequence[_Panel], width: int) -> dict[str, Any] | None:
+def _depth_photo(name: str, panels: Sequence[_Model], width: int) -> dict[str, Any] | None:
     """The depth maps of one photo of all variants, as one camera would see them, in one scale."""
     found: dict[int, np.ndarray] = {}
     camera, photo = None, ""

@@ -1,0 +1,1 @@
+"""What the 3D viewer of a page draws."""
