@@ -307,7 +307,7 @@ def _invert_tangential(c: np.ndarray, x: float, y: float, a: float, b: float) ->
             da, db = 0.5 * da, 0.5 * db
         if not improved:
             break
-        a, b, distorted = a - da, b - db, trial
+        a, b, distorted = a - da, b - db, trial  # pyright: ignore[reportPossiblyUnboundVariable] (the loop runs)
     return a, b
 
 

@@ -346,7 +346,7 @@ def _best_turn(points: Correspondences, scale: float) -> tuple[np.ndarray, np.nd
         turn = rotation_between(first, second, weights)
         errors = homography_distance(_turning_homography(points, turn, scale), points.first, points.second)
         weights = 1 / (1 + (errors / max(float(np.median(errors)), 1e-9)) ** 2)
-    return turn, errors
+    return turn, errors  # pyright: ignore[reportPossiblyUnboundVariable] (the loop runs)
 
 
 def _focal_scale(points: Correspondences) -> float:

@@ -13,7 +13,7 @@ from .confidence import PlaneScores
 _f = np.float32
 
 FAST: dict[str, Any] = {"nogil": True, "cache": True, "fastmath": True, "error_model": "numpy"}
-_INLINE = {**FAST, "forceinline": True}
+_INLINE: dict[str, Any] = {**FAST, "forceinline": True}
 """For functions that run for every pixel, hypothesis and source: a real call would count references to every array. It
 also keeps the bits: ``fastmath`` leaves the order of additions to the compiler, which chooses it anew where a call is
 inlined or not. So compare results to the byte after a change of these functions."""
