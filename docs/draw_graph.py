@@ -26,7 +26,7 @@ def picture(recipe: str = "classical") -> str:
     """The graph of a recipe as an SVG that stands alone."""
     graph = Graph.of(Recipe.load(recipe))
     boxes = [FlowBox("photographs", "with their names and cameras", "", (), "ran"), *map(_box, graph.vertices)]
-    drawn = flow_picture(boxes).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    drawn = str(flow_picture(boxes)).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
     return drawn.replace(">", f"><style>{_STYLE}</style>", 1) + "\n"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from html import escape
 from typing import Any
 
 from ...stages.failure import StageFailure
@@ -12,8 +11,8 @@ from ..engine.registry import find
 from ..results import citations
 
 
-def citation_section(records: Iterable[Mapping[str, Any]]) -> str:
-    """Author, year and title of each paper that the records name, and the BibTeX to copy.
+def references(records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the records cite: ``papers`` with key, authors, title and venue, and the ``bibtex`` to copy.
 
     An entry is looked up with the stages; of those that are no longer there only the keys are shown.
     """
@@ -22,13 +21,10 @@ def citation_section(records: Iterable[Mapping[str, Any]]) -> str:
     for record in records:
         keys |= dict.fromkeys(map(str, record.get("citations") or ()))
         uses |= dict.fromkeys(str(node.get("use")) for node in (record.get("recipe") or {}).get("nodes") or ())
-    if not keys:
-        return ""
-    known = _entries(uses)
+    known = _entries(uses) if keys else {}
     found = {key: known[key] for key in keys if key in known}
-    lines = "".join(_line(key, _fields(found.get(key, ""))) for key in keys)
-    text = f"<details><summary>BibTeX</summary><pre>{escape(citations.bibtex(found))}</pre></details>" if found else ""
-    return f'<section><h2>Methods to cite</h2><ul class="citations">{lines}</ul>{text}</section>'
+    papers = [_paper(key, _fields(found.get(key, ""))) for key in keys]
+    return {"papers": papers, "bibtex": citations.bibtex(found) if found else ""}
 
 
 def _entries(uses: Iterable[str]) -> dict[str, str]:
@@ -48,12 +44,9 @@ def _fields(entry: str) -> dict[str, str]:
     return {name.lower(): " ".join(re.sub(r'[{}"]', "", value).split()) for name, value in pairs}
 
 
-def _line(key: str, entry: Mapping[str, str]) -> str:
-    if not entry.get("title"):
-        return f"<li><code>{escape(key)}</code></li>"
+def _paper(key: str, entry: Mapping[str, str]) -> dict[str, str]:
     authors = [name.partition(",")[0] for name in entry.get("author", "").split(" and ") if name]
     who = f"{authors[0]} et al." if len(authors) > 3 else ", ".join(authors)
     year = f" ({entry['year']})" if entry.get("year") else ""
     where = entry.get("booktitle") or entry.get("journal") or ""
-    source = f". {escape(where)}" if where else ""
-    return f"<li>{escape(who + year)}: <i>{escape(entry['title'])}</i>{source}</li>"
+    return {"key": key, "who": who + year, "title": entry.get("title", ""), "where": where}

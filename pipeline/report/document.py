@@ -1,47 +1,48 @@
-"""The HTML file around a page: one that needs no network and no other file; and what every page has in common."""
+"""The HTML file of a page: a template filled with data, with the style and the scripts in it."""
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
-from html import escape
+from collections.abc import Sequence
 from pathlib import Path
-from string import Template
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
+from .charts.bars import bar, spread_bar
 from .words import plural
 
+_FOLDER = Path(__file__).parent
 
-def write_page(path: Path, *, title: str, body: Sequence[str], scripts: Sequence[str]) -> None:
-    """Write one HTML file with the style and the scripts in it.
+
+def write_page(path: Path, template: str, *, title: str, scripts: Sequence[str], **data: Any) -> None:
+    """Write one HTML file that needs no network and no other file.
 
     Args:
-        title: text, not markup.
-        body: sections as HTML; empty ones are left out.
-        scripts: names of files beside this one, in the order in which they run.
+        path: where to write it.
+        template: its name in ``templates``; it escapes all text that is not ``markupsafe.Markup``.
+        title: title of the page.
+        scripts: names in ``assets``, in the order in which they run.
+        data: what the template is filled with.
     """
-    page = Template(asset("page.html")).substitute(
-        title=escape(title),
-        style=asset("page.css"),
-        body="\n".join(filter(None, body)),
-        script="".join(map(asset, scripts)),
-    )
+    script = Markup("").join(map(asset, scripts))
+    page = _ENVIRONMENT.get_template(template).render(title=title, style=asset("page.css"), script=script, **data)
     path.write_text(page, encoding="utf-8")
 
 
-def asset(name: str) -> str:
+def asset(name: str) -> Markup:
     """The text of a script or style sheet."""
-    return (Path(__file__).parent / "assets" / name).read_text(encoding="utf-8")
+    return Markup((_FOLDER / "assets" / name).read_text(encoding="utf-8"))
 
 
-def data_script(name: str, value: object) -> str:
-    """A value for the page's scripts, by its name; nothing in it can end the element it stands in."""
+def data_script(name: str, value: object) -> Markup:
+    """A ``script`` element with a value as JSON for the page's scripts; nothing in the value can end the element."""
     text = json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
-    return f'<script type="application/json" id="{name}">{text}</script>'
+    return Markup(f'<script type="application/json" id="{name}">{text}</script>')
 
 
 def packed_array(values: np.ndarray, dtype: str) -> str:
@@ -49,56 +50,43 @@ def packed_array(values: np.ndarray, dtype: str) -> str:
     return base64.b64encode(np.ascontiguousarray(values, dtype=dtype).tobytes()).decode("ascii")
 
 
+class Thumbnail(NamedTuple):
+    """A picture in the page: its data URL, size in pixels, and what it shows."""
+
+    source: str
+    width: int
+    height: int
+    alt: str
+
+
+def thumbnail(image: np.ndarray, width: int, alt: str, quality: int | None = None) -> Thumbnail:
+    """An RGB image shrunk to at most ``width`` pixels; ``quality`` as in :func:`image_source`."""
+    small = shrunk(image, width)
+    return Thumbnail(image_source(small, quality), small.shape[1], small.shape[0], alt)
+
+
 def image_source(image: np.ndarray, quality: int | None = None) -> str:
-    """An RGB image as the address of an ``img``: WebP of a quality from 1 to 100, or PNG that keeps every value."""
+    """The data URL of an RGB image: WebP of a quality from 1 to 100, or lossless PNG."""
     suffix, option = (".png", cv2.IMWRITE_PNG_COMPRESSION) if quality is None else (".webp", cv2.IMWRITE_WEBP_QUALITY)
     _, encoded = cv2.imencode(suffix, np.ascontiguousarray(image[..., ::-1]), [option, quality or 9])
     return f"data:image/{suffix[1:]};base64,{base64.b64encode(encoded.tobytes()).decode('ascii')}"
 
 
-def picture(image: np.ndarray, width: int, alt: str, quality: int | None = None) -> str:
-    """An RGB image, at most so wide, as an ``img`` that is decoded when it comes into sight and has its place before.
-
-    Args:
-        alt: what it shows, as text.
-        quality: as in :func:`image_source`.
-    """
-    small = shrunk(image, width)
-    return (
-        f'<img src="{image_source(small, quality)}" alt="{escape(alt)}" width="{small.shape[1]}" '
-        f'height="{small.shape[0]}" loading="lazy" decoding="async">'
-    )
-
-
 def shrunk(image: np.ndarray, width: int) -> np.ndarray:
-    """An image that is no wider than so many pixels."""
+    """An image scaled down to at most ``width`` pixels across."""
     height, wide = image.shape[:2]
     if wide <= width:
         return image
     return cv2.resize(image, (width, max(1, round(height * width / wide))), interpolation=cv2.INTER_AREA)
 
 
-def failure_notice(failure: Mapping[str, Any] | None) -> str:
-    """What went wrong, with its hint, its facts and its traceback; nothing where nothing did."""
-    if not failure:
-        return ""
-    facts = ", ".join(f"{name} {value}" for name, value in (failure.get("facts") or {}).items())
-    trace = escape(str(failure.get("trace") or ""))
-    where = " of ".join(filter(None, (str(failure.get("item") or ""), str(failure.get("node") or ""))))
-    lines = [
-        f"<p>{escape(str(failure.get('hint')))}</p>" if failure.get("hint") else "",
-        f'<p class="soft">{escape(facts)}</p>' if facts else "",
-        f'<p class="soft"><code>{escape(str(failure.get("code", "failure")))}</code>'
-        f"{f' at {escape(where)}' if where else ''}</p>",
-        f"<details><summary>Traceback</summary><pre>{trace}</pre></details>" if trace else "",
-    ]
-    sentence = escape(str(failure.get("sentence") or "The run failed."))
-    return f'<div class="notice failure" role="alert"><h2>{sentence}</h2>{"".join(lines)}</div>'
-
-
-def warnings_notice(warnings: Sequence[object]) -> str:
-    """Sentences that a person should know."""
-    if not warnings:
-        return ""
-    items = "".join(f"<li>{escape(str(warning))}</li>" for warning in warnings)
-    return f'<div class="notice"><h2>{plural(len(warnings), "warning")}</h2><ul>{items}</ul></div>'
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(_FOLDER / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+_ENVIRONMENT.filters |= {"plural": plural, "thousands": "{:,}".format}
+_ENVIRONMENT.globals |= {"bar": bar, "spread_bar": spread_bar, "data_script": data_script}

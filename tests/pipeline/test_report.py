@@ -438,12 +438,13 @@ def test_keypoints_are_drawn_over_the_photo(matched: Path, window: Browser) -> N
 
 def test_a_distortion_is_drawn_as_it_is() -> None:
     scene = model(("a", "b"), points=400)
-    text = lens_charts(scene, 0)
+    charts = lens_charts(scene, 0)
+    text = " ".join(caption for _, caption, _ in charts)
     camera = scene.cameras[0]
     corner = np.hypot(320, 240)
     expected = -0.03 * (corner / camera.params[0]) ** 2 * corner
     assert f"{expected:.3g} px in the farthest corner".replace("-", "−") in text
-    assert text.count("<h3>") == 3
+    assert len(charts) == 3
     # Noise that is the same everywhere leaves a mean far below itself.
     largest = float(re.findall(r"by place, at most ([\d.]+) px", text)[0])
     assert largest < 3 * NOISE

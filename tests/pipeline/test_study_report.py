@@ -12,7 +12,7 @@ from typing import Any
 import diptych as dp
 import numpy as np
 import pytest
-from diptych.pipeline.report.charts.bars import Dot, scatter
+from diptych.pipeline.report.charts.scatter import Dot, scatter
 from diptych.pipeline.report.study import side_by_side
 from diptych.pipeline.report.study.page import write_study
 from diptych.pipeline.report.study.side_by_side import make_diptych, seen_by

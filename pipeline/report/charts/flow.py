@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
+from markupsafe import Markup
+
 _WIDTH, _HEIGHT = 236, 48
 _ACROSS, _DOWN = 24, 26
 """Space between boxes."""
@@ -35,7 +37,7 @@ class FlowBox:
     pale: float = 0.0
 
 
-def flow_picture(boxes: Sequence[FlowBox]) -> str:
+def flow_picture(boxes: Sequence[FlowBox]) -> Markup:
     """The boxes, each below all that lead to it; an edge that skips layers swings out to the left."""
     cell = _cells(boxes)
     edges = [(source, box.name) for box in boxes for source in dict.fromkeys(box.inputs)]
@@ -50,7 +52,7 @@ def flow_picture(boxes: Sequence[FlowBox]) -> str:
 
     lines = "".join(_edge(corner(first), corner(last), reach[first, last]) for first, last in edges)
     drawn = "".join(_box(box, *corner(box.name)) for box in boxes)
-    return (
+    return Markup(
         f'<svg class="flow" viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" role="img" '
         f'aria-label="The graph of stages">{lines}{drawn}</svg>'
     )

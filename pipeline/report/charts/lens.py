@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from markupsafe import Markup
 
 from ....stages.geometry.projection import project
 from ....stages.scene import Camera, Scene
@@ -12,15 +13,16 @@ _WIDTH, _HEIGHT, _AXIS = 320, 110, 18
 _CELLS = 14
 """Arrows along the longer side."""
 
+Chart = tuple[str, str, Markup]
+"""Title, caption and drawing."""
 
-def lens_charts(scene: Scene, index: int) -> str:
+
+def lens_charts(scene: Scene, index: int) -> list[Chart]:
     """Distortion by place and by radius, and the mean residual by place, of one camera of a model."""
     camera = scene.cameras[index]
     charts = [] if camera.model.endswith("PINHOLE") else [_distortion_field(camera), _distortion_curve(camera)]
     residuals = _residual_field(scene, index)
-    charts += [residuals] if residuals else []
-    drawn = "".join(f"<div><h3>{title}</h3><p>{text}</p>{chart}</div>" for title, text, chart in charts)
-    return f'<div class="charts lens">{drawn}</div>' if drawn else ""
+    return charts + ([residuals] if residuals else [])
 
 
 def _grid(camera: Camera) -> np.ndarray:
@@ -36,7 +38,7 @@ def _displacements(camera: Camera, ideal: np.ndarray) -> np.ndarray:
     return project(camera, rays) - ideal
 
 
-def _distortion_field(camera: Camera) -> tuple[str, str, str]:
+def _distortion_field(camera: Camera) -> Chart:
     ideal = _grid(camera)
     moved = _displacements(camera, ideal)
     largest = float(np.linalg.norm(moved, axis=1).max())
@@ -44,7 +46,7 @@ def _distortion_field(camera: Camera) -> tuple[str, str, str]:
     return "Distortion", text, _arrows(camera, ideal, moved, np.ones(len(ideal)))
 
 
-def _distortion_curve(camera: Camera) -> tuple[str, str, str]:
+def _distortion_curve(camera: Camera) -> Chart:
     """Along a line from the principal point to the farthest corner."""
     center = np.array(camera.principal_point)
     corners = np.array([[0, 0], [camera.width, 0], [camera.width, camera.height], [0, camera.height]])
@@ -55,7 +57,7 @@ def _distortion_curve(camera: Camera) -> tuple[str, str, str]:
     x, y = _WIDTH * share, _HEIGHT * (0.5 - 0.5 * moved / span)
     line = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
     base = _HEIGHT + _AXIS - 4
-    chart = (
+    chart = Markup(
         f'<svg class="histogram curve" viewBox="0 0 {_WIDTH} {_HEIGHT + _AXIS}" role="img">'
         f'<line class="axis" x1="0" x2="{_WIDTH}" y1="{_HEIGHT / 2}" y2="{_HEIGHT / 2}"/><polyline points="{line}"/>'
         f'<text x="0" y="10">+{number(span)} px</text><text x="0" y="{_HEIGHT}">−{number(span)} px</text>'
@@ -65,7 +67,7 @@ def _distortion_curve(camera: Camera) -> tuple[str, str, str]:
     return "Distortion by radius", f"{end} px in the farthest corner; above zero is outward", chart
 
 
-def _residual_field(scene: Scene, index: int) -> tuple[str, str, str] | None:
+def _residual_field(scene: Scene, index: int) -> Chart | None:
     """What is left over where several photos agree on it is an error of the camera, not noise."""
     camera = scene.cameras[index]
     mine = np.flatnonzero(scene.camera_of[scene.obs_photo] == index)
@@ -93,7 +95,7 @@ def _residual_field(scene: Scene, index: int) -> tuple[str, str, str] | None:
     return "Residuals", text, _arrows(camera, at, mean, np.minimum(1, count[filled] / np.median(count[filled])))
 
 
-def _arrows(camera: Camera, at: np.ndarray, vectors: np.ndarray, opacity: np.ndarray) -> str:
+def _arrows(camera: Camera, at: np.ndarray, vectors: np.ndarray, opacity: np.ndarray) -> Markup:
     """Arrows in a frame of the photo's shape; the longest is as long as a cell is wide, and the rest in proportion."""
     scale = _WIDTH / camera.width
     longest = max(float(np.linalg.norm(vectors, axis=1).max()), 1e-12)
@@ -105,7 +107,7 @@ def _arrows(camera: Camera, at: np.ndarray, vectors: np.ndarray, opacity: np.nda
         f'<circle cx="{a:.1f}" cy="{b:.1f}" r="1" opacity="{0.25 + 0.75 * pale:.2f}"/>'
         for (a, b), (c, d), pale in zip(start, end, opacity, strict=True)
     )
-    return (
+    return Markup(
         f'<svg class="arrows" viewBox="-1 -1 {_WIDTH + 2} {height + _AXIS + 1:.0f}" role="img">'
         f'<rect width="{_WIDTH}" height="{height:.1f}"/>{lines}'
         f'<text x="{_WIDTH}" y="{height + 14:.0f}" text-anchor="end">arrows {number(magnification)} times as long'

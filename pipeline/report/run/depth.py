@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ from ....stages.dense import Cloud, DepthMap, Mesh, Neighbors, Reason, View
 from ....stages.scene import Photos
 from ...results.values import Dense
 from ..charts.bars import histogram
-from ..document import picture
+from ..document import Thumbnail, thumbnail
 from ..words import plural
 
 MANY_VIEWS = 60
@@ -37,32 +37,35 @@ REASONS = {
 """What a reason is called, and a colour that also the colour-blind tell from the others (after Okabe and Ito 2008)."""
 
 
-def depth_section(photos: Photos, dense: Dense) -> str:
-    """All views, one after the other; nothing where the run did not come to the dense half."""
+def depth_maps(photos: Photos, dense: Dense) -> dict[str, Any] | None:
+    """All views with their depth maps, read one at a time; ``None`` where the run did not come to the dense half."""
     if dense.neighbors is None and not dense.views:
-        return ""
+        return None
     width = 320 if len(photos) > MANY_VIEWS else 640
-    cards, missing, found, possible = [], [], 0, 0
+    cards, missing, found, possible = [], {}, 0, 0
     for i, name in enumerate(photos.names):
         view, depths = dense.views.get(name), dense.depths.get(name)
-        why = _why(i, dense.neighbors, view, depths)
-        if why:
-            missing.append(f"<li><b>{escape(name)}</b> {escape(why)}</li>")
+        if why := _why(i, dense.neighbors, view, depths):
+            missing[name] = why
             continue
-        cards.append(_card(name, width, view, depths, _neighbors(i, photos, dense.neighbors)))
+        cards.append(
+            {"name": name, "neighbors": _neighbors(i, photos, dense.neighbors)} | _maps(name, width, view, depths)
+        )
         if depths is not None:
             found += int((depths.reason == Reason.FOUND).sum())
             possible += int((depths.reason != Reason.MASKED).sum())
     covering = f"a depth map, over {_percent(found, possible)} of their pixels" if possible else "neighbours"
-    summary = f"{len(cards):,} of {len(photos):,} photos have {covering}"
-    gradients = f"--depths: {_gradient(DEPTHS[::-1])}; --confidences: {_gradient(CONFIDENCES)}"
-    return f"""<section><h2>Depth</h2><p class="soft">{summary}.</p>
-{f'<ul class="none">{"".join(missing)}</ul>' if missing else ""}
-<div class="views" style="{gradients}">{"".join(cards)}</div></section>"""
+    return {
+        "summary": f"{len(cards):,} of {len(photos):,} photos have {covering}",
+        "missing": missing,
+        "cards": cards,
+        "depth_colors": _hex(DEPTHS[::-1]),
+        "confidence_colors": _hex(CONFIDENCES),
+    }
 
 
-def surface_section(cloud: Cloud | None, mesh: Mesh | None) -> str:
-    """The numbers of the cloud and of the mesh."""
+def surface_numbers(cloud: Cloud | None, mesh: Mesh | None) -> dict[str, Any] | None:
+    """The numbers of the cloud and of the mesh; ``None`` where there is neither."""
     facts, charts = [], []
     if cloud is not None:
         facts.append(f"The cloud has {plural(len(cloud), 'point')}")
@@ -78,11 +81,7 @@ def surface_section(cloud: Cloud | None, mesh: Mesh | None) -> str:
         facts.append(
             f"The mesh has {plural(len(mesh.triangles), 'triangle')} between {len(mesh.vertices):,} vertices{texture}"
         )
-    if not facts:
-        return ""
-    drawn = "".join(f"<div><h3>{title}</h3><p>{text}</p>{chart}</div>" for title, text, chart in charts)
-    return f"""<section><h2>Surface</h2><p class="soft">{". ".join(facts)}.</p>
-<div class="charts">{drawn}</div></section>"""
+    return {"facts": ". ".join(facts), "charts": charts} if facts else None
 
 
 def _why(photo: int, neighbors: Neighbors | None, view: View | None, depths: DepthMap | None) -> str:
@@ -92,88 +91,69 @@ def _why(photo: int, neighbors: Neighbors | None, view: View | None, depths: Dep
     return next(filter(None, said), "")
 
 
-def _card(name: str, width: int, view: View | None, depths: DepthMap | None, neighbors: str) -> str:
-    """One view: its pictures side by side, each with what it says."""
-    figures = []
-    size = ""
-    if view is not None:
-        size = f"{view.camera.width:,} × {view.camera.height:,}, sought from {view.near:.3g} to {view.far:.3g}"
-        photo = picture(view.image, width, f"Photo of {name}", 65)
-    if depths is not None:
-        drawn, caption = _depth(name, depths, width)
-        shown = f'<button type="button" class="picture">{drawn}</button>' if view is None else _wipe(photo, drawn, name)
-        figures.append(f"<figure>{shown}<figcaption>{caption}<p>{size}</p></figcaption></figure>")
-        figures += [_figure(*_confidence(name, depths, width)), _figure(*_reasons(name, depths, width))]
-    elif view is not None:
-        figures.append(_figure(photo, f"<p>{size}</p>"))
-    return f'<div class="view"><h3>{escape(name)}</h3><div class="maps">{"".join(figures)}</div>{neighbors}</div>'
-
-
-def _figure(drawn: str, caption: str) -> str:
-    return f'<figure><button type="button" class="picture">{drawn}</button><figcaption>{caption}</figcaption></figure>'
-
-
-def _wipe(photo: str, depth: str, name: str) -> str:
-    """The photo left of a slider, its depth right of it, in one place."""
-    return (
-        f'<div class="wipe">{depth}{photo}<i></i><input type="range" min="0" max="100" value="50" step="0.1" '
-        f'autocomplete="off" aria-label="From the photo to the depth of {escape(name)}"><span>Photo</span>'
-        '<span>Depth</span><button type="button" class="enlarge" aria-label="Enlarge">⤢</button></div>'
-    )
-
-
-def _neighbors(photo: int, photos: Photos, neighbors: Neighbors | None) -> str:
+def _neighbors(photo: int, photos: Photos, neighbors: Neighbors | None) -> list[tuple[str, int, float]]:
+    """Name, number of shared points and angle in degrees of each neighbor."""
     if neighbors is None:
-        return ""
+        return []
     at = slice(neighbors.start[photo], neighbors.start[photo + 1])
-    rows = zip(neighbors.source[at].tolist(), neighbors.shared[at].tolist(), neighbors.angle[at].tolist(), strict=True)
-    said = "; ".join(
-        f"<b>{escape(photos.names[source])}</b> {plural(shared, 'point')}, {angle:.1f}°"
-        for source, shared, angle in rows
-    )
-    return f'<p class="sources">Neighbours: {said}</p>' if said else ""
+    names = [photos.names[source] for source in neighbors.source[at]]
+    return list(zip(names, neighbors.shared[at].tolist(), neighbors.angle[at].tolist(), strict=True))
 
 
-def _depth(name: str, depths: DepthMap, width: int) -> tuple[str, str]:
-    """Inverse depth, in which equal steps are about equally far apart in disparity; 1 % at either end is cut off."""
+def _maps(name: str, width: int, view: View | None, depths: DepthMap | None) -> dict[str, Any]:
+    """The pictures of one view and their captions."""
+    maps: dict[str, Any] = {"photo": None, "size": "", "depth": None}
+    if view is not None:
+        maps["photo"] = thumbnail(view.image, width, f"Photo of {name}", 65)
+        maps["size"] = f"{view.camera.width:,} × {view.camera.height:,}, sought from {view.near:.3g} to {view.far:.3g}"
+    if depths is None:
+        return maps
     known = depths.depth > 0
+    drawn, scale = _depth(name, depths, known, width)
+    shown = _colored(depths.confidence.astype(np.float32), known, CONFIDENCES, width, f"Confidence of {name}")
+    return maps | {
+        "depth": drawn,
+        "scale": scale,
+        "covered": _percent(int(known.sum()), int((depths.reason != Reason.MASKED).sum())),
+        "confidence": shown,
+        "mean_confidence": f"{depths.confidence[known].mean(dtype=np.float64):.2f}" if known.any() else "",
+        **_reasons(name, depths, width),
+    }
+
+
+def _depth(name: str, depths: DepthMap, known: np.ndarray, width: int) -> tuple[Thumbnail, list[float]]:
+    """Inverse depth, in which equal steps are about equal steps of disparity; 1 % at either end is cut off.
+
+    Returns:
+        The picture, and the depths at both ends of its scale, if any pixel has one.
+    """
     inverse = np.divide(1.0, depths.depth, out=np.zeros_like(depths.depth), where=known)
     low, high = np.quantile(inverse[known], (0.01, 0.99)) if known.any() else (1.0, 1.0)
-    caption = f'<span class="scale depths"><i>{1 / high:.3g}</i><i>{1 / low:.3g}</i></span>' if known.any() else ""
-    share = _percent(int(known.sum()), int((depths.reason != Reason.MASKED).sum()))
     drawn = _colored((inverse - low) / max(high - low, 1e-12), known, DEPTHS, width, f"Depth of {name}")
-    return drawn, f"{caption}<p>{share} covered</p>"
+    return drawn, [1 / high, 1 / low] if known.any() else []
 
 
-def _confidence(name: str, depths: DepthMap, width: int) -> tuple[str, str]:
-    known = depths.depth > 0
-    mean = f"<p>{depths.confidence[known].mean(dtype=np.float64):.2f} in the mean</p>" if known.any() else ""
-    caption = f'<span class="scale confidences"><i>unsure</i><i>sure</i></span>{mean}'
-    return _colored(depths.confidence.astype(np.float32), known, CONFIDENCES, width, f"Confidence of {name}"), caption
-
-
-def _reasons(name: str, depths: DepthMap, width: int) -> tuple[str, str]:
+def _reasons(name: str, depths: DepthMap, width: int) -> dict[str, Any]:
     step = max(1, -(-depths.reason.shape[1] // width))
     palette = np.array([[int(color[i : i + 2], 16) for i in (1, 3, 5)] for _, color in REASONS.values()], np.uint8)
     counts = np.bincount(depths.reason.ravel(), minlength=len(REASONS))
-    shares = "".join(
-        f'<li><span style="background:{color}"></span>{title} {_percent(int(counts[reason]), depths.reason.size)}</li>'
+    shares = [
+        (color, title, _percent(int(counts[reason]), depths.reason.size))
         for reason, (title, color) in REASONS.items()
         if counts[reason]
-    )
-    drawn = picture(palette[depths.reason[::step, ::step]], width, f"Reasons of {name}")
-    return drawn, f'<ul class="reasons">{shares}</ul>'
+    ]
+    drawn = thumbnail(palette[depths.reason[::step, ::step]], width, f"Reasons of {name}")
+    return {"reasons": drawn, "shares": shares}
 
 
-def _colored(values: np.ndarray, known: np.ndarray, colors: np.ndarray, width: int, alt: str) -> str:
+def _colored(values: np.ndarray, known: np.ndarray, colors: np.ndarray, width: int, alt: str) -> Thumbnail:
     """A picture of values from 0 to 1."""
     index = np.clip(255 * values + 0.5, 0, 255).astype(np.uint8)
-    return picture(np.where(known[..., None], colors[index], NOTHING), width, alt, 75)
+    return thumbnail(np.where(known[..., None], colors[index], NOTHING), width, alt, 75)
 
 
-def _gradient(colors: np.ndarray) -> str:
-    stops = ", ".join("#" + bytes(color.tolist()).hex() for color in colors[::15])
-    return f"linear-gradient(to right, {stops})"
+def _hex(colors: np.ndarray) -> list[str]:
+    return ["#" + bytes(color.tolist()).hex() for color in colors[::15]]
 
 
 def _percent(part: int, whole: int) -> str:

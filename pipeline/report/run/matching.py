@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 
 from ....stages.scene import Features, Matches, Photos, Sparse, TwoView, TwoViewKind
 from ..charts.bars import histogram
-from ..document import data_script, packed_array
-from ..words import plural
+from ..document import packed_array
 
 MOST_KEYPOINTS = 1_000_000
 """No more keypoints are drawn over all photos together."""
@@ -90,7 +89,9 @@ def _photos_of(item: str, place: Mapping[str, int]) -> tuple[int, int] | None:
     return None
 
 
-def keypoint_data(photos: Photos, found: Found, matching: Matching, sparse: Sparse | None) -> str:
+def keypoint_data(
+    photos: Photos, found: Found, matching: Matching, sparse: Sparse | None
+) -> dict[int, dict[str, object]]:
     """Where the keypoints of each photo lie, those only found first, then the matched, last the triangulated."""
     budget = MOST_KEYPOINTS // max(1, len(found.features))
     triangulated = _triangulated(sparse)
@@ -111,7 +112,7 @@ def keypoint_data(photos: Photos, found: Found, matching: Matching, sparse: Spar
             "ends": np.cumsum(np.bincount(rank[order], minlength=3)).tolist(),
             "counts": np.bincount(rank, minlength=3).tolist(),
         }
-    return data_script("keypoints", packed) if packed else ""
+    return packed
 
 
 def _triangulated(sparse: Sparse | None) -> dict[str, np.ndarray]:
@@ -125,35 +126,19 @@ def _triangulated(sparse: Sparse | None) -> dict[str, np.ndarray]:
     return found
 
 
-def matching_section(photos: Photos, matching: Matching) -> str:
-    """The matrix of matches, and what became of the pairs."""
+def match_numbers(photos: Photos, matching: Matching) -> dict[str, Any] | None:
+    """The matches of all pairs and the kinds of their geometries; ``None`` without pairs."""
     if not len(matching.pairs):
-        return ""
+        return None
     verified = matching.verified[matching.verified > 0]
+    titles = [KINDS[kind] for kind in get_args(TwoViewKind)]
     counts = np.bincount(matching.kind, minlength=len(KINDS))
-    kinds = "".join(
-        f"<dt>{title}</dt><dd>{count:,}</dd>"
-        for title, count in zip((KINDS[kind] for kind in get_args(TwoViewKind)), counts, strict=True)
-        if count
-    )
-    chart = ""
-    if len(verified):
-        chart = (
-            f"<h3>Verified matches of a pair</h3><p>Median {np.median(verified):,.0f} of those that have any</p>"
-            f"{histogram(verified, whole=True)}"
-        )
-    data = {
-        "names": photos.names,
-        "kinds": [KINDS[kind] for kind in get_args(TwoViewKind)],
-        "table": packed_array(
-            np.column_stack([matching.pairs, matching.putative, matching.verified, matching.kind]), "<i4"
-        ),
+    table = np.column_stack([matching.pairs, matching.putative, matching.verified, matching.kind])
+    return {
+        "pairs": len(matching.pairs),
+        "verified": len(verified),
+        "median": np.median(verified) if len(verified) else 0,
+        "histogram": histogram(verified, whole=True) if len(verified) else "",
+        "kinds": {title: f"{count:,}" for title, count in zip(titles, counts, strict=True) if count},
+        "data": {"names": photos.names, "kinds": titles, "table": packed_array(table, "<i4")},
     }
-    summary = f"{plural(len(matching.pairs), 'pair')} matched, {len(verified):,} with verified matches"
-    return f"""<section><h2>Matches</h2><p class="soft">{summary}.</p>
-<div class="matching"><figure class="matrix"><canvas tabindex="0" role="img"
-aria-label="How many matches each pair of photos has"></canvas>
-<figcaption><span class="soft">Above the diagonal verified matches, below it putative ones; brighter is more.</span>
-<output></output></figcaption></figure>
-<div class="charts"><div>{chart}</div><div><h3>What the pairs are</h3><dl>{kinds}</dl></div></div></div>
-{data_script("matches", data)}</section>"""

@@ -1,9 +1,8 @@
-"""One page that shows a run: what was made, how good it is, and how it came about."""
+"""The page of a run: the results, how good they are, and how they were computed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,20 @@ import numpy as np
 from ....stages.images.photos import PhotoFile
 from ....stages.scene import Photos, Scene, Sparse
 from ...results.values import Dense
-from ..citations import citation_section
-from ..document import data_script, failure_notice, warnings_notice, write_page
-from ..viewer.packing import CANVAS, MOST_POINTS, pack, viewer_controls
+from ..citations import references
+from ..document import write_page
+from ..record import record_columns
+from ..viewer.packing import MOST_POINTS, pack
 from ..viewer.surfaces import MOST_POINTS as MOST_SURFACE_POINTS
 from ..viewer.surfaces import MOST_TRIANGLES
-from ..words import plural, seconds
-from .depth import depth_section, surface_section
-from .gallery import gallery_section
-from .matching import Found, matching_section, survey
+from ..words import seconds
+from .depth import depth_maps, surface_numbers
+from .gallery import gallery
+from .matching import Found, match_numbers, survey
 from .measures import Measures, measure
-from .one_photo import one_photo_section
-from .quality import quality_section
-from .steps import record_section, steps_section
+from .one_photo import one_photo_errors
+from .quality import model_numbers
+from .steps import stages
 
 _NO_DENSE = Dense()
 _NOTHING_FOUND = Found()
@@ -48,96 +48,63 @@ def write_report(
         files: the photos' files, for their pictures; matched by name.
         sparse: the models, or ``None`` where the run failed before there was one.
         record: the run's record, as ``run.json`` holds it.
-        dense: what there is of the dense half; its views and depth maps are read one at a time.
-        found: what there is before the model.
+        dense: the results of the dense half; its views and depth maps are read one at a time.
+        found: keypoints, matches and two-view geometries.
     """
     models = sparse.models if sparse else ()
     measures = [measure(model) for model in models]
     photo_of = {name: i for i, name in enumerate(photos.names)}
-    surfaces = [(dense.cloud, dense.mesh), *((None, None) for _ in models[1:])]
-    viewable = [pack(model, photo_of, *surface) for model, surface in zip(models, surfaces, strict=False)]
+    denses = [dense if i == 0 else _NO_DENSE for i in range(len(models))]
     matching = survey(photos, found)
-    body = [
-        data_script("models", viewable),
-        _heading(photos, models, measures, dense, record),
-        failure_notice(record.get("failure")),
-        warnings_notice(record.get("warnings") or ()),
-        _viewer_section(models, dense),
-        gallery_section(photos, files, sparse, measures, found, matching),
-        matching_section(photos, matching),
-        surface_section(dense.cloud, dense.mesh),
-        one_photo_section(dense.mono),
-        depth_section(photos, dense),
-        quality_section(photos, models, measures),
-        steps_section(record),
-        record_section(record),
-        citation_section([record]),
-    ]
-    write_page(path, title=f"{_title(record)} · Diptych", body=body, scripts=("viewer.js", "run.js", "pictures.js"))
-
-
-def _title(record: Mapping[str, Any]) -> str:
-    return str(record.get("name") or "A reconstruction")
-
-
-def _heading(
-    photos: Photos, models: Sequence[Scene], measures: Sequence[Measures], dense: Dense, record: Mapping[str, Any]
-) -> str:
-    if models:
-        registered = len({name for model in models for name in model.names})
-        parts = [f"<b>{registered:,}</b> of <b>{len(photos):,}</b> photos registered"]
-        if len(models) > 1:
-            parts[0] += f" in <b>{len(models)}</b> models"
-        parts.append(f"<b>{sum(len(model.points) for model in models):,}</b> points")
-        residuals = np.concatenate([one.residuals for one in measures])
-        if np.isfinite(residuals).any():
-            parts.append(f"<b>{residuals[np.isfinite(residuals)].mean():.2f}</b> px mean reprojection error")
-        if dense.cloud is not None:
-            parts.append(f"a cloud of <b>{len(dense.cloud):,}</b>")
-        if dense.mesh is not None:
-            parts.append(f"a mesh of <b>{len(dense.mesh.triangles):,}</b> triangles")
-    else:
-        parts = [f"<b>{len(photos):,}</b> photo{'s' * (len(photos) != 1)}", "no model"]
-    if (wall := record.get("seconds")) is not None:
-        parts.append(f"<b>{seconds(wall)}</b>")
-    return f'<h1>{escape(_title(record))}</h1>\n<p class="verdict">{", ".join(parts)}</p>'
-
-
-def _viewer_section(models: Sequence[Scene], dense: Dense) -> str:
-    if not models:
-        return ""
-    options = "".join(
-        f'<option value="{i}">Model {i + 1}: {plural(len(model.names), "photo")}, '
-        f"{plural(len(model.points), 'point')}</option>"
-        for i, model in enumerate(models)
+    write_page(
+        path,
+        "run.html.j2",
+        title=str(record.get("name") or "A reconstruction"),
+        scripts=("viewer.js", "run.js", "pictures.js"),
+        packed=[pack(m, photo_of, d.cloud, d.mesh) for m, d in zip(models, denses, strict=True)],
+        verdict=_verdict(models, measures, dense),
+        photo_count=len(photos),
+        models=models,
+        duration=seconds(record["seconds"]) if record.get("seconds") is not None else "",
+        failure=record.get("failure"),
+        warnings=record.get("warnings") or (),
+        layers=_layers(dense),
+        thinned=[_thinned(m, d) for m, d in zip(models, denses, strict=True)],
+        gallery=gallery(photos, files, sparse, measures, found, matching),
+        matches=match_numbers(photos, matching),
+        surface=surface_numbers(dense.cloud, dense.mesh),
+        one_photo=one_photo_errors(dense.mono),
+        depth=depth_maps(photos, dense),
+        numbers=[model_numbers(photos, *each) for each in zip(models, measures, strict=True)],
+        stages=stages(record),
+        record=record_columns(record),
+        cited=references([record]),
     )
-    choice = f'<label>Show <select name="model" autocomplete="off">{options}</select></label>' * (len(models) > 1)
-    thinned = "".join(
-        f'<p class="soft" data-model="{i}"{" hidden" * (i > 0)}><small>{text}</small></p>'
-        for i, model in enumerate(models)
-        if (text := _thinned(model, dense if i == 0 else _NO_DENSE))
-    )
-    return f"""<div class="viewer">{CANVAS}
-{viewer_controls(_layers(dense), choice)}{thinned}</div>"""
+
+
+def _verdict(models: Sequence[Scene], measures: Sequence[Measures], dense: Dense) -> dict[str, Any]:
+    residuals = np.concatenate([one.residuals for one in measures]) if measures else np.empty(0)
+    finite = residuals[np.isfinite(residuals)]
+    return {
+        "registered": len({name for model in models for name in model.names}),
+        "points": sum(len(model.points) for model in models),
+        "error": f"{finite.mean():.2f}" if len(finite) else "",
+        "cloud": None if dense.cloud is None else len(dense.cloud),
+        "triangles": None if dense.mesh is None else len(dense.mesh.triangles),
+    }
 
 
 def _layers(dense: Dense) -> list[str]:
-    """What there is to draw beside the cameras."""
+    """What can be drawn beside the cameras."""
     layers = ["points"] + ["cloud"] * bool(dense.cloud and len(dense.cloud))
     return layers + ["mesh"] * bool(dense.mesh and len(dense.mesh.triangles))
 
 
 def _thinned(model: Scene, dense: Dense) -> str:
-    """What is left out of the drawing."""
+    """A sentence on what the viewer leaves out of a model."""
     cloud, triangles = len(dense.cloud or ()), len(dense.mesh.triangles) if dense.mesh else 0
-    said = [
-        f"of {number:,} {what}, {most:,} are drawn"
-        for number, what, most in (
-            (len(model.points), "points", MOST_POINTS),
-            (cloud, "points of the cloud", MOST_SURFACE_POINTS),
-        )
-        if number > most
-    ]
+    counts = ((len(model.points), "points", MOST_POINTS), (cloud, "points of the cloud", MOST_SURFACE_POINTS))
+    parts = [f"of {number:,} {what}, {most:,} are drawn" for number, what, most in counts if number > most]
     if triangles > MOST_TRIANGLES:
-        said.append(f"the mesh is simplified from {triangles:,} triangles to at most {MOST_TRIANGLES:,}")
-    return f"{'; '.join(said)}.".capitalize() if said else ""
+        parts.append(f"the mesh is simplified from {triangles:,} triangles to at most {MOST_TRIANGLES:,}")
+    return f"{'; '.join(parts)}.".capitalize() if parts else ""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 from ....stages.failure import StageFailure
 from ...engine.registry import find
 from ..charts.flow import FlowBox, State, flow_picture
+from ..record import texts
 from ..words import plural, seconds
 
 _PHOTOS = "photos"
@@ -55,11 +54,11 @@ class _Work:
         return "ran" if self.ran else "stored" if self.stored else "waiting"
 
 
-def steps_section(record: Mapping[str, Any]) -> str:
-    """A picture of the graph with tasks and seconds of each stage, then what each is and its parameters."""
+def stages(record: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The drawn graph with tasks and seconds of each stage, and what each stage is; ``None`` without a recipe."""
     nodes: Sequence[Node] = (record.get("recipe") or {}).get("nodes") or ()
     if not nodes:
-        return ""
+        return None
     work = {node["name"]: _Work() for node in nodes}
     for task in record.get("tasks") or ():
         work[task["node"]].add(task)
@@ -68,9 +67,14 @@ def steps_section(record: Mapping[str, Any]) -> str:
     summary = f"{seconds(total)} of work" if total or not stored else "Nothing had to be done"
     if stored:
         summary += f"; {plural(stored, 'result')} from the store, paler, with the time they once took"
-    return f"""<section><h2>Stages</h2><p class="soft">{summary}.</p>
-<div class="stages"><div class="graph" tabindex="0">{flow_picture(_boxes(record, nodes, work))}</div>
-<div class="columns parameters">{"".join(_explained(node) for node in nodes)}</div></div></section>"""
+    return {
+        "summary": summary,
+        "graph": flow_picture(_boxes(record, nodes, work)),
+        "stages": [
+            {"name": _stage(node), "about": _about(node), "parameters": texts(node.get("parameters") or {})}
+            for node in nodes
+        ],
+    }
 
 
 def _boxes(record: Mapping[str, Any], nodes: Sequence[Node], work: Mapping[str, _Work]) -> list[FlowBox]:
@@ -103,45 +107,14 @@ def _stage(node: Node) -> str:
     return str(node.get("use", "")).rpartition(":")[2]
 
 
-def _explained(node: Node) -> str:
-    about = "".join(f"<p>{escape(' '.join(part.split()))}</p>" for part in _about(node).split("\n\n") if part)
-    return f"<div><h3>{escape(_stage(node))}</h3>{about}{_list(node.get('parameters') or {})}</div>"
-
-
-def _about(node: Node) -> str:
-    """What the stage does and after whom: its docstring up to the parameters, where its class can be found."""
+def _about(node: Node) -> list[str]:
+    """Paragraphs of the stage's docstring up to the parameters; none where its class cannot be found."""
     try:
         cls = find(str(node.get("use")))
     except StageFailure:
-        return ""
+        return []
     text = inspect.cleandoc(cls.__doc__ or "")
-    generated = text.startswith(f"{cls.__name__}(")
-    return "" if generated else text.partition("\nArgs:")[0].replace("``", "").strip()
-
-
-def record_section(record: Mapping[str, Any]) -> str:
-    """What a colleague needs to know to get the same bytes: recipe and seed, versions, machine."""
-    git = record.get("git") or {}
-    run = {
-        "recipe": (record.get("recipe") or {}).get("name"),
-        **{name: record.get(name) for name in ("seed", "until", "workers", "device", "when")},
-        "commit": git.get("commit", "")[:12] + ", changed since" * bool(git.get("dirty")),
-    }
-    groups = {"Run": run, "Machine": record.get("hardware") or {}, "Versions": record.get("versions") or {}}
-    lists = {
-        title: _list({name: fact for name, fact in facts.items() if fact not in (None, "")})
-        for title, facts in groups.items()
-    }
-    columns = "".join(f"<div><h3>{title}</h3>{facts}</div>" for title, facts in lists.items() if facts)
-    return f'<section><h2>Record</h2><div class="columns">{columns}</div></section>' if columns else ""
-
-
-def _list(facts: Mapping[str, Any]) -> str:
-    pairs = "".join(f"<dt>{escape(name)}</dt><dd>{escape(_text(value))}</dd>" for name, value in facts.items())
-    return f"<dl>{pairs}</dl>" if pairs else ""
-
-
-def _text(value: object) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(_text, value))
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if text.startswith(f"{cls.__name__}("):  # a docstring that dataclasses generated
+        return []
+    text = text.partition("\nArgs:")[0].replace("``", "").strip()
+    return [" ".join(part.split()) for part in text.split("\n\n") if part]

@@ -1,78 +1,78 @@
-"""The numbers of a study: differences with their intervals, accuracy against time, scores beside budgets, trials."""
+"""The numbers of a study as text: differences with intervals, accuracy against time, means, effects and trials."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from html import escape
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
+
 from ...study.metrics import COSTS, METRICS, Metric
-from ..charts.bars import Dot, interval, scatter
+from ..charts.bars import interval
+from ..charts.lens import Chart
+from ..charts.scatter import Dot, scatter
 
 if TYPE_CHECKING:
     from ...study.comparison import Comparison
 
-_BUDGETS = ("keypoints", "pixels", "pairs", "seconds", "cpu_seconds", "peak_memory")
+_BUDGETS = [COSTS[name] for name in ("keypoints", "pixels", "pairs", "seconds", "cpu_seconds", "peak_memory")]
 
 Row = Mapping[str, Any]
 """A row of a comparison's summary."""
 
+Rows = Mapping[tuple[str, str], Row]
+"""The summary by variant and metric."""
 
-def summary_rows(comparison: Comparison) -> dict[tuple[str, str], Row]:
+
+def summary_rows(comparison: Comparison) -> Rows:
     """The summary by variant and metric."""
     rows: list[dict[Any, Any]] = comparison.summary().to_dict("records")
     return {(row["variant"], row["metric"]): row for row in rows}
 
 
-def differences_section(comparison: Comparison, rows: Mapping[tuple[str, str], Row]) -> str:
-    """Of every headline metric the difference of each variant from the base, with its interval."""
-    others = comparison.study.variants[1:]
-    if not others:
-        return ""
-    blocks = [_differences(comparison, metric, rows) for metric in comparison.headlines]
+def difference_tables(comparison: Comparison, rows: Rows) -> dict[str, Any] | None:
+    """Each variant's differences from the base: a table for every metric; ``None`` if there is only the base."""
+    if len(comparison.study.variants) < 2:
+        return None
     rest = [metric for metric in (*comparison.metrics, *COSTS.values()) if metric not in comparison.headlines]
-    more = "".join(_differences(comparison, metric, rows) for metric in rest)
-    base = escape(comparison.study.base)
-    return f"""<section><h2>Differences from {base}</h2>
-<p class="soft">The mean of paired differences, and the interval that holds it with 95 % over other seeds. What includes
-zero is not beyond noise.</p><div class="metrics">{"".join(blocks)}</div>
-<details class="more"><summary>All other metrics and costs</summary><div class="metrics">{more}</div></details>
-</section>"""
+    return {
+        "headlines": [_differences(comparison, metric, rows) for metric in comparison.headlines],
+        "rest": [_differences(comparison, metric, rows) for metric in rest],
+    }
 
 
-def _differences(comparison: Comparison, metric: Metric, rows: Mapping[tuple[str, str], Row]) -> str:
-    found = [(v.name, rows[v.name, metric.name]) for v in comparison.study.variants[1:]]
-    bounds = [abs(row[name]) for _, row in found for name in ("low", "high", "difference")]
+def _differences(comparison: Comparison, metric: Metric, rows: Rows) -> dict[str, Any]:
+    found = [rows[variant.name, metric.name] for variant in comparison.study.variants[1:]]
+    bounds = [abs(row[name]) for row in found for name in ("low", "high", "difference")]
     reach = max(filter(math.isfinite, bounds), default=0.0) or 1.0
-    lines = "".join(_difference_row(comparison, metric, name, row, reach) for name, row in found)
-    return f"""<div class="wide" tabindex="0"><table>
-<caption>{escape(_sentence_case(metric.title))}{_better(metric)}</caption>
-<thead><tr><th>Variant</th><th class="number">Difference</th><th></th><th></th><th class="number">Interval</th>
-<th class="number">Mean</th><th class="number">Spread</th></tr></thead><tbody>{lines}</tbody></table></div>"""
+    lines = [
+        {
+            "variant": row["variant"],
+            **(judged := _judged(metric, row)),
+            "drawn": _interval(row, reach, judged["kind"]),
+            "mean": _words(metric, row["mean"]),
+            "spread": _words(metric, row["spread"]),
+        }
+        for row in found
+    ]
+    return {"title": _sentence_case(metric.title), "better": metric.better, "rows": lines}
 
 
-def _difference_row(comparison: Comparison, metric: Metric, name: str, row: Row, reach: float) -> str:
-    word, kind = _judgement(metric, row)
-    known = math.isfinite(row["difference"])
-    drawn = interval(row["low"], row["difference"], row["high"], reach, kind) if known else ""
-    return (
-        f'<tr><td><span class="label">{_place(comparison, name)}</span> {escape(name)}</td>'
-        f'<td class="number">{_signed(metric, row["difference"])}</td><td class="word {kind}">{word}</td>'
-        f'<td class="chart">{drawn}</td><td class="number soft">{_bounds(metric, row)}</td>'
-        f'<td class="number">{_words(metric, row["mean"])}</td>'
-        f'<td class="number">{_words(metric, row["spread"])}</td></tr>'
-    )
+def _interval(row: Row, reach: float, kind: str) -> Markup:
+    if not math.isfinite(row["difference"]):
+        return Markup("")
+    return interval(row["low"], row["difference"], row["high"], reach, kind)
 
 
-def _bounds(metric: Metric, row: Row) -> str:
-    if not math.isfinite(row["low"]):
-        return "·"
-    return f"{_signed(metric, row['low'])} to {_signed(metric, row['high'])}"
+def _judged(metric: Metric, row: Row) -> dict[str, str]:
+    """A difference and its interval as text, the verdict, and the class that colors it."""
+    word, kind = _verdict(metric, row)
+    bounds = f"{_signed(metric, row['low'])} to {_signed(metric, row['high'])}" if math.isfinite(row["low"]) else "·"
+    return {"difference": _signed(metric, row["difference"]), "bounds": bounds, "word": word, "kind": kind}
 
 
-def _judgement(metric: Metric, row: Row) -> tuple[str, str]:
-    """A difference in a word, and the class that colours it."""
+def _verdict(metric: Metric, row: Row) -> tuple[str, str]:
     if not math.isfinite(row["difference"]):
         return "no pair", ""
     if not math.isfinite(row["low"]):
@@ -87,8 +87,8 @@ def _judgement(metric: Metric, row: Row) -> tuple[str, str]:
     return kind, kind
 
 
-def time_section(comparison: Comparison, rows: Mapping[tuple[str, str], Row]) -> str:
-    """Accuracy against time: a numbered dot for every variant."""
+def accuracy_against_time(comparison: Comparison, rows: Rows) -> list[Chart]:
+    """A chart for every headline metric, with a numbered dot for every variant."""
     charts = []
     for metric in comparison.headlines:
         scale, unit = metric.scaled
@@ -101,96 +101,51 @@ def time_section(comparison: Comparison, rows: Mapping[tuple[str, str], Row]) ->
                 dots.append(Dot(time["mean"], scale * value["mean"], *spread, str(place), title))
         if dots:
             title = f"{_sentence_case(metric.title)}{f', {unit}' if unit else ''}"
-            chart = scatter(dots, x_title="processor seconds", y_title=title, better=metric.better)
-            charts.append(f"<div><h3>{escape(title)}</h3>{chart}</div>")
-    if not charts:
-        return ""
-    names = "".join(
-        f'<li><span class="label">{place}</span> {escape(variant.name)}</li>'
-        for place, variant in enumerate(comparison.study.variants, 1)
-    )
-    return f"""<section><h2>Accuracy against time</h2>
-<p class="soft">A dot is the mean of a variant, its bars the spread over seeds.</p>
-<ul class="names">{names}</ul><div class="charts">{"".join(charts)}</div></section>"""
+            drawn = scatter(dots, x_title="processor seconds", y_title=title, better=metric.better)
+            charts.append((title, "", drawn))
+    return charts
 
 
-def means_section(comparison: Comparison, rows: Mapping[tuple[str, str], Row]) -> str:
-    """Scores with the budgets beside them: a row for every variant."""
-    metrics = [*comparison.headlines, *(COSTS[name] for name in _BUDGETS)]
-    head = "".join(f'<th class="number">{escape(metric.title)}</th>' for metric in metrics)
+def mean_table(comparison: Comparison, rows: Rows) -> dict[str, Any]:
+    """Means and spreads of the headline metrics and the budgets: a row for every variant."""
+    metrics = [*comparison.headlines, *_BUDGETS]
     lines = []
-    for place, variant in enumerate(comparison.study.variants, 1):
-        cells = "".join(_mean_cell(metric, rows[variant.name, metric.name]) for metric in metrics)
+    for variant in comparison.study.variants:
+        found = [(metric, rows[variant.name, metric.name]) for metric in metrics]
+        cells = [(_words(m, row["mean"]), _words(m, row["spread"]) if row["spread"] > 0 else "") for m, row in found]
         failed = sum(trial.variant == variant.name for trial in comparison.failed)
-        button = (
-            f' <button type="button" data-beside="{place - 1}">beside {escape(comparison.study.base)}</button>'
-            if place > 1
-            else ' <small class="soft">base</small>'
-        )
-        lines.append(
-            f'<tr><td><span class="label">{place}</span> {escape(variant.name)}'
-            f"{f' <small class=word>{failed} failed</small>' if failed else ''}{button}</td>{cells}</tr>"
-        )
-    return f"""<section><h2>Scores and budgets</h2><p class="soft">Means over seeds, then scenes, with the spread over
-seeds. Seconds and memory were measured when a stage really ran, and are kept with its result.</p>
-<div class="wide scroll" tabindex="0"><table><thead><tr><th>Variant</th>{head}</tr></thead>
-<tbody>{"".join(lines)}</tbody></table></div></section>"""
+        lines.append({"variant": variant.name, "failed": failed, "cells": cells})
+    return {"titles": [metric.title for metric in metrics], "rows": lines}
 
 
-def _mean_cell(metric: Metric, row: Row) -> str:
-    spread = f'<small class="soft">± {_words(metric, row["spread"])}</small>' if row["spread"] > 0 else ""
-    return f'<td class="number">{_words(metric, row["mean"])}{spread}</td>'
-
-
-def effects_section(comparison: Comparison) -> str:
-    """Of a full product, what each alternative changes over all choices on the other axes."""
+def effect_rows(comparison: Comparison) -> list[dict[str, str]]:
+    """What each alternative of a full product changes, averaged over the choices on the other axes."""
     if len(comparison.study.axes) < 2:
-        return ""
+        return []
     headlines = {metric.name for metric in comparison.headlines} | {"cpu_seconds"}
     rows: list[dict[Any, Any]] = comparison.effects().to_dict("records")
     lines = []
     for row in rows:
-        if row["metric"] not in headlines:
-            continue
-        metric = METRICS.get(row["metric"]) or COSTS[row["metric"]]
-        word, kind = _judgement(metric, row)
-        lines.append(
-            f"<tr><td>{escape(row['axis'])}</td><td>{escape(row['alternative'])} against {escape(row['against'])}</td>"
-            f'<td>{escape(metric.title)}</td><td class="number">{_signed(metric, row["difference"])}</td>'
-            f'<td class="number soft">{_bounds(metric, row)}</td><td class="word {kind}">{word}</td></tr>'
-        )
-    return f"""<section><h2>Effect of each axis</h2><p class="soft">What an alternative changes, averaged over all
-choices on the other axes.</p><div class="wide scroll" tabindex="0"><table><thead><tr><th>Axis</th><th>Alternative</th>
-<th>Metric</th><th class="number">Difference</th><th class="number">Interval</th><th></th></tr></thead>
-<tbody>{"".join(lines)}</tbody></table></div></section>"""
+        if row["metric"] in headlines:
+            metric = METRICS.get(row["metric"]) or COSTS[row["metric"]]
+            names = {name: row[name] for name in ("axis", "alternative", "against")}
+            lines.append({**names, "metric": metric.title, **_judged(metric, row)})
+    return lines
 
 
-def trials_section(comparison: Comparison) -> str:
-    """Every scene, variant and seed; a trial that failed says why."""
+def trial_table(comparison: Comparison) -> dict[str, Any]:
+    """Every scene, variant and seed with its metrics, or why it failed, and its costs."""
     metrics = comparison.headlines
-    costs = [COSTS[name] for name in _BUDGETS]
-    head = "".join(f'<th class="number">{escape(metric.title)}</th>' for metric in (*metrics, *costs))
-    lines = []
-    for trial in comparison.trials:
-        first = f"<td>{escape(trial.scene)}</td><td>{escape(trial.variant)}</td><td>{trial.seed}</td>"
-        if trial.failure:
-            why = f'<td class="why" colspan="{len(metrics)}">{escape(str(trial.failure.get("sentence")))}</td>'
-        else:
-            why = "".join(_value_cell(metric, trial.metrics.get(metric.name, math.nan)) for metric in metrics)
-        spent = "".join(_value_cell(cost, trial.costs.get(cost.name, math.nan)) for cost in costs)
-        lines.append(f"<tr>{first}{why}{spent}</tr>")
-    return f"""<section><h2>Every trial</h2><div class="wide scroll" tabindex="0"><table>
-<thead><tr><th>Scene</th><th>Variant</th><th>Seed</th>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>
-</section>"""
-
-
-def _value_cell(metric: Metric, value: float) -> str:
-    return f'<td class="number">{_words(metric, value)}</td>'
-
-
-def _place(comparison: Comparison, name: str) -> int:
-    """The number of a variant, from 1."""
-    return [variant.name for variant in comparison.study.variants].index(name) + 1
+    lines = [
+        {
+            "names": (trial.scene, trial.variant, trial.seed),
+            "why": str(trial.failure.get("sentence")) if trial.failure else None,
+            "metrics": [_words(metric, trial.metrics.get(metric.name, math.nan)) for metric in metrics],
+            "costs": [_words(cost, trial.costs.get(cost.name, math.nan)) for cost in _BUDGETS],
+        }
+        for trial in comparison.trials
+    ]
+    return {"titles": [metric.title for metric in (*metrics, *_BUDGETS)], "rows": lines}
 
 
 def _words(metric: Metric, value: float) -> str:
@@ -204,10 +159,6 @@ def _words(metric: Metric, value: float) -> str:
 
 def _signed(metric: Metric, value: float) -> str:
     return ("+" * (value > 0) + _words(metric, value)) if math.isfinite(value) else "·"
-
-
-def _better(metric: Metric) -> str:
-    return f' <small class="soft">{metric.better} is better</small>' if metric.better else ""
 
 
 def _sentence_case(text: str) -> str:

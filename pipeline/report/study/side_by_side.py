@@ -13,7 +13,7 @@ from ....stages.dense import DepthMap, View
 from ....stages.failure import StageFailure
 from ....stages.geometry.alignment import Similarity, align_cameras_robustly, transform_scene
 from ....stages.scene import Camera, Scene
-from ..document import image_source, packed_array, picture, shrunk
+from ..document import Thumbnail, image_source, packed_array, shrunk, thumbnail
 from ..run.depth import DEPTHS
 from ..viewer.packing import Frame, pack
 from ..viewer.surfaces import moved_cloud, moved_mesh, thinned
@@ -44,17 +44,17 @@ class Diptych:
 
     Attributes:
         data: as JSON.
-        photos: names of the photos, with their pictures as HTML, that cameras refer to by their index.
-        notes: sentences on what was left out.
+        photos: names and pictures of the photos, to which cameras refer by index.
+        notes: sentences on what is left out.
     """
 
     data: dict[str, Any]
-    photos: Sequence[tuple[str, str]]
+    photos: Sequence[tuple[str, Thumbnail]]
     notes: Sequence[str]
 
     @property
     def layers(self) -> list[str]:
-        """What there is to draw beside the cameras."""
+        """What can be drawn beside the cameras."""
         models = [model for scene in self.data["scenes"] for model in scene["models"].values()]
         return ["points", *(name for name in ("cloud", "mesh") if any(name in model for model in models))]
 
@@ -85,7 +85,7 @@ def make_diptych(comparison: Comparison) -> Diptych:
     count = len(comparison.study.scenes) * len(comparison.study.variants)
     room = min(MOST_MODEL_BYTES, MODEL_BYTES // count)
     scenes: list[dict[str, Any]] = []
-    photos: list[tuple[str, str]] = []
+    photos: list[tuple[str, Thumbnail]] = []
     notes: dict[str, None] = {}
     for scene in comparison.study.scenes:
         panels = _panels(comparison, scene.name, notes)
@@ -177,12 +177,12 @@ def _model(panel: _Model, photo_of: dict[str, int], frame: Frame, room: int) -> 
     return pack(panel.scene, photo_of, cloud, mesh, frame=frame, most=most)
 
 
-def _pictures(views: Mapping[str, View], notes: dict[str, None]) -> list[tuple[str, str]]:
+def _pictures(views: Mapping[str, View], notes: dict[str, None]) -> list[tuple[str, Thumbnail]]:
     """Small pictures of photos by name; they are those of the views, so a study that stops earlier has none."""
     names = list(views)[:: max(1, -(-len(views) // MOST_PHOTOS))]
     if len(names) < len(views):
         notes[f"Of {len(views):,} photos {len(names)} are shown."] = None
-    return [(name, picture(views[name].image, 240, "", 55)) for name in names]
+    return [(name, thumbnail(views[name].image, 240, "", 55)) for name in names]
 
 
 def _depths(panels: Sequence[_Model], room: int) -> list[dict[str, Any]]:

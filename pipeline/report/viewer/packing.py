@@ -1,8 +1,8 @@
-"""The viewer's markup, and what it draws of a model, packed for JSON."""
+"""What the viewer draws of a model, packed for JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,34 +13,6 @@ from ..document import packed_array
 from .surfaces import pack_cloud, pack_mesh
 
 MOST_POINTS = 1_000_000
-
-CANVAS = """<div class="stage"><canvas tabindex="0"
-aria-label="The cameras and points of the model, in three dimensions"></canvas>
-<figure class="chosen" hidden></figure></div>
-<p class="without">This browser does not offer WebGL 2, so the model cannot be turned here.</p>"""
-"""Where a viewer draws, and shows the photo of the camera that is picked."""
-
-
-def viewer_controls(layers: Sequence[str], choice: str = "") -> str:
-    """What turns the knobs of a viewer, or of several.
-
-    Args:
-        layers: what can be drawn beside the cameras: ``points``, ``cloud``, ``mesh``.
-        choice: more controls, as HTML.
-    """
-    radios = "".join(
-        f'<label><input type="radio" name="layer" value="{name}" autocomplete="off">{name.capitalize()}</label>'
-        for name in layers
-    )
-    shadings = "".join(f'<option value="{i}">{text}</option>' for i, text in enumerate(("Colours", "Shape", "Normals")))
-    drawn = f"""<span class="layers" role="radiogroup" aria-label="What is drawn">{radios}</span>
-<label class="shading">As <select name="shading" autocomplete="off">{shadings}</select></label>"""
-    return f"""<div class="controls">{choice}{drawn if len(layers) > 1 else ""}
-<label>Point size <input type="range" name="points" min="1" max="9" step="0.1" autocomplete="off"></label>
-<label>Camera size <input type="range" name="cameras" min="-3" max="2" step="0.1" value="0" autocomplete="off"></label>
-<button type="button" name="reset">Reset the view</button>
-<small class="help">Drag to turn, with two fingers or the right button to move; click a camera for its photo</small>
-</div>"""
 
 
 @dataclass(frozen=True, eq=False)
