@@ -31,7 +31,7 @@ def picture(recipe: str = "classical") -> str:
 
 
 def _box(vertex: Vertex) -> FlowBox:
-    """A vertex below all that it reads, and below what says which pairs or neighbours it is run for."""
+    """A vertex below all that it reads, and below what says which pairs or neighbors it is run for."""
     sources = ["photographs" if edge.slot.source else edge.source for edge in vertex.inputs]
     about = f"{type(vertex.stage).__name__}, {_OFTEN[vertex.per]}"
     return FlowBox(vertex.name, about, vertex.slot.type.__name__, [*sources, *vertex.choices], "ran")

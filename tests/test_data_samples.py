@@ -74,7 +74,7 @@ def seen_from(sample: str, index: int, points: np.ndarray) -> tuple[np.ndarray, 
     return xy, in_camera[:, 2], around
 
 
-def neighbours(sample: str) -> list[tuple[int, int]]:
+def neighbors(sample: str) -> list[tuple[int, int]]:
     return [(index, index + 1) for index in range(0, len(truth(sample).names) - 1, 3)]
 
 
@@ -103,7 +103,7 @@ def test_exif_knows_the_camera_almost(sample: str) -> None:
 
 
 def test_depth_of_one_view_lands_on_the_depth_of_the_next(sample: str) -> None:
-    for first, second in [*neighbours(sample), *((j, i) for i, j in neighbours(sample))]:
+    for first, second in [*neighbors(sample), *((j, i) for i, j in neighbors(sample))]:
         _, points = surface(sample, first, step=5)
         _, z, around = seen_from(sample, second, points)
         smooth = (around.min(1) > 0) & (around.max(1) < 1.003 * around.min(1))
@@ -139,7 +139,7 @@ def test_normals_are_those_of_the_depth(sample: str) -> None:
 
 def test_photos_agree_with_the_depth(sample: str) -> None:
     """Colours carried over by the truth correlate; carried to a place two pixels beside, they do so clearly less."""
-    for first, second in neighbours(sample):
+    for first, second in neighbors(sample):
         xy, points = surface(sample, first, step=3)
         there, z, around = seen_from(sample, second, points)
         visible = (around.min(1) > 0) & (np.abs(z / np.maximum(around.mean(1), 1e-9) - 1) < 1e-3)
@@ -153,7 +153,7 @@ def test_photos_agree_with_the_depth(sample: str) -> None:
 
 def test_sift_matches_obey_the_true_epipolar_lines(sample: str) -> None:
     scene = truth(sample)
-    first, second = neighbours(sample)[1]
+    first, second = neighbors(sample)[1]
     sift = cv2.SIFT.create(contrastThreshold=0.0133, enable_precise_upscale=True)
     found = [sift.detectAndCompute(cv2.cvtColor(photo(sample, i), cv2.COLOR_RGB2GRAY), None) for i in (first, second)]
     assert all(len(keypoints) > 3000 for keypoints, _ in found)

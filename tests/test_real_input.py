@@ -55,7 +55,7 @@ def _one_store(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Five neighbouring sample photos at half size, without EXIF."""
+    """Five neighboring sample photos at half size, without EXIF."""
     folder = tmp_path / "photos"
     folder.mkdir()
     for path in sorted((SAMPLE / "photos").glob("*.jpg"))[3:8]:

@@ -109,7 +109,7 @@ def test_a_flight_keeps_its_height_tilt_and_grid() -> None:
     centers = -np.einsum("nji,nj->ni", views.rotations, views.translations)
     np.testing.assert_allclose(np.linalg.det(views.rotations), 1)
     np.testing.assert_allclose(centers[:, 2], 60, atol=0.5)
-    # To and fro: neighbouring photos of the list are neighbours in the air.
+    # To and fro: neighboring photos of the list are neighbors in the air.
     assert np.linalg.norm(np.diff(centers, axis=0), axis=1).max() < 16
     off_plumb = np.degrees(np.arccos(-views.rotations[:, 2, 2]))
     np.testing.assert_allclose(off_plumb, 24, atol=1)

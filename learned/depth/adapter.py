@@ -83,7 +83,7 @@ class NetworkDepth(Stage):
         if view.missing or not view.mask.any():
             return DepthMap.empty(view, view.missing or "is masked everywhere")
         if not sources and self.views > 1:
-            return DepthMap.empty(view, "has no neighbours")
+            return DepthMap.empty(view, "has no neighbors")
         shown = [view, *islice(cycle(sources), self.views - 1)]
         (path,) = self.files()
         network = load_network(path, torch_device(context))

@@ -59,7 +59,7 @@ class DepthNet(Stage):
         view = views.reference
         sources = [source for source in views.sources if not source.missing][: self.sources]
         if view.missing or not sources or not view.mask.any():
-            return DepthMap.empty(view, view.missing or ("is masked everywhere" if sources else "has no neighbours"))
+            return DepthMap.empty(view, view.missing or ("is masked everywhere" if sources else "has no neighbors"))
         inverse, confidence, seen = estimate_depth([view, *sources], self.weights, self.iterations, context)
         depth = np.divide(1, inverse, out=np.full_like(inverse, np.inf), where=inverse > 0)
         flat = deviation(view.image, _REACH) < _FLAT

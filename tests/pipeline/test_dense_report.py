@@ -69,11 +69,11 @@ def test_every_view_is_shown_or_it_is_said_why_not(write: Write) -> None:
     # 10 of 150 rows are masked, 40 more have no depth for another reason.
     assert "3 of 4 photos have a depth map, over 71.4 % of their pixels." in page.text
     assert f"b.jpg {WHY}" in page.text and not page.all("nothing")
-    for reason in ("masked", "seen by no neighbour", "without texture", "views disagree", "out of range"):
+    for reason in ("masked", "seen by no neighbor", "without texture", "views disagree", "out of range"):
         assert page.text.count(f"{reason} 6.7 %") == 3
     assert page.text.count("found 66.7 %") == 3 and page.text.count("0.75 in the mean") == 3
     assert page.text.count("200 × 150, sought from 2.5 to 12.5") == 3
-    assert "Neighbours: b.jpg 100 points, 7.5°; c.jpg 101 points, 7.5°; d <i>.jpg 102 points, 7.5°" in page.text
+    assert "Neighbors: b.jpg 100 points, 7.5°; c.jpg 101 points, 7.5°; d <i>.jpg 102 points, 7.5°" in page.text
 
 
 def test_near_is_bright_far_is_dark_and_nothing_is_grey(write: Write) -> None:
@@ -112,7 +112,7 @@ def test_a_run_that_stopped_earlier_shows_what_there_is(write: Write, stopped: s
     order = ["neighbors", "views", "depths", "cloud", "mesh"]
     kept = {name: getattr(whole, name) for name in order[: order.index(stopped) + 1]}
     page = Page(write(Dense(**kept)))
-    assert f"b.jpg {WHY}" in page.text and "Neighbours: " in page.text
+    assert f"b.jpg {WHY}" in page.text and "Neighbors: " in page.text
     assert len(pictures(page)) == {"neighbors": 0, "views": 3, "depths": 12, "cloud": 12}[stopped]
     assert ("The cloud has" in page.text) == (stopped == "cloud") and "The mesh has" not in page.text
     assert [radio["value"] for radio in page.all("input", name="layer")] == ["points", "cloud"] * (stopped == "cloud")

@@ -313,7 +313,7 @@ def window() -> Iterator[Browser]:
 
 
 def colored(drawn: np.ndarray, color: tuple[int, int, int]) -> int:
-    """Number of pixels of a colour."""
+    """Number of pixels of a color."""
     return int((np.abs(drawn.astype(int) - color).max(axis=-1) < 12).sum())
 
 
@@ -331,7 +331,7 @@ def test_a_browser_draws_the_points_and_the_chosen_camera(report: Path, window: 
     window.settle()
     drawn = window.screenshot()
     assert (drawn[5, 5].mean() < 60) == (scheme == "dark")
-    assert colored(drawn, (255, 0, 255)) > 1000  # the points, in their colour
+    assert colored(drawn, (255, 0, 255)) > 1000  # the points, in their color
     assert colored(drawn, (0xF0, 0x8A, 0x5D) if scheme == "dark" else (0xB8, 0x46, 0x1F)) > 100  # the chosen camera
 
 

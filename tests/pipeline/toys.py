@@ -53,7 +53,7 @@ def kinds(lines: list[str]) -> Counter[str]:
 
 
 class Corners(Stage):
-    """Keypoints on a grid, described by the photo's mean colour."""
+    """Keypoints on a grid, described by the photo's mean color."""
 
     slot = "features"
     count: int = 4
@@ -111,7 +111,7 @@ class EveryPair(Stage):
 
 
 class SimilarPairs(Stage):
-    """Neighbours in brightness: the choice depends on the features."""
+    """Neighbors in brightness: the choice depends on the features."""
 
     slot = "pairs"
 
@@ -196,7 +196,7 @@ class Line(Stage):
 
 
 class Likeness(Stage):
-    """The neighbours of a photo are those most like it in brightness."""
+    """The neighbors of a photo are those most like it in brightness."""
 
     slot = "neighbors"
     count: int = 2
@@ -237,7 +237,7 @@ class Developed(Stage):
 
 
 class Layers(Stage):
-    """Depth is the brightness of a view and its neighbours, above the depths that there are."""
+    """Depth is the brightness of a view and its neighbors, above the depths that there are."""
 
     slot = "depths"
     above: float = 1.0

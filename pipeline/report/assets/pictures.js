@@ -1,5 +1,5 @@
 
-/* Keypoints over a photo, in three colours: those only found, then the matched, last the triangulated */
+/* Keypoints over a photo, in three colors: those only found, then the matched, last the triangulated */
 
 const keypoints = JSON.parse(document.getElementById("keypoints")?.textContent ?? "{}");
 const ranks = [...document.querySelectorAll("[name=keypoints]")];

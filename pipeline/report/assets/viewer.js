@@ -31,7 +31,7 @@ const POINT = [`
     tint = color;
   }`, DISC];
 
-/* Shading 0 is the colour of the photos, 1 a plain body lit from the eye, 2 the direction of the normal */
+/* Shading 0 is the color of the photos, 1 a plain body lit from the eye, 2 the direction of the normal */
 const SURFACE = `
   uniform mat4 clip; uniform float size, focus; uniform vec3 low, span, eye; uniform int shading;
   in vec3 position, normal, color; out vec3 tint;

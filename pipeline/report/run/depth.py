@@ -21,7 +21,7 @@ DEPTHS, CONFIDENCES = (
     cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], kind)[:, 0, ::-1]
     for kind in (cv2.COLORMAP_VIRIDIS, cv2.COLORMAP_PLASMA)
 )
-"""Perceptually uniform colours, RGB (256, 3), dark for far and for unsure."""
+"""Perceptually uniform colors, RGB (256, 3), dark for far and for unsure."""
 
 NOTHING = np.array([0xA3, 0xA0, 0x99], np.uint8)
 """Where there is no depth: a grey that neither scale holds."""
@@ -29,12 +29,12 @@ NOTHING = np.array([0xA3, 0xA0, 0x99], np.uint8)
 REASONS = {
     Reason.FOUND: ("found", "#dedbd2"),
     Reason.MASKED: ("masked", "#4b4a46"),
-    Reason.UNSEEN: ("seen by no neighbour", "#56b4e9"),
+    Reason.UNSEEN: ("seen by no neighbor", "#56b4e9"),
     Reason.UNTEXTURED: ("without texture", "#e69f00"),
     Reason.DISAGREED: ("views disagree", "#d55e00"),
     Reason.OUT_OF_RANGE: ("out of range", "#cc79a7"),
 }
-"""What a reason is called, and a colour that also the colour-blind tell from the others (after Okabe and Ito 2008)."""
+"""What a reason is called, and a color that also the color-blind tell from the others (after Okabe and Ito 2008)."""
 
 
 def depth_maps(photos: Photos, dense: Dense) -> dict[str, Any] | None:
@@ -54,7 +54,7 @@ def depth_maps(photos: Photos, dense: Dense) -> dict[str, Any] | None:
         if depths is not None:
             found += int((depths.reason == Reason.FOUND).sum())
             possible += int((depths.reason != Reason.MASKED).sum())
-    covering = f"a depth map, over {_percent(found, possible)} of their pixels" if possible else "neighbours"
+    covering = f"a depth map, over {_percent(found, possible)} of their pixels" if possible else "neighbors"
     return {
         "summary": f"{len(cards):,} of {len(photos):,} photos have {covering}",
         "missing": missing,

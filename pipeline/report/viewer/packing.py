@@ -51,7 +51,7 @@ def pack(
     frame: Frame | None = None,
     most: tuple[int, int, int] | None = None,
 ) -> dict[str, object]:
-    """Points as base64 of float32 positions and uint8 colours, cameras as pyramids, and the surfaces there are.
+    """Points as base64 of float32 positions and uint8 colors, cameras as pyramids, and the surfaces there are.
 
     Args:
         scene: the model.
@@ -99,7 +99,7 @@ def _direction(axes: np.ndarray) -> list[float]:
 
 
 def _frustum_depth(apexes: np.ndarray) -> float:
-    """A depth at which neighbouring frusta hardly overlap, yet none is a speck."""
+    """A depth at which neighboring frusta hardly overlap, yet none is a speck."""
     from_middle = max(1.0, float(np.median(np.linalg.norm(apexes, axis=1))))
     sample = apexes[:: max(1, len(apexes) // 1000)]
     gaps = np.linalg.norm(sample[:, None] - sample[None], axis=2)

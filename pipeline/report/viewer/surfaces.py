@@ -18,7 +18,7 @@ FAR = 20.0
 
 
 def pack_cloud(cloud: Cloud, middle: np.ndarray, unit: float, most: int | None = None) -> dict[str, object]:
-    """A cloud with positions, normals and colours of its points, evenly thinned.
+    """A cloud with positions, normals and colors of its points, evenly thinned.
 
     Args:
         middle, unit: what becomes the origin and the distance 1.
@@ -31,7 +31,7 @@ def pack_cloud(cloud: Cloud, middle: np.ndarray, unit: float, most: int | None =
 
 
 def pack_mesh(mesh: Mesh, middle: np.ndarray, unit: float, most: int | None = None) -> dict[str, object]:
-    """A mesh with positions, normals and colours of its vertices, simplified where it has too many triangles.
+    """A mesh with positions, normals and colors of its vertices, simplified where it has too many triangles.
 
     Args:
         middle, unit: what becomes the origin and the distance 1.
@@ -117,7 +117,7 @@ def _near(points: np.ndarray) -> np.ndarray:
 
 
 def _pack(points: np.ndarray, normals: np.ndarray, colors: np.ndarray) -> dict[str, object]:
-    """Base64 of 16-bit positions between their extremes, 8-bit normals and 8-bit colours."""
+    """Base64 of 16-bit positions between their extremes, 8-bit normals and 8-bit colors."""
     low = points.min(axis=0) if len(points) else np.zeros(3)
     span = np.maximum(points.max(axis=0) - low, 1e-9) if len(points) else np.ones(3)
     length = np.linalg.norm(normals, axis=1, keepdims=True)

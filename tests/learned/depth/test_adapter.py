@@ -164,8 +164,8 @@ def test_where_there_is_nothing_to_see_the_map_is_empty_and_says_why(
     hidden = dataclasses.replace(views[2], mask=np.zeros_like(views[2].mask))
     for reference, sources, why in (
         (lost, views[:2], "is lost"),
-        (views[2], [], "has no neighbours"),
-        (views[2], [lost], "has no neighbours"),
+        (views[2], [], "has no neighbors"),
+        (views[2], [lost], "has no neighbors"),
         (hidden, views[:2], "is masked everywhere"),
     ):
         result = sweep.run(Around(reference, tuple(sources)), Context())

@@ -147,7 +147,7 @@ class Mine(Stage):
         return used(deep.inner(late(1)))
 
 
-class Neighbour(Stage):
+class Neighbor(Stage):
     slot = "features"
 
     def run(self, photo: Photo) -> Features:

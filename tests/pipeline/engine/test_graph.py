@@ -208,7 +208,7 @@ class Late(Stage):
 
 
 class AroundPairs(Stage):
-    """Takes the matches of a pair and its neighbours, which there are not."""
+    """Takes the matches of a pair and its neighbors, which there are not."""
 
     slot = "matches"
 
@@ -226,7 +226,7 @@ class AroundOnce(Stage):
 
 
 class Photographed(Developed):
-    """A view without a choice of neighbours."""
+    """A view without a choice of neighbors."""
 
     def run(self, photo: Photo) -> View:  # pyright: ignore[reportIncompatibleMethodOverride]
         raise AssertionError

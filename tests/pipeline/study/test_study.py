@@ -82,7 +82,7 @@ SCENE = '[scenes.s]\nphotos = "p"\n'
         (SCENE + '[vary]\ndepths = ["Sgm", "Sgm"]\nmesh = ["Tsdf"]', "", ""),
         ('seeds = 0\n[vary]\ndepths = ["Sgm"]\n' + SCENE, "bad-study", "0 for seeds"),
         ('seeds = [1, 1]\n[vary]\ndepths = ["Sgm"]\n' + SCENE, "empty-study", "Two seeds"),
-        ('colour = 1\n[vary]\ndepths = ["Sgm"]\n' + SCENE, "bad-study", "unknown 'colour'"),
+        ('color = 1\n[vary]\ndepths = ["Sgm"]\n' + SCENE, "bad-study", "unknown 'color'"),
         ('[scenes.s]\ntruth = "p"\n[vary]\ndepths = ["Sgm"]', "bad-study", "where the photos of 's' are"),
         (SCENE + 'depth = 3\n[vary]\ndepths = ["Sgm"]', "bad-study", "unknown 'depth'"),
         ('base = "x"\n' + SCENE + '[vary]\ndepths = ["Sgm"]', "unknown-variant", "named 'x'"),
