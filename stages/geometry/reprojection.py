@@ -147,7 +147,7 @@ def linearize(
                 x0, x1, x2 = y0 + translations[n, 0], y1 + translations[n, 1], y2 + translations[n, 2]
                 w = 1.0 / _away_from_zero(x0, x1, x2)
                 a, b = x0 * w, x1 * w
-                distorted = distort(fisheye[camera], c, a, b)  # pyright: ignore[reportArgumentType] (an element, not an array)
+                distorted = distort(fisheye[camera], c, a, b)  # pyright: ignore[reportArgumentType] (an element)
                 u_point, v_point, u_params, v_params = pixel_derivatives(c, a, b, w, distorted)
                 ru = c[0] * distorted[0] + c[2] - xy[i, 0]
                 rv = c[1] * distorted[1] + c[3] - xy[i, 1]
