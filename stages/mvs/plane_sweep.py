@@ -233,7 +233,7 @@ def refine(
     sources: np.ndarray,
     projections: np.ndarray,
     radius: int,
-    step: float,
+    step: float | np.float32,
     reach: int,
     inverse: np.ndarray,
     refined: np.ndarray,
